@@ -1,0 +1,31 @@
+// Obedio-hub is the program of one site: MQTT broker, call handling, commands,
+// local web UI. See obedio-hub --help.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/obedio/obedio/shared/program"
+)
+
+func main() {
+	os.Exit(program.Main(context.Background(), program.Config{
+		Name: "obedio-hub", EnvPrefix: "OBEDIO_HUB", CLI: &commands{},
+		Help: "The hub of one site: MQTT broker, calls, commands and local web UI. It needs nobody else to work.",
+	}, os.Args[1:]))
+}
+
+// commands is the command line.
+type commands struct {
+	Serve   serve      `cmd:"" help:"Run the hub."`
+	Setup   setup      `cmd:"" help:"Make the first administrator, from standard input."`
+	Enroll  enroll     `cmd:"" help:"Enrol the hub at a console, with the console's claim file."`
+	Device  device     `cmd:"" help:"Devices: add, list, move, remove."`
+	Import  importing  `cmd:"" help:"Import devices from a file."`
+	Command sendingOne `cmd:"" help:"Commands to devices."`
+	Token   token      `cmd:"" help:"API tokens for programs."`
+	Sync    syncing    `cmd:"" help:"How far the console is in sync."`
+	OpenAPI openAPI    `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
+	Version version    `cmd:"" help:"Print the version."`
+}

@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/uplink"
+	"github.com/obedio/obedio/shared/account"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/resource"
+	"github.com/obedio/obedio/shared/rest"
+)
+
+// The names of live events: the seed's, and those of the resources.
+const (
+	eventRequest = "request"
+	eventCommand = "command"
+	eventConfig  = "config"
+	eventSync    = "sync"
+	eventDevice  = "mqtt:device-status"
+	eventTraffic = "mqtt:traffic-update"
+	eventAlert   = "mqtt:security-alert"
+	eventHealth  = "mqtt:system-health"
+)
+
+var eventNames = []string{
+	eventRequest, eventCommand, eventConfig, eventSync, eventDevice, eventTraffic, eventAlert, eventHealth,
+}
+
+// Run turns what happens on the hub into live events until ctx ends.
+func (a *API) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	all.Go(func() { follow(ctx, a, a.Journal.Events(), a.journalEvent) })
+	all.Go(func() { follow(ctx, a, a.Presence.Changes(), a.stateEvent) })
+	all.Go(func() { follow(ctx, a, a.Uplink.Changes(), a.linkEvent) })
+	all.Go(func() { follow(ctx, a, a.Denials, a.denialEvent) })
+	all.Go(func() { a.healthEvents(ctx) })
+	all.Wait()
+	return nil
+}
+
+// follow passes on what comes after now. A reader that has lagged tells its
+// clients to read everything again.
+func follow[T any](ctx context.Context, a *API, from *feed.Feed[T], pass func(T)) {
+	r := from.Subscribe(from.Head())
+	for {
+		item, err := r.Next(ctx)
+		switch {
+		case errors.Is(err, feed.ErrLagged):
+			a.publish(rest.ResyncEvent, account.EventsRead, struct{}{})
+		case err != nil:
+			return
+		default:
+			pass(item.Value)
+		}
+	}
+}
+
+func (a *API) publish(name string, p account.Action, v any) {
+	e, err := rest.NewEvent(name, p, "", v)
+	if err != nil {
+		a.Logger.Error("event not written", "event", name, "error", err)
+		return
+	}
+	a.events.Publish(e)
+}
+
+// removed is the data of a config event.
+type removed struct {
+	Kind    fleet.EntityKind `json:"kind"`
+	ID      string           `json:"id"`
+	Removed bool             `json:"removed"`
+}
+
+func (a *API) entityEvent(e fleet.Entity) error {
+	switch e := e.(type) {
+	case fleet.Request:
+		v, err := a.oneRequest(e)
+		if err != nil {
+			return err
+		}
+		a.publish(eventRequest, account.RequestsRead, v)
+	case fleet.Command:
+		a.publish(eventCommand, account.CommandsRead, resource.CommandOf(e))
+	case fleet.Device:
+		a.publish(eventConfig, account.DevicesRead, removed{fleet.EntityDevice, string(e.ID), e.Removed})
+		return a.deviceEvent(e)
+	case fleet.Room:
+		a.publish(eventConfig, account.RoomsRead, removed{fleet.EntityRoom, string(e.ID), e.Removed})
+	}
+	return nil
+}
+
+func (a *API) journalEvent(e journal.Event) {
+	for _, c := range e.Changes {
+		if err := a.entityEvent(c.After); err != nil {
+			a.Logger.Error("event not written", "entity", c.After.Ref().ID, "error", err)
+		}
+	}
+}
+
+func (a *API) stateEvent(s fleet.DeviceState) {
+	d, err := a.Registry.Device(s.ID)
+	if err == nil {
+		err = a.deviceEvent(d)
+	}
+	if err != nil && !errors.Is(err, fleet.ErrNotFound) {
+		a.Logger.Error("event not written", "device_id", s.ID, "error", err)
+	}
+}
+
+func (a *API) deviceEvent(d fleet.Device) error {
+	if d.Removed {
+		return nil
+	}
+	names, err := a.roomNames()
+	if err != nil {
+		return err
+	}
+	a.publish(eventDevice, account.DevicesRead, a.deviceResource(d, names))
+	return nil
+}
+
+func (a *API) linkEvent(uplink.Status) {
+	if s, err := a.Uplink.Status(); err == nil {
+		a.publish(eventSync, account.SyncRead, a.uplinkView(s))
+	}
+}
+
+func (a *API) denialEvent(d Denial) { a.publish(eventAlert, account.SecurityRead, d) }
+
+// healthEvery is how often system health and traffic are told.
+const healthEvery = 5 * time.Second
+
+// trafficView is the data of a traffic event; rates are messages a second.
+type trafficView struct {
+	At          time.Time `json:"at"`
+	MessagesIn  uint64    `json:"messages_in"`
+	MessagesOut uint64    `json:"messages_out"`
+	RateIn      float64   `json:"rate_in"`
+	RateOut     float64   `json:"rate_out"`
+}
+
+func (a *API) healthEvents(ctx context.Context) {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	before := a.messages()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		v, err := a.system()
+		if err != nil {
+			continue // the store says so wherever it matters
+		}
+		a.publish(eventHealth, account.SystemRead, v)
+		now := v.Messages
+		a.publish(eventTraffic, account.SystemRead, trafficView{
+			At: v.Now, MessagesIn: now.In, MessagesOut: now.Out,
+			RateIn:  float64(now.In-before.In) / healthEvery.Seconds(),
+			RateOut: float64(now.Out-before.Out) / healthEvery.Seconds(),
+		})
+		before = now
+	}
+}

@@ -1,0 +1,266 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/uplink"
+	"github.com/obedio/obedio/shared/account"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/rest"
+)
+
+// backlog is how many records of each lane the console does not hold yet.
+type backlog struct {
+	Requests uint64 `json:"requests"`
+	Commands uint64 `json:"commands"`
+	State    uint64 `json:"state"`
+	Registry uint64 `json:"registry"`
+}
+
+// uplinkView is how the link to the console is.
+type uplinkView struct {
+	State       uplink.State `json:"state" enum:"none,connecting,online,offline,refused"`
+	Since       time.Time    `json:"since"`
+	LastContact *time.Time   `json:"last_contact,omitempty"`
+	LastError   string       `json:"last_error,omitempty"`
+	ConsoleURL  string       `json:"console_url,omitempty"`
+	Backlog     backlog      `json:"backlog"`
+}
+
+type deviceCounts struct {
+	Ready        int `json:"ready"`
+	Sleeping     int `json:"sleeping"`
+	Late         int `json:"late"`
+	Lost         int `json:"lost"`
+	Disconnected int `json:"disconnected"`
+	NeverSeen    int `json:"never_seen"`
+	Retired      int `json:"retired"`
+}
+
+type systemView struct {
+	Site         fleet.SiteID `json:"site"`
+	SiteName     string       `json:"site_name"`
+	HubID        string       `json:"hub_id" doc:"The installation's id."`
+	Version      string       `json:"version"`
+	Epoch        fleet.Epoch  `json:"epoch"`
+	StartedAt    time.Time    `json:"started_at"`
+	Now          time.Time    `json:"now"`
+	ClockTrusted bool         `json:"clock_trusted"`
+	Uplink       uplinkView   `json:"uplink"`
+	Counts       struct {
+		Devices  deviceCounts `json:"devices"`
+		Requests struct {
+			Open     int `json:"open"`
+			Accepted int `json:"accepted"`
+		} `json:"requests"`
+		WatchesReachable int `json:"watches_reachable" doc:"Connected and subscribed now."`
+		Watches          int `json:"watches"`
+	} `json:"counts"`
+	Storage struct {
+		Bytes uint64 `json:"bytes"`
+	} `json:"storage"`
+	Messages messageCounts `json:"messages"`
+}
+
+// messageCounts are the broker's counters since its start.
+type messageCounts struct {
+	In          uint64            `json:"in"`
+	Out         uint64            `json:"out"`
+	Connected   int               `json:"connected"`
+	Refused     map[string]uint64 `json:"refused"`
+	Denied      map[string]uint64 `json:"denied"`
+	Dropped     map[string]uint64 `json:"dropped"`
+	Limits      map[string]uint64 `json:"limits"`
+	BadPayloads map[string]uint64 `json:"bad_payloads" doc:"Per device: payloads, or fields of them, that could not be read."`
+}
+
+type laneView struct {
+	Lane    fleet.Lane `json:"lane"`
+	Name    string     `json:"name"`
+	Head    uint64     `json:"head"`
+	Acked   uint64     `json:"acked"`
+	Backlog uint64     `json:"backlog"`
+}
+
+type syncView struct {
+	Epoch   fleet.Epoch `json:"epoch"`
+	Console *struct {
+		ConsoleID string `json:"console_id"`
+		Epoch     string `json:"epoch"`
+	} `json:"console,omitempty"`
+	Uplink uplinkView `json:"uplink"`
+	Lanes  []laneView `json:"lanes" nullable:"false"`
+	Orders struct {
+		Cursor uint64 `json:"cursor"`
+		Head   uint64 `json:"head"`
+	} `json:"orders"`
+	Digest string `json:"digest" doc:"Sums up the folded state; equal on hub and console when they are in sync."`
+}
+
+func (a *API) systemRoutes() {
+	tags := []string{"system"}
+	rest.Register(a.rest, rest.Route{
+		OperationID: "get-system", Method: http.MethodGet, Path: "/api/v1/system", Permission: account.SystemRead,
+		Summary: "The hub at a glance", Tags: tags,
+	}, func(context.Context, *struct{}) (*struct{ Body systemView }, error) {
+		v, err := a.system()
+		return &struct{ Body systemView }{v}, err
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "get-sync", Method: http.MethodGet, Path: "/api/v1/sync", Permission: account.SyncRead,
+		Summary: "Lanes, cursors and backlog", Tags: tags,
+	}, func(context.Context, *struct{}) (*struct{ Body syncView }, error) {
+		v, err := a.sync()
+		return &struct{ Body syncView }{v}, err
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "sync-now", Method: http.MethodPost, Path: "/api/v1/sync", Permission: account.SyncControl,
+		Status: http.StatusAccepted, Summary: "Try the link now", Tags: tags,
+	}, func(context.Context, *struct{}) (*struct{}, error) {
+		a.Uplink.SyncNow()
+		return nil, nil
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "enroll", Method: http.MethodPost, Path: "/api/v1/sync/enrolment", Permission: account.SystemWrite,
+		Summary: "Enrol the hub at a console, with its claim file", Tags: tags,
+	}, func(ctx context.Context, in *struct{ Body identity.Claim }) (*struct {
+		Body struct {
+			HubID fleet.HubID `json:"hub_id"`
+		} `nameHint:"Enrolment"`
+	}, error) {
+		hub, err := a.Uplink.Enroll(ctx, in.Body)
+		if err != nil {
+			return nil, err
+		}
+		out := &struct {
+			Body struct {
+				HubID fleet.HubID `json:"hub_id"`
+			} `nameHint:"Enrolment"`
+		}{}
+		out.Body.HubID = hub
+		return out, nil
+	})
+}
+
+func (a *API) uplinkView(s uplink.Status) uplinkView {
+	v := uplinkView{State: s.State, Since: s.Since, LastError: s.LastError, ConsoleURL: s.URL}
+	if !s.LastContact.IsZero() {
+		at := s.LastContact
+		v.LastContact = &at
+	}
+	for _, l := range s.Lanes {
+		switch n := l.Backlog(); l.Lane {
+		case fleet.LaneRequests:
+			v.Backlog.Requests = n
+		case fleet.LaneCommands:
+			v.Backlog.Commands = n
+		case fleet.LaneState:
+			v.Backlog.State = uint64(a.Presence.Changed(l.Acked))
+		case fleet.LaneRegistry:
+			v.Backlog.Registry = n
+		case fleet.LaneSummaries, fleet.LaneHistory:
+		}
+	}
+	return v
+}
+
+func (a *API) system() (systemView, error) {
+	now, trusted := a.Clock.Now()
+	v := systemView{
+		Site: a.Identity.Site, SiteName: a.SiteName, HubID: a.Identity.InstallID, Version: a.Version, Epoch: a.Identity.Epoch,
+		StartedAt: a.StartedAt, Now: fleet.Millis(now), ClockTrusted: trusted,
+	}
+	link, err := a.Uplink.Status()
+	if err != nil {
+		return v, err
+	}
+	v.Uplink = a.uplinkView(link)
+	n := a.Presence.Counts()
+	v.Counts.Devices = deviceCounts{
+		Ready: n[fleet.Ready], Sleeping: n[fleet.Sleeping], Late: n[fleet.Late], Lost: n[fleet.Lost],
+		Disconnected: n[fleet.Disconnected], NeverSeen: n[fleet.NeverSeen], Retired: n[fleet.Retired],
+	}
+	open, err := a.Store.OpenRequests()
+	if err != nil {
+		return v, fmt.Errorf("read open requests: %w", err)
+	}
+	for _, r := range open {
+		if r.State == fleet.RequestOpen {
+			v.Counts.Requests.Open++
+		} else {
+			v.Counts.Requests.Accepted++
+		}
+	}
+	devices, err := a.Registry.Devices()
+	if err != nil {
+		return v, err
+	}
+	for _, d := range devices {
+		if d.Type != fleet.Watch {
+			continue
+		}
+		v.Counts.Watches++
+		if a.Broker.Subscribes(string(d.ID), d.BaseTopic(a.Identity.Site)+"/cmd/notify") {
+			v.Counts.WatchesReachable++
+		}
+	}
+	v.Storage.Bytes = a.Store.Bytes()
+	v.Messages = a.messages()
+	return v, nil
+}
+
+func (a *API) messages() messageCounts {
+	s := a.Broker.Stats()
+	m := messageCounts{
+		Connected: s.Connected, Refused: words(s.Refused), Denied: map[string]uint64{}, Dropped: words(s.Dropped),
+		Limits: words(s.Limits), BadPayloads: a.BadPayloads(),
+	}
+	for k, n := range s.Denied {
+		if n > 0 {
+			m.Denied[k.String()] = n
+		}
+	}
+	for k, n := range s.Messages {
+		if k.Direction == "in" {
+			m.In += n
+		} else {
+			m.Out += n
+		}
+	}
+	return m
+}
+
+// words leaves out what never happened.
+func words[K ~string](counts map[K]uint64) map[string]uint64 {
+	out := map[string]uint64{}
+	for k, n := range counts {
+		if n > 0 {
+			out[string(k)] = n
+		}
+	}
+	return out
+}
+
+func (a *API) sync() (syncView, error) {
+	s, err := a.Uplink.Status()
+	v := syncView{Epoch: a.Identity.Epoch, Lanes: []laneView{}, Uplink: a.uplinkView(s)}
+	if err != nil {
+		return v, err
+	}
+	if s.ConsoleID != "" {
+		v.Console = &struct {
+			ConsoleID string `json:"console_id"`
+			Epoch     string `json:"epoch"`
+		}{s.ConsoleID, s.ConsoleEpoch}
+	}
+	for _, l := range s.Lanes {
+		v.Lanes = append(v.Lanes, laneView{Lane: l.Lane, Name: l.Lane.String(), Head: l.Head, Acked: l.Acked, Backlog: l.Backlog()})
+	}
+	v.Orders.Cursor, v.Orders.Head = s.OrderCursor, s.OrderHead
+	v.Digest, err = a.Store.Digest()
+	return v, err
+}

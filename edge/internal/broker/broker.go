@@ -1,0 +1,286 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+
+	"github.com/obedio/obedio/shared/access"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Kind says what a listener's connections speak.
+type Kind uint8
+
+// The kinds of listeners.
+const (
+	// TCP: MQTT directly on the stream, which may be TLS.
+	TCP Kind = iota
+	// WebSocket: MQTT in WebSocket messages, subprotocol mqtt.
+	WebSocket
+)
+
+// Listener is one way in. The hub binds it; the broker closes it.
+type Listener struct {
+	// Name in logs, credentials and counters, such as "mqtt".
+	Name string
+	Kind Kind
+	Net  net.Listener
+	// Origins, for WebSocket: origins of pages, besides the listener's own, that
+	// may connect, such as "https://hub.local:8443".
+	Origins []string
+}
+
+// Config is what a Broker needs.
+type Config struct {
+	Site      fleet.SiteID
+	Listeners []Listener
+	Auth      Authenticator
+	Handler   Handler
+	Limits    Limits
+	// Denied, if not nil, is told of every decision against a client, from the
+	// goroutine that met it; it must not block.
+	Denied func(s Session, a access.Action, name, rule string)
+	Logger *slog.Logger
+	// Now is the clock of the messages' Received and Expires; time.Now if nil.
+	Now func() time.Time
+}
+
+// Broker is the MQTT broker of one hub.
+type Broker struct {
+	cfg      Config
+	limits   Limits
+	log      *slog.Logger
+	now      func() time.Time
+	hubRules *access.Rules
+	counters *counters
+	server   *mqtt.Server
+	// injectors are library clients that stand for whoever publishes.
+	injectors sync.Pool
+	// routing is held for reading while a message is given to the library's
+	// subscribers, and for writing while the library moves a session from its
+	// old connection to its new one, so that no message falls in between.
+	routing sync.RWMutex
+	// order numbers outbound messages, so that a resumed session gets them in
+	// the order in which they were queued.
+	order atomic.Int64
+
+	started atomic.Bool
+	// ownRetained is the number of the library's own $SYS messages, which no
+	// client ever gets.
+	ownRetained atomic.Int64
+	stopped     chan struct{}  // closed when stopping becomes true
+	work        sync.WaitGroup // every goroutine and every open socket
+
+	mu       sync.Mutex // guards what follows
+	stopping bool
+	open     map[*conn]struct{}   // every connection of the gate
+	sockets  int                  // admitted and not closed
+	shaking  map[*socket]struct{} // in their TLS handshake
+	byAddr   map[netip.Addr]int   // sockets of each remote address
+	slots    map[string]*slot     // by client id
+	byUser   map[string]int       // live connections of each user name
+	sessions map[string]*inbound  // what outlives a connection, by client id
+	wills    map[string]*lateWill // delayed wills, by client id
+	lastGen  uint64
+}
+
+// New checks the settings and allocates. It starts nothing. The broker owns the
+// listeners from now on.
+func New(cfg Config) (*Broker, error) {
+	if _, err := fleet.ParseSiteID(string(cfg.Site)); err != nil {
+		return nil, fmt.Errorf("make broker: %w", err)
+	}
+	if cfg.Auth == nil || cfg.Handler == nil || cfg.Logger == nil {
+		return nil, fmt.Errorf("make broker: %w: want Auth, Handler and Logger", fleet.ErrInvalid)
+	}
+	names := make(map[string]bool)
+	for _, l := range cfg.Listeners {
+		if l.Name == "" || l.Net == nil || names[l.Name] {
+			return nil, fmt.Errorf("make broker: %w: listener %q: want a name of its own and a net.Listener", fleet.ErrInvalid, l.Name)
+		}
+		names[l.Name] = true
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	hubRules, err := access.Compile(access.HubRoles(), access.Vars{Site: string(cfg.Site)})
+	if err != nil {
+		return nil, fmt.Errorf("make broker: %w", err)
+	}
+	b := &Broker{
+		cfg: cfg, limits: cfg.Limits.withDefaults(), log: cfg.Logger, now: cfg.Now, hubRules: hubRules,
+		counters: newCounters(),
+		stopped:  make(chan struct{}),
+		open:     make(map[*conn]struct{}),
+		shaking:  make(map[*socket]struct{}),
+		byAddr:   make(map[netip.Addr]int),
+		slots:    make(map[string]*slot),
+		byUser:   make(map[string]int),
+		sessions: make(map[string]*inbound),
+		wills:    make(map[string]*lateWill),
+	}
+	b.order.Store(time.Now().UnixNano())
+	if b.server, err = newServer(b); err != nil {
+		return nil, fmt.Errorf("make broker: %w", err)
+	}
+	b.injectors.New = func() any { return b.server.NewClient(nil, mqtt.LocalListener, "", true) }
+	return b, nil
+}
+
+// Run serves until ctx ends, and returns when every connection has ended and
+// no goroutine of the broker is left. It may be called once. A listener that
+// breaks for good ends it with an error.
+func (b *Broker) Run(ctx context.Context) error {
+	if b.started.Swap(true) {
+		return errors.New("run broker: started before")
+	}
+	if err := b.server.Serve(); err != nil {
+		return fmt.Errorf("run broker: %w", err)
+	}
+	b.ownRetained.Store(int64(len(b.server.Topics.Messages(mqtt.SysPrefix + "/#"))))
+	broken := make(chan error, len(b.cfg.Listeners))
+	for i := range b.cfg.Listeners {
+		l := &b.cfg.Listeners[i]
+		b.work.Go(func() {
+			if err := b.listen(l); err != nil {
+				broken <- fmt.Errorf("listener %s: %w", l.Name, err)
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-broken:
+		err = fmt.Errorf("run broker: %w", err)
+	}
+	b.StopAccepting()
+	b.work.Wait()
+	if closeErr := b.server.Close(); closeErr != nil && err == nil {
+		err = fmt.Errorf("run broker: %w", closeErr)
+	}
+	return err
+}
+
+// StopAccepting closes the listeners and ends every connection, without wills:
+// it is the hub that goes. It does not wait for them; Run does, after its
+// context has ended. Calling it again does nothing.
+func (b *Broker) StopAccepting() {
+	b.mu.Lock()
+	if b.stopping {
+		b.mu.Unlock()
+		return
+	}
+	b.stopping = true
+	close(b.stopped)
+	for s := range b.shaking {
+		b.work.Go(func() { _ = s.Close() })
+	}
+	conns := make([]*conn, 0, len(b.open))
+	for c := range b.open {
+		conns = append(conns, c)
+	}
+	b.dropLateWills()
+	b.mu.Unlock()
+
+	for _, l := range b.cfg.Listeners {
+		_ = l.Net.Close() // an error means that it was closed before
+	}
+	for _, c := range conns {
+		c.end(CauseShutdown)
+	}
+}
+
+func (b *Broker) isStopping() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stopping
+}
+
+// live returns the connection that holds the session of clientID.
+func (b *Broker) live(clientID string) *conn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.slots[clientID]; s != nil && s.holder != nil && s.holder.established.Load() {
+		return s.holder
+	}
+	return nil
+}
+
+// Connected returns the live connection of a client.
+func (b *Broker) Connected(clientID string) (Session, bool) {
+	if c := b.live(clientID); c != nil {
+		return c.session, true
+	}
+	return Session{}, false
+}
+
+// Subscribes reports whether a client is connected and has a subscription that
+// matches the topic name.
+func (b *Broker) Subscribes(clientID, name string) bool {
+	c := b.live(clientID)
+	return c != nil && c.subscribes(name)
+}
+
+// Kick ends a client's connection now, without its will, and tells an MQTT 5
+// client the reason. It reports whether there was one. The session stays.
+func (b *Broker) Kick(clientID, reason string) bool {
+	c := b.live(clientID)
+	if c != nil {
+		c.endWith(CauseKicked, reason)
+	}
+	return c != nil
+}
+
+// Forget ends a client's connection as Kick does and removes its session: its
+// subscriptions, what is queued for it, and a will that is still to come. For
+// a device that was removed or whose certificate was revoked.
+func (b *Broker) Forget(clientID, reason string) {
+	b.mu.Lock()
+	if w := b.wills[clientID]; w != nil {
+		b.cancelWill(w)
+	}
+	var c *conn
+	if s := b.slots[clientID]; s != nil {
+		c = s.newest
+	}
+	if c != nil {
+		c.forget.Store(true)
+	}
+	b.mu.Unlock()
+	if c != nil {
+		c.endWith(CauseKicked, reason)
+		return // its goroutine discards the session
+	}
+	b.discard(clientID)
+}
+
+// Stats returns the counters.
+func (b *Broker) Stats() Stats {
+	k := b.counters
+	s := Stats{
+		Connections: k.connections.Load(), Panics: k.panics.Load(),
+		Refused: k.refused.snapshot(), Denied: k.denied.snapshot(), Dropped: k.dropped.snapshot(),
+		Limits: k.limits.snapshot(), Ended: k.ended.snapshot(), Messages: k.messages.snapshot(),
+		BytesIn: k.bytesIn.Load(), BytesOut: k.bytesOut.Load(),
+		Retained: b.server.Topics.Retained.Len() - int(b.ownRetained.Load()), Sessions: b.server.Clients.Len(),
+	}
+	s.Dropped[DroppedSession] += uint64(atomic.LoadInt64(&b.server.Info.InflightDropped))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.Open = b.sockets
+	for _, slot := range b.slots {
+		if slot.holder != nil && slot.holder.established.Load() {
+			s.Connected++
+		}
+	}
+	return s
+}

@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// slot is the one place that the connections of a client id share. Its token
+// is held by the connection that has the session, from before the library
+// hears of it until Handler.Disconnected has returned; so sessions of one
+// client never overlap.
+type slot struct {
+	token  chan struct{} // of capacity 1; full when nobody holds it
+	holder *conn         // who took the token
+	newest *conn         // the holder, or who waits for it
+	users  int           // connections that hold or wait
+}
+
+// inbound is what the hub keeps of a session for the messages of the client,
+// as long as the library keeps the rest of it. Only the connection that holds
+// the slot touches it.
+type inbound struct {
+	// owner says whose session it is; another identity under the same client id
+	// does not inherit it.
+	owner string
+	// received are the packet ids of QoS 2 messages that wait for PUBREL.
+	received map[uint16]struct{}
+}
+
+// claim makes c the only connection of its client id: the one before it is
+// ended and waited for. After nil the caller must release.
+func (b *Broker) claim(c *conn) error {
+	id := c.session.Identity.ClientID
+	b.mu.Lock()
+	if b.stopping {
+		b.mu.Unlock()
+		return fmt.Errorf("claim %s: %w: the hub stops", id, fleet.ErrUnavailable)
+	}
+	s := b.slots[id]
+	if s == nil {
+		s = &slot{token: make(chan struct{}, 1)}
+		s.token <- struct{}{}
+		b.slots[id] = s
+	}
+	s.users++
+	before := s.newest
+	s.newest = c
+	b.mu.Unlock()
+
+	if before != nil {
+		before.end(CauseTakenOver)
+	}
+	timer := time.NewTimer(b.limits.TakeoverTimeout)
+	defer timer.Stop()
+	var err error
+	select {
+	case <-s.token:
+	case <-timer.C:
+		err = fmt.Errorf("claim %s: %w: its last connection does not end", id, fleet.ErrUnavailable)
+	case <-c.ctx.Done():
+		err = fmt.Errorf("claim %s: %w: connection ended meanwhile", id, fleet.ErrUnavailable)
+	}
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.leave(c, s)
+		return err
+	}
+	who := &c.session.Identity
+	if limit := max(1, who.MaxConnections); who.Device.ID == "" && who.Username != "" && b.byUser[who.Username] >= limit {
+		s.token <- struct{}{}
+		b.leave(c, s)
+		return fmt.Errorf("claim %s: %w: %d connections of %q", id, fleet.ErrLimit, limit, who.Username)
+	}
+	s.holder = c
+	b.byUser[who.Username]++
+	b.lastGen++
+	c.session.Generation = b.lastGen
+	return nil
+}
+
+// release gives the slot to whoever waits for it.
+func (b *Broker) release(c *conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.slots[c.session.Identity.ClientID]
+	s.holder = nil
+	if user := c.session.Identity.Username; b.byUser[user] > 1 {
+		b.byUser[user]--
+	} else {
+		delete(b.byUser, user)
+	}
+	s.token <- struct{}{}
+	b.leave(c, s)
+}
+
+// leave is called with b.mu held.
+func (b *Broker) leave(c *conn, s *slot) {
+	if s.newest == c {
+		s.newest = s.holder
+	}
+	if s.users--; s.users == 0 {
+		delete(b.slots, c.session.Identity.ClientID)
+	}
+}
+
+// inboundSession returns what is kept of the client's session, or a fresh one.
+// A session of another owner is discarded. Who calls it holds the slot.
+func (b *Broker) inboundSession(c *conn) *inbound {
+	id, owner := c.session.Identity.ClientID, c.session.Identity.owner()
+	b.mu.Lock()
+	kept := b.sessions[id]
+	b.mu.Unlock()
+	if kept == nil || kept.owner != owner {
+		b.discard(id)
+		kept = nil
+	}
+	if kept == nil || c.session.Clean {
+		kept = &inbound{owner: owner, received: make(map[uint16]struct{})}
+	}
+	b.mu.Lock()
+	b.sessions[id] = kept
+	b.mu.Unlock()
+	return kept
+}
+
+// owner tells identities apart that may come under one client id.
+func (i Identity) owner() string {
+	if i.Device.ID != "" {
+		return "device " + string(i.Device.ID) + " " + i.Device.CreatedAt.UTC().String() + " " + i.Username
+	}
+	return "service " + i.Username
+}
+
+// discard removes all that is kept of a client's session. The client must not
+// be connected.
+func (b *Broker) discard(clientID string) {
+	b.mu.Lock()
+	delete(b.sessions, clientID)
+	b.mu.Unlock()
+	if cl, ok := b.server.Clients.Get(clientID); ok {
+		b.server.UnsubscribeClient(cl)
+		cl.ClearInflights()
+		b.server.Clients.Delete(clientID)
+	}
+}

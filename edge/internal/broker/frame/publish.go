@@ -1,0 +1,53 @@
+package frame
+
+// Publish is a PUBLISH packet of a client.
+type Publish struct {
+	Name     string
+	PacketID uint16 // 0 at QoS 0
+	QoS      byte
+	Retain   bool
+	Dup      bool
+	// TopicAlias: the packet has one, which the hub never allowed.
+	TopicAlias bool
+	// Properties are those of MQTT 5 with their length before them, of the
+	// input; nil before.
+	Properties []byte
+	Payload    []byte // of the input
+}
+
+// ParsePublish reads what follows the fixed header of a PUBLISH. An empty name
+// is left to the caller.
+func ParsePublish(version byte, h Header, body []byte) (p Publish, err error) {
+	c := &cursor{b: body}
+	p.QoS, p.Retain, p.Dup = h.QoS(), h.Retain(), h.Dup()
+	name := c.str()
+	if p.QoS > 0 {
+		if p.PacketID = c.u16(); p.PacketID == 0 && !c.short {
+			return p, violation("publish with packet id 0") // [MQTT-2.2.1-3]
+		}
+	}
+	if version == V5 {
+		props, err := readProperties(c, PUBLISH)
+		if err != nil {
+			return p, err
+		}
+		p.TopicAlias, p.Properties = props.topicAlias, props.raw
+	}
+	if err := c.err(); err != nil {
+		return p, err
+	}
+	p.Name, p.Payload = string(name), c.b
+	return p, nil
+}
+
+// OutgoingPublish reads the name and the packet id of a PUBLISH that the
+// library has encoded; ok is false if they are not there. The name is of the
+// input.
+func OutgoingPublish(h Header, body []byte) (name []byte, id uint16, ok bool) {
+	c := &cursor{b: body}
+	name = c.binary()
+	if h.QoS() > 0 {
+		id = c.u16()
+	}
+	return name, id, !c.short
+}

@@ -1,0 +1,248 @@
+package broker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+
+	"github.com/obedio/obedio/edge/internal/broker/frame"
+	"github.com/obedio/obedio/shared/access"
+)
+
+// errEnded is what the library reads from a connection that has ended. It is
+// told no more: the gate has answered and counted.
+var errEnded = errors.New("connection ended")
+
+// conn is the gate of one connection: the net.Conn that the library gets. The
+// connection's goroutine reads; any goroutine may write and close.
+type conn struct {
+	b        *Broker
+	raw      net.Conn
+	in       *bufio.Reader
+	out      *outbox
+	listener *Listener
+	tls      bool
+	ctx      context.Context // ends with the connection
+	cancel   context.CancelFunc
+
+	// Set before the session is established, and not changed after.
+	version   byte
+	session   Session
+	will      *frame.Will
+	inbound   *inbound
+	assigned  bool // the client left its id to the hub
+	keepalive time.Duration
+	// What the CONNACK says because it differs from what the client asked.
+	keepaliveGiven, expiryBounded bool
+
+	established atomic.Bool // the library has sent its CONNACK
+	forget      atomic.Bool // discard the session at the end
+
+	// Owned by the connection's goroutine.
+	expiry        uint32       // MQTT 5: Session Expiry Interval in seconds
+	client        *mqtt.Client // the library's side, once there is a session
+	pending       []byte       // bytes for the library's next Read
+	requestID     uint16       // of the SUBSCRIBE or UNSUBSCRIBE under way
+	verdicts      []byte       // reason codes of its denied filters; 0: allowed
+	retain        []bool       // which of its filters want retained messages
+	due           []dueRetained
+	unsubscribing bool
+	routingLocked bool
+
+	// pressed is the subscriber that fell behind while this client's publish was
+	// routed; set by the hook in this client's goroutine or another's.
+	pressed atomic.Pointer[conn]
+
+	mu     sync.Mutex // guards what follows
+	cause  Cause      // why it ended; the first word counts
+	closed bool
+	subs   map[string]struct{} // granted filters
+}
+
+func (b *Broker) newConn(l *Listener, raw net.Conn, remote netip.AddrPort, tls bool) *conn {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &conn{
+		b: b, raw: raw, in: bufio.NewReaderSize(raw, 2048), listener: l, tls: tls, ctx: ctx, cancel: cancel,
+		subs: make(map[string]struct{}),
+	}
+	c.out = newOutbox(c)
+	c.session.Remote, c.session.Listener = remote, l.Name
+	return c
+}
+
+// serve runs a connection from its first byte to its end. Handshakes below MQTT
+// are done.
+func (b *Broker) serve(l *Listener, raw net.Conn, remote netip.AddrPort, tls bool) {
+	c := b.newConn(l, raw, remote, tls)
+	b.mu.Lock()
+	stopping := b.stopping
+	if !stopping {
+		b.open[c] = struct{}{}
+		b.work.Add(1)
+	}
+	b.mu.Unlock()
+	if stopping {
+		_ = raw.Close()
+		c.cancel()
+		return
+	}
+	defer func() {
+		c.Close()
+		<-c.out.done
+		b.mu.Lock()
+		delete(b.open, c)
+		b.mu.Unlock()
+		b.work.Done()
+	}()
+	defer c.recover()
+
+	if !c.handshake() {
+		return
+	}
+	defer b.release(c)
+	defer c.finish()
+	// Its errors are known here already: the library sees what the gate lets
+	// through.
+	_ = b.server.EstablishConnection(l.Name, c)
+}
+
+// recover ends the connection, not the process, when its goroutine panics.
+func (c *conn) recover() {
+	if r := recover(); r != nil {
+		c.b.counters.panics.Add(1)
+		c.b.log.Error("mqtt connection panicked", "panic", r, "client", c.session.Identity.ClientID,
+			"remote", c.session.Remote, "stack", string(debug.Stack()))
+		c.end(CausePanic)
+	}
+}
+
+// finish tells the world that an established session has lost its connection.
+func (c *conn) finish() {
+	if c.routingLocked {
+		c.routingLocked = false
+		c.b.routing.Unlock()
+	}
+	if r := recover(); r != nil { // a panic must not skip what follows
+		defer panic(r)
+		c.end(CausePanic)
+	}
+	c.end(CauseLost)
+	cause := c.endCause()
+	expires := c.version < frame.V5 && c.session.Clean || c.version == frame.V5 && c.expiry == 0
+	switch {
+	case c.forget.Load(), expires && (cause == CausePanic || !c.established.Load()):
+		// The library cleans up after itself only when all went well.
+		c.b.discard(c.session.Identity.ClientID)
+	case expires:
+		c.b.mu.Lock()
+		delete(c.b.sessions, c.session.Identity.ClientID)
+		c.b.mu.Unlock()
+	default:
+		c.dropReferred()
+	}
+	if !c.established.Swap(false) {
+		return
+	}
+	c.b.counters.ended.add(cause)
+	c.publishWill(cause)
+	c.b.log.Debug("mqtt session ended", "client", c.session.Identity.ClientID, "cause", cause)
+	c.b.cfg.Handler.Disconnected(c.session, cause)
+}
+
+// end ends the connection for the first cause that is given.
+func (c *conn) end(cause Cause) { c.endWith(cause, "") }
+
+// endWith is end with words for an MQTT 5 client.
+func (c *conn) endWith(cause Cause, text string) {
+	reason := frame.Unspecified
+	switch cause {
+	case CauseTakenOver:
+		reason = frame.SessionTakenOver
+	case CauseKicked:
+		reason = frame.Administrative
+	case CauseShutdown:
+		reason = frame.ServerShuttingDown
+	case CauseGoodbye, CauseLost:
+		reason = frame.Success // nothing to say
+	}
+	c.endSaying(cause, reason, text)
+}
+
+// endSaying ends the connection and tells an MQTT 5 client why, if there is a
+// reason code to tell.
+func (c *conn) endSaying(cause Cause, reason byte, text string) {
+	c.mu.Lock()
+	first := c.cause == ""
+	if first {
+		c.cause = cause
+	}
+	c.mu.Unlock()
+	if first && reason != frame.Success && c.established.Load() && c.version == frame.V5 {
+		c.out.control(frame.BuildDisconnect(reason, text))
+	}
+	c.Close()
+}
+
+func (c *conn) endCause() Cause {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// protocolError ends the connection for a packet that the client should not
+// have sent.
+func (c *conn) protocolError(err error) error {
+	reason := frame.Malformed
+	var e *frame.Error
+	if errors.As(err, &e) {
+		reason = e.Reason
+	}
+	c.b.log.Debug("mqtt protocol error", "client", c.session.Identity.ClientID, "remote", c.session.Remote, "error", err)
+	c.endSaying(CauseProtocol, reason, err.Error())
+	return errEnded
+}
+
+// deny counts and reports a decision against the client.
+func (c *conn) deny(a access.Action, name, rule string) {
+	c.b.counters.denied.add(a)
+	if c.b.cfg.Denied != nil {
+		c.b.cfg.Denied(c.session, a, name, rule)
+	}
+}
+
+// Close ends the connection: nothing is read any more, and what waits to be
+// written has CloseTimeout. It does not block. Also the library calls it.
+func (c *conn) Close() error {
+	c.mu.Lock()
+	first := !c.closed
+	c.closed = true
+	if first {
+		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+	}
+	c.mu.Unlock()
+	if first {
+		c.cancel()
+		c.out.close()
+	}
+	return nil
+}
+
+// LocalAddr is part of net.Conn.
+func (c *conn) LocalAddr() net.Addr { return c.raw.LocalAddr() }
+
+// RemoteAddr is part of net.Conn.
+func (c *conn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
+
+// SetDeadline and its two sisters do nothing: deadlines are the gate's, and the
+// library's arithmetic with keepalives overflows.
+func (c *conn) SetDeadline(time.Time) error      { return nil }
+func (c *conn) SetReadDeadline(time.Time) error  { return nil }
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }

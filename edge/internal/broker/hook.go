@@ -1,0 +1,174 @@
+package broker
+
+import (
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/obedio/obedio/edge/internal/broker/frame"
+	"github.com/obedio/obedio/shared/access"
+)
+
+// hook is the one hook of the library. Connections were decided by the gate
+// before the library saw them; here are the decisions about subscriptions, and
+// what binds a session of the library to its gate.
+type hook struct {
+	mqtt.HookBase
+	b *Broker
+}
+
+// ID is the hook's name in the library's log.
+func (h *hook) ID() string { return "gate" }
+
+// Provides lists the methods below.
+func (h *hook) Provides(b byte) bool {
+	switch b {
+	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
+		mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribe,
+		mqtt.OnUnsubscribed, mqtt.OnQosPublish, mqtt.OnPublishDropped, mqtt.OnClientExpired:
+		return true
+	}
+	return false
+}
+
+// gate returns the gate behind a client of the library, or nil for one that
+// stands for a publisher, and for one that is not connected.
+func gate(cl *mqtt.Client) *conn {
+	c, _ := cl.Net.Conn.(*conn)
+	return c
+}
+
+// OnConnectAuthenticate lets in who came through the gate, and nobody else.
+func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
+	c := gate(cl)
+	return c != nil && c.inbound != nil && cl.ID == c.session.Identity.ClientID
+}
+
+// OnACLCheck says yes to what was decided elsewhere: a filter in OnSubscribe, a
+// delivery by the gate, message by message, also where the library does not
+// ask. Publishes do not come here.
+func (h *hook) OnACLCheck(cl *mqtt.Client, _ string, write bool) bool {
+	return !write
+}
+
+// OnSessionEstablish precedes the library's move of a session from its old
+// client to this one. From here to the CONNACK no message is routed.
+func (h *hook) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
+	c := gate(cl)
+	c.client = cl
+	c.out.resume()
+	// The gate keeps the client's Receive Maximum; the library's quota leaks.
+	cl.Properties.Props.ReceiveMaximum = 0
+	cl.State.Inflight.ResetSendQuota(0)
+	h.b.routing.Lock()
+	c.routingLocked = true
+}
+
+// OnSessionEstablished follows the CONNACK and what the library resends.
+func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	c := gate(cl)
+	cl.State.Inflight.ResetSendQuota(0) // an inherited session has set it
+	granted := c.inherit()
+	c.established.Store(true)
+	h.b.counters.connections.Add(1)
+	c.out.resumed()
+	c.release()
+	h.b.cfg.Handler.Connected(c.session)
+	if len(granted) > 0 {
+		h.b.cfg.Handler.Subscribed(c.session, granted)
+	}
+}
+
+// OnPacketRead takes the packet ids of SUBSCRIBE and UNSUBSCRIBE from the
+// library: it would look for them among the ids of outbound messages, and
+// refuse the packet for one that it finds.
+func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if t := pk.FixedHeader.Type; t == packets.Subscribe || t == packets.Unsubscribe {
+		if c := gate(cl); c != nil {
+			c.requestID, c.verdicts = pk.PacketID, nil
+			pk.PacketID, pk.FixedHeader.Qos = 0, 0
+		}
+	}
+	return pk, nil
+}
+
+// OnPacketEncode completes the library's answers.
+func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	c := gate(cl)
+	if c == nil {
+		return pk
+	}
+	switch pk.FixedHeader.Type {
+	case packets.Connack:
+		if c.routingLocked {
+			c.routingLocked = false
+			h.b.routing.Unlock()
+		}
+		c.session.Resumed = pk.SessionPresent
+		c.connack(&pk.Properties)
+	case packets.Suback:
+		pk.PacketID = c.requestID
+	case packets.Unsuback:
+		pk.PacketID = c.requestID
+		for i, code := range c.verdicts {
+			if code != frame.Success && i < len(pk.ReasonCodes) {
+				pk.ReasonCodes[i] = code
+			}
+		}
+	}
+	return pk
+}
+
+// connack says what the hub grants to an MQTT 5 client.
+func (c *conn) connack(p *packets.Properties) {
+	limits, id := &c.b.limits, &c.session.Identity
+	if c.assigned {
+		p.AssignedClientID = id.ClientID
+	}
+	p.MaximumPacketSize = uint32(limits.MaxPacketBytes)
+	p.MaximumQos, p.MaximumQosFlag = id.MaxQoS, id.MaxQoS < 2
+	p.RetainAvailable, p.RetainAvailableFlag = 0, id.Retain == access.RetainNothing
+	p.ServerKeepAlive = uint16(c.keepalive.Seconds())
+	p.ServerKeepAliveFlag = c.keepaliveGiven
+	p.SessionExpiryInterval, p.SessionExpiryIntervalFlag = c.expiry, c.expiryBounded
+}
+
+// OnQosPublish is called when the library has put a message of QoS 1 or 2 into
+// a session, in the goroutine of its publisher, and when it resends one.
+func (h *hook) OnQosPublish(cl *mqtt.Client, pk packets.Packet, _ int64, _ int) {
+	if pk.FixedHeader.Type != packets.Publish || pk.FixedHeader.Dup {
+		return
+	}
+	c := gate(cl)
+	connected := c != nil && !c.isClosed()
+	if !connected && h.b.referred(&pk, cl.ID) {
+		h.b.counters.dropped.add(DroppedGone)
+		h.b.forgetInflight(cl, pk.PacketID)
+		return
+	}
+	// The library sorts by Created, in seconds of which it looks at 16 bits. Its
+	// other uses of the field are switched off.
+	pk.Created = h.b.order.Add(1)
+	cl.State.Inflight.Set(pk)
+	if connected && pk.Origin != cl.ID && c.behind() {
+		if publisher := h.b.live(pk.Origin); publisher != nil {
+			publisher.pressed.Store(c)
+		}
+	}
+}
+
+// OnPublishDropped counts what the library's queue of a client did not take.
+func (h *hook) OnPublishDropped(*mqtt.Client, packets.Packet) {
+	h.b.counters.dropped.add(DroppedQueue)
+}
+
+// OnClientExpired completes what the library does with an expired session: its
+// subscriptions would feed the next one.
+func (h *hook) OnClientExpired(cl *mqtt.Client) {
+	h.b.mu.Lock()
+	if s := h.b.slots[cl.ID]; s == nil || s.holder == nil {
+		delete(h.b.sessions, cl.ID)
+	}
+	h.b.mu.Unlock()
+	h.b.server.UnsubscribeClient(cl)
+	cl.ClearInflights()
+}

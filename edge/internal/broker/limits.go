@@ -1,0 +1,86 @@
+package broker
+
+import "time"
+
+// Limits bound what clients may cost. A zero field takes its default.
+type Limits struct {
+	// MaxConnections over all listeners, those that have not shown who they are
+	// included. 1,200.
+	MaxConnections int
+	// MaxPerAddress connections of one remote address; loopback has no such
+	// limit, as who is there is on the hub already. 256.
+	MaxPerAddress int
+
+	// HandshakeTimeout for TLS, and for the upgrade to WebSocket. 10 s.
+	HandshakeTimeout time.Duration
+	// ConnectTimeout for the whole CONNECT packet. 5 s.
+	ConnectTimeout time.Duration
+	// AuthTimeout for the Authenticator. 30 s.
+	AuthTimeout time.Duration
+	// TakeoverTimeout for the old connection of a client id to end. 10 s.
+	TakeoverTimeout time.Duration
+	// WriteTimeout after which a client that takes no byte is disconnected. 30 s.
+	WriteTimeout time.Duration
+	// CloseTimeout for what is still to be written to a connection that ends. 2 s.
+	CloseTimeout time.Duration
+	// DefaultKeepalive stands for a keepalive of 0. 300 s.
+	DefaultKeepalive time.Duration
+	// SessionExpiry is the longest life of a session without connection. 7 days.
+	SessionExpiry time.Duration
+	// Backpressure is how long a publisher waits, once, for a subscriber that
+	// falls behind. 200 ms.
+	Backpressure time.Duration
+
+	// MaxConnectBytes of the CONNECT packet. 8 KiB.
+	MaxConnectBytes int
+	// MaxPacketBytes of any other packet. 256 KiB.
+	MaxPacketBytes int
+	// MaxPayloadBytes of a message or a will. 64 KiB.
+	MaxPayloadBytes int
+	// MaxOutboundBytes that wait for one client's socket; beyond it QoS 0 is
+	// dropped. 1 MiB.
+	MaxOutboundBytes int
+
+	// MaxInflight outbound messages of QoS 1 and 2 that one client has not
+	// acknowledged; the client's Receive Maximum may lower it. 64.
+	MaxInflight int
+	// MaxQueued messages of QoS 1 and 2 of one session, in flight or waiting. 1,000.
+	MaxQueued int
+	// MaxInboundQoS2 messages of one session that wait for their PUBREL. 256.
+	MaxInboundQoS2 int
+	// MaxSubscriptions of one session. 50.
+	MaxSubscriptions int
+	// MaxFilters of one SUBSCRIBE or UNSUBSCRIBE. 10.
+	MaxFilters int
+}
+
+// withDefaults returns l with every zero field replaced by its default.
+func (l Limits) withDefaults() Limits {
+	def(&l.MaxConnections, 1200)
+	def(&l.MaxPerAddress, 256)
+	def(&l.HandshakeTimeout, 10*time.Second)
+	def(&l.ConnectTimeout, 5*time.Second)
+	def(&l.AuthTimeout, 30*time.Second)
+	def(&l.TakeoverTimeout, 10*time.Second)
+	def(&l.WriteTimeout, 30*time.Second)
+	def(&l.CloseTimeout, 2*time.Second)
+	def(&l.DefaultKeepalive, 300*time.Second)
+	def(&l.SessionExpiry, 7*24*time.Hour)
+	def(&l.Backpressure, 200*time.Millisecond)
+	def(&l.MaxConnectBytes, 8<<10)
+	def(&l.MaxPacketBytes, 256<<10)
+	def(&l.MaxPayloadBytes, 64<<10)
+	def(&l.MaxOutboundBytes, 1<<20)
+	def(&l.MaxInflight, 64)
+	def(&l.MaxQueued, 1000)
+	def(&l.MaxInboundQoS2, 256)
+	def(&l.MaxSubscriptions, 50)
+	def(&l.MaxFilters, 10)
+	return l
+}
+
+func def[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}

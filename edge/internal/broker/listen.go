@@ -1,0 +1,187 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// listen serves one listener until it is closed. An error means that it broke
+// while the broker was not stopping.
+func (b *Broker) listen(l *Listener) error {
+	ways := &doorkeeper{Listener: l.Net, b: b, l: l}
+	if l.Kind == WebSocket {
+		return b.serveWebSocket(l, ways)
+	}
+	for {
+		raw, err := ways.Accept()
+		if err != nil {
+			return b.unlessStopping(err)
+		}
+		b.work.Go(func() { b.serveTCP(l, raw.(*socket)) })
+	}
+}
+
+func (b *Broker) unlessStopping(err error) error {
+	if b.isStopping() {
+		return nil
+	}
+	return err
+}
+
+// serveTCP completes a TLS handshake, if it is TLS, and serves MQTT.
+func (b *Broker) serveTCP(l *Listener, s *socket) {
+	if t, ok := s.Conn.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), b.limits.HandshakeTimeout)
+		defer cancel()
+		if err := b.untilStop(s, func() error { return t.HandshakeContext(ctx) }); err != nil {
+			b.counters.refused.add(RefusedHandshake)
+			b.log.Debug("mqtt tls handshake failed", "listener", l.Name, "remote", s.remote, "error", err)
+			_ = s.Close()
+			return
+		}
+		b.serve(l, s, s.remote, true)
+		return
+	}
+	b.serve(l, s, s.remote, false)
+}
+
+// untilStop runs f, and closes the socket under it when the broker stops.
+func (b *Broker) untilStop(s *socket, f func() error) error {
+	b.mu.Lock()
+	if b.stopping {
+		b.mu.Unlock()
+		return net.ErrClosed
+	}
+	b.shaking[s] = struct{}{}
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		delete(b.shaking, s)
+		b.mu.Unlock()
+	}()
+	return f()
+}
+
+// doorkeeper accepts connections as long as the limits allow, and goes on after
+// errors: a moment without file descriptors must not close the door for ever.
+type doorkeeper struct {
+	net.Listener
+	b *Broker
+	l *Listener
+}
+
+// The pauses after errors of Accept.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// Accept returns the next admitted connection, a *socket. Its error is final.
+func (d *doorkeeper) Accept() (net.Conn, error) {
+	pause := firstPause
+	for {
+		raw, err := d.Listener.Accept()
+		switch {
+		case err == nil:
+		case errors.Is(err, net.ErrClosed), d.b.isStopping():
+			return nil, err
+		default:
+			d.b.log.Warn("mqtt accept failed", "listener", d.l.Name, "error", err, "pause", pause)
+			if !d.b.pause(pause) {
+				return nil, err
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		}
+		pause = firstPause
+		s, refused := d.b.admit(raw)
+		if refused != "" {
+			d.b.counters.refused.add(refused)
+			d.b.log.Debug("mqtt connection refused", "reason", string(refused), "listener", d.l.Name, "remote", raw.RemoteAddr())
+			_ = raw.Close()
+			continue
+		}
+		return s, nil
+	}
+}
+
+// pause waits; false when the broker stops meanwhile.
+func (b *Broker) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-b.stopped:
+		return false
+	}
+}
+
+// socket is an admitted connection. Closing it gives its place to another.
+type socket struct {
+	net.Conn
+	b      *Broker
+	remote netip.AddrPort // zero for an in-memory connection
+	once   sync.Once
+}
+
+// admit counts a connection in, or says which limit refuses it.
+func (b *Broker) admit(raw net.Conn) (*socket, Refusal) {
+	s := &socket{Conn: raw, b: b, remote: addrPort(raw.RemoteAddr())}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopping {
+		return nil, RefusedUnavailable
+	}
+	if b.sockets >= b.limits.MaxConnections {
+		return nil, RefusedConnections
+	}
+	if s.limited() && b.byAddr[s.remote.Addr()] >= b.limits.MaxPerAddress {
+		return nil, RefusedAddress
+	}
+	if s.limited() {
+		b.byAddr[s.remote.Addr()]++
+	}
+	b.sockets++
+	b.work.Add(1)
+	return s, ""
+}
+
+// limited reports whether the socket counts against its address.
+func (s *socket) limited() bool { return s.remote.IsValid() && !s.remote.Addr().IsLoopback() }
+
+// Close closes the connection and counts it out, once.
+func (s *socket) Close() error {
+	err := s.Conn.Close()
+	s.once.Do(func() {
+		s.b.mu.Lock()
+		s.b.sockets--
+		if s.limited() {
+			if addr := s.remote.Addr(); s.b.byAddr[addr] > 1 {
+				s.b.byAddr[addr]--
+			} else {
+				delete(s.b.byAddr, addr)
+			}
+		}
+		s.b.mu.Unlock()
+		s.b.work.Done()
+	})
+	return err
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	var p netip.AddrPort
+	switch a := a.(type) {
+	case nil:
+	case *net.TCPAddr:
+		p = a.AddrPort()
+	default:
+		p, _ = netip.ParseAddrPort(a.String()) // zero for what has no address
+	}
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}

@@ -1,0 +1,226 @@
+package broker
+
+import (
+	"errors"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// outbox is what waits for one client's socket. Whoever adds to it never waits
+// for the socket: a goroutine that exists only while there is something to
+// write does. It also keeps the client's Receive Maximum: of the messages
+// beyond it only the packet ids wait here, the messages are in the library's
+// session.
+type outbox struct {
+	c    *conn
+	done chan struct{} // closed when the socket is
+
+	window int // messages of QoS 1 and 2 in flight at most; fixed
+
+	mu       sync.Mutex // guards what follows
+	buf      []byte     // packets to write
+	writing  int        // bytes that the writer has taken and not yet written
+	running  bool       // the writer exists
+	closing  bool       // nothing is added any more; the writer closes the socket
+	force    *time.Timer
+	inflight map[uint16]flight
+	held     []heldID
+	resuming bool // a resumed session is being resent: everything is held
+	slow     bool // a publisher has waited in vain
+	caughtUp chan struct{}
+	drained  chan struct{} // closed and replaced when the writer has written all
+}
+
+// writeChunk bounds one write, so that WriteTimeout is about progress.
+const writeChunk = 16 << 10
+
+func newOutbox(c *conn) *outbox {
+	return &outbox{c: c, done: make(chan struct{}), inflight: make(map[uint16]flight)}
+}
+
+// control adds a packet and has it written.
+func (o *outbox) control(packet []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closing {
+		return
+	}
+	o.buf = append(o.buf, packet...)
+	o.start()
+}
+
+// answer adds a packet that leaves when the connection's goroutine next waits
+// for the client, so that a burst is answered in one write.
+func (o *outbox) answer(packet []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closing {
+		o.buf = append(o.buf, packet...)
+	}
+}
+
+// flushed has the answers written. It waits while more than limit bytes wait
+// for the socket, and reports whether the connection still lives.
+func (o *outbox) flushed(limit int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !o.closing {
+		if len(o.buf) == 0 {
+			return true
+		}
+		o.start()
+		if len(o.buf)+o.writing <= limit {
+			return true
+		}
+		if o.drained == nil {
+			o.drained = make(chan struct{})
+		}
+		drained := o.drained
+		o.mu.Unlock()
+		select {
+		case <-drained:
+		case <-o.c.ctx.Done():
+		}
+		o.mu.Lock()
+	}
+	return false
+}
+
+// start has the buffer written. o.mu is held.
+func (o *outbox) start() {
+	if !o.running && len(o.buf) > 0 {
+		o.running = true
+		go o.run()
+	}
+}
+
+// run writes until there is nothing left.
+func (o *outbox) run() {
+	defer func() {
+		if r := recover(); r != nil {
+			o.c.b.counters.panics.Add(1)
+			o.c.b.log.Error("mqtt writer panicked", "panic", r, "remote", o.c.session.Remote, "stack", string(debug.Stack()))
+			o.stop()
+			o.c.end(CausePanic)
+		}
+	}()
+	var chunk []byte
+	for {
+		o.mu.Lock()
+		if o.drained != nil {
+			close(o.drained)
+			o.drained = nil
+		}
+		if len(o.buf) == 0 {
+			o.running = false
+			closing := o.closing
+			o.mu.Unlock()
+			if closing {
+				o.shut()
+			}
+			return
+		}
+		if cap(chunk) > 4*writeChunk {
+			chunk = nil
+		}
+		chunk, o.buf = o.buf, chunk[:0]
+		o.writing = len(chunk)
+		o.mu.Unlock()
+		if err := o.write(chunk); err != nil {
+			o.stop()
+			o.c.end(CauseLost)
+			return
+		}
+	}
+}
+
+// stop ends the writer for good after a failed write.
+func (o *outbox) stop() {
+	o.mu.Lock()
+	o.closing, o.running, o.buf = true, false, nil
+	o.mu.Unlock()
+	o.shut()
+}
+
+func (o *outbox) write(chunk []byte) error {
+	limits := &o.c.b.limits
+	for len(chunk) > 0 {
+		part := chunk[:min(len(chunk), writeChunk)]
+		o.mu.Lock()
+		timeout := limits.WriteTimeout
+		if o.closing {
+			timeout = limits.CloseTimeout
+		}
+		o.mu.Unlock()
+		_ = o.c.raw.SetWriteDeadline(time.Now().Add(timeout)) // a broken socket fails in the write
+		n, err := o.c.raw.Write(part)
+		o.c.b.counters.bytesOut.Add(uint64(max(n, 0)))
+		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				o.c.b.counters.limits.add(LimitWriteStall)
+			}
+			return err
+		}
+		o.mu.Lock()
+		o.writing -= len(part)
+		o.mu.Unlock()
+		chunk = chunk[len(part):]
+	}
+	return nil
+}
+
+// close lets what is in the buffer be written within CloseTimeout, and closes
+// the socket then. It does not wait.
+func (o *outbox) close() {
+	o.mu.Lock()
+	if o.closing {
+		o.mu.Unlock()
+		return
+	}
+	o.closing = true
+	if o.caughtUp != nil {
+		close(o.caughtUp)
+		o.caughtUp = nil
+	}
+	o.start()
+	running := o.running
+	if running {
+		// The writer alone sets deadlines; the write that it is in may have a
+		// long one.
+		o.force = time.AfterFunc(o.c.b.limits.CloseTimeout, func() { _ = o.c.raw.Close() })
+	}
+	o.mu.Unlock()
+	if !running {
+		o.shut()
+	}
+}
+
+// shut closes the socket. It is reached once: by the writer, or by close when
+// there is none.
+func (o *outbox) shut() {
+	o.mu.Lock()
+	if o.force != nil {
+		o.force.Stop()
+	}
+	o.mu.Unlock()
+	_ = o.c.raw.Close() // nothing follows that an error could spoil
+	close(o.done)
+}
+
+// push adds a PUBLISH that may go now; false when it is of QoS 0 and the
+// client is too far behind.
+func (o *outbox) push(qos byte, packet []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closing {
+		return true
+	}
+	if qos == 0 && len(o.buf)+o.writing+len(packet) > o.c.b.limits.MaxOutboundBytes {
+		return false
+	}
+	o.buf = append(o.buf, packet...)
+	o.start()
+	return true
+}

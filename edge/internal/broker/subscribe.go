@@ -1,0 +1,176 @@
+package broker
+
+import (
+	"sync/atomic"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/obedio/obedio/edge/internal/broker/frame"
+	"github.com/obedio/obedio/shared/access"
+	"github.com/obedio/obedio/shared/topic"
+)
+
+// OnSubscribe decides about each filter. The denied ones are emptied, so that
+// the library does not subscribe them, and get their reason code in
+// OnSubscribed.
+func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	c := gate(cl)
+	if c == nil {
+		return pk
+	}
+	c.verdicts = c.judge(access.Subscribe, pk.Filters)
+	c.retain = make([]bool, len(pk.Filters))
+	for i := range pk.Filters {
+		sub := &pk.Filters[i]
+		sub.Qos = min(sub.Qos, c.session.Identity.MaxQoS)
+		c.retain[i] = sub.RetainHandling == 0 || sub.RetainHandling == 1 && !c.hasSubscription(sub.Filter)
+		sub.RetainHandling = 2 // the gate sends retained messages itself
+	}
+	return pk
+}
+
+// judge decides about the filters of a SUBSCRIBE or UNSUBSCRIBE, and empties
+// the denied ones.
+func (c *conn) judge(a access.Action, filters packets.Subscriptions) []byte {
+	limits := &c.b.limits
+	verdicts := make([]byte, len(filters))
+	room := limits.MaxSubscriptions - c.countSubscriptions()
+	for i := range filters {
+		filter := filters[i].Filter
+		fresh := a == access.Subscribe && !c.hasSubscription(filter)
+		d := c.session.Identity.Rules.Decide(a, filter)
+		switch {
+		case len(filters) > limits.MaxFilters:
+			c.b.counters.limits.add(LimitFilters)
+			verdicts[i] = frame.QuotaExceeded
+		case d.Rule == access.RuleInvalid:
+			c.deny(a, filter, d.Rule)
+			verdicts[i] = frame.FilterInvalid
+		case !d.Allowed:
+			c.deny(a, filter, d.Rule)
+			verdicts[i] = frame.NotAuthorized
+		case fresh && room <= 0:
+			c.b.counters.limits.add(LimitSubscriptions)
+			verdicts[i] = frame.QuotaExceeded
+		case fresh:
+			room--
+		}
+		if a == access.Unsubscribe && verdicts[i] == frame.QuotaExceeded {
+			verdicts[i] = frame.Implementation // UNSUBACK has no quota
+		}
+		if verdicts[i] != frame.Success {
+			filters[i].Filter = ""
+		}
+	}
+	return verdicts
+}
+
+// OnSubscribed completes the reason codes, and remembers what was granted.
+func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
+	c := gate(cl)
+	if c == nil {
+		return
+	}
+	var granted []string
+	for i := range codes {
+		if i < len(c.verdicts) && c.verdicts[i] != frame.Success {
+			if codes[i] = c.verdicts[i]; c.version < frame.V5 {
+				codes[i] = frame.Unspecified
+			}
+		}
+		if codes[i] < frame.Unspecified {
+			granted = append(granted, pk.Filters[i].Filter)
+			if i < len(c.retain) && c.retain[i] {
+				c.askRetained(pk.Filters[i])
+			}
+		}
+	}
+	c.mu.Lock()
+	for _, filter := range granted {
+		c.subs[filter] = struct{}{}
+	}
+	c.mu.Unlock()
+	if len(granted) > 0 {
+		h.b.cfg.Handler.Subscribed(c.session, granted)
+	}
+}
+
+// OnUnsubscribe decides about each filter.
+func (h *hook) OnUnsubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	if c := gate(cl); c != nil {
+		c.verdicts = c.judge(access.Unsubscribe, pk.Filters)
+		c.unsubscribing = true
+	}
+	return pk
+}
+
+// OnUnsubscribed forgets what was taken back. The library calls it also when it
+// clears a session away; that is not the client's doing.
+func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
+	c := gate(cl)
+	if c == nil || !c.unsubscribing {
+		return
+	}
+	c.unsubscribing = false
+	var gone []string
+	c.mu.Lock()
+	for _, f := range pk.Filters {
+		if _, ok := c.subs[f.Filter]; ok {
+			delete(c.subs, f.Filter)
+			gone = append(gone, f.Filter)
+		}
+	}
+	c.mu.Unlock()
+	if len(gone) > 0 {
+		h.b.cfg.Handler.Unsubscribed(c.session, gone)
+	}
+}
+
+// inherit takes over the subscriptions of a resumed session, as far as the
+// client's rules still allow them, and returns them.
+func (c *conn) inherit() []string {
+	var granted []string
+	for filter := range c.client.State.Subscriptions.GetAll() {
+		if d := c.session.Identity.Rules.Decide(access.Subscribe, filter); !d.Allowed {
+			c.deny(access.Subscribe, filter, d.Rule)
+			if c.b.server.Topics.Unsubscribe(filter, c.client.ID) {
+				atomic.AddInt64(&c.b.server.Info.Subscriptions, -1)
+			}
+			c.client.State.Subscriptions.Delete(filter)
+			continue
+		}
+		granted = append(granted, filter)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, filter := range granted {
+		c.subs[filter] = struct{}{}
+	}
+	return granted
+}
+
+func (c *conn) countSubscriptions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.subs)
+}
+
+func (c *conn) hasSubscription(filter string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.subs[filter]
+	return ok
+}
+
+// subscribes reports whether one of the client's filters matches name.
+func (c *conn) subscribes(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for filter := range c.subs {
+		if _, rest, err := topic.SplitShare(filter); err == nil && topic.Match(rest, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,97 @@
+package broker
+
+import "slices"
+
+// The window keeps the client's Receive Maximum [MQTT-4.9.0-2]. It is part of
+// the outbox and guarded by its mutex.
+
+// flight is an outbound message that the client has not acknowledged.
+type flight struct {
+	note    note
+	granted bool // taken from held, and about to pass through write again
+}
+
+// heldID is an outbound message that waits for room in the window.
+type heldID struct {
+	id    uint16
+	dup   bool
+	order int64
+}
+
+// await makes room in the window for a QoS 2 message of a resumed session that
+// waits for its PUBCOMP.
+func (o *outbox) await(pubrel []byte) {
+	if len(pubrel) < 4 {
+		return
+	}
+	id := uint16(pubrel[2])<<8 | uint16(pubrel[3])
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.inflight[id]; !ok && o.resuming {
+		o.inflight[id] = flight{}
+	}
+}
+
+// admit reports whether a PUBLISH of QoS 1 or 2 may go now; otherwise its id is
+// held.
+func (o *outbox) admit(id uint16, dup bool, about note) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f, ok := o.inflight[id]; ok && f.granted {
+		o.inflight[id] = flight{note: about}
+		return true
+	}
+	if o.resuming || len(o.held) > 0 || len(o.inflight) >= o.window {
+		o.held = append(o.held, heldID{id, dup, about.order})
+		return false
+	}
+	o.inflight[id] = flight{note: about}
+	return true
+}
+
+// settled takes a message out of the window and returns what was noted of it.
+func (o *outbox) settled(id uint16) (note, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f, ok := o.inflight[id]
+	delete(o.inflight, id)
+	return f.note, ok
+}
+
+// grant takes the next held message into the window.
+func (o *outbox) grant() (heldID, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.resuming || o.closing || len(o.held) == 0 || len(o.inflight) >= o.window {
+		return heldID{}, false
+	}
+	next := o.held[0]
+	o.held = o.held[1:]
+	if len(o.held) == 0 {
+		o.held = nil // its array has grown with the backlog
+	}
+	o.inflight[next.id] = flight{granted: true}
+	return next, true
+}
+
+// resume holds every message until resumed has put them in order.
+func (o *outbox) resume() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.resuming = true
+}
+
+func (o *outbox) resumed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.resuming = false
+	slices.SortStableFunc(o.held, func(a, b heldID) int {
+		switch {
+		case a.order < b.order:
+			return -1
+		case a.order > b.order:
+			return 1
+		}
+		return 0
+	})
+}

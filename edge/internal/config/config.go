@@ -1,0 +1,170 @@
+// Package config is the hub's settings: flags, environment, YAML file and
+// defaults, typed and checked. The names are those that people write.
+package config
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/broker"
+	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/hub"
+	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/uplink"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Data is where the hub keeps everything.
+type Data struct {
+	Data string `name:"data" required:"" placeholder:"DIR" help:"The hub's data directory."`
+	Site string `name:"site" placeholder:"SITE" help:"The site's id, such as yacht-1; needed once, for a new data directory."`
+}
+
+// SocketPath is where the running hub listens for its own commands.
+func (d Data) SocketPath() string { return filepath.Join(d.Data, "hub.sock") }
+
+// Serve is the settings of a running hub.
+type Serve struct {
+	Data
+	SiteName  string `name:"site-name" help:"What people read as the site's name; the id if empty."`
+	ReadyFile string `name:"ready-file" placeholder:"FILE" help:"Write a JSON file with the addresses when every listener takes work."`
+
+	MQTT    string `name:"mqtt" default:":1883" help:"Address for MQTT with passwords; empty for none."`
+	MQTTWS  string `name:"mqtt-ws" default:":9001" help:"Address for MQTT over WebSocket; empty for none."`
+	HTTP    string `name:"http" default:":8080" help:"Address for the web UI and the API; empty for none."`
+	Metrics string `name:"metrics" default:"" help:"Address for Prometheus; empty for none."`
+
+	Hosts          []string `name:"hosts" help:"Further host names under which the API may be called; * for all."`
+	TrustedOrigins []string `name:"trusted-origins" help:"Other origins whose pages may use the API and MQTT over WebSocket."`
+
+	MaxDevices       int           `name:"max-devices" default:"2000" help:"Devices of the site."`
+	MaxConnections   int           `name:"max-connections" default:"1200" help:"MQTT connections."`
+	MaxPerAddress    int           `name:"max-connections-per-address" default:"256" help:"MQTT connections of one address; loopback has no such limit."`
+	MaxPacketBytes   int           `name:"max-packet-bytes" default:"262144" help:"One MQTT packet."`
+	MaxPayloadBytes  int           `name:"max-payload-bytes" default:"65536" help:"The payload of one message, also after decompression."`
+	MaxInflight      int           `name:"max-inflight" default:"64" help:"Messages that one client has not acknowledged."`
+	MaxQueued        int           `name:"max-queued" default:"1000" help:"Messages kept for one absent session."`
+	MaxSubscriptions int           `name:"max-subscriptions" default:"50" help:"Subscriptions of one session."`
+	ConnectTimeout   time.Duration `name:"connect-timeout" default:"5s" help:"For a client to say who it is."`
+	WriteTimeout     time.Duration `name:"write-timeout" default:"30s" help:"After which a client that reads nothing is disconnected."`
+	SessionExpiry    time.Duration `name:"session-expiry" default:"168h" help:"The longest life of an MQTT session without connection."`
+
+	CollapseAccepted time.Duration `name:"collapse-accepted" default:"1m" help:"A press within this time after its request was accepted joins it."`
+	LateAfter        time.Duration `name:"late-after" default:"30s" help:"A press that was under way for longer says so."`
+
+	CommandTTL    time.Duration `name:"command-ttl" default:"1h" help:"Time to live of a command for which nobody gave one."`
+	CommandRepeat time.Duration `name:"command-repeat" default:"5s" help:"Wait for a device's answer before a command is sent again."`
+	NotifyRepeat  time.Duration `name:"notify-repeat" default:"5s" help:"Wait for a watch's or button's acknowledgement before it is told again."`
+
+	StateEvery  time.Duration `name:"uplink-state-every" default:"1m" help:"How often the newest device states go to the console."`
+	RetryFirst  time.Duration `name:"uplink-retry-first" default:"1m" help:"The longest first pause after a failure of the link."`
+	RetryMost   time.Duration `name:"uplink-retry-most" default:"15m" help:"The longest pause after many failures of the link."`
+	PullWait    time.Duration `name:"uplink-pull-wait" default:"55s" help:"How long the console may hold a question for orders."`
+	ChunkBytes  int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
+	CallTimeout time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
+
+	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
+	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
+}
+
+// Check says what is wrong with the settings.
+func (s Serve) Check() error {
+	if s.Site != "" {
+		if _, err := fleet.ParseSiteID(s.Site); err != nil {
+			return fmt.Errorf("--site: %w", err)
+		}
+	}
+	for name, v := range map[string]int{
+		"max-devices": s.MaxDevices, "max-connections": s.MaxConnections, "max-packet-bytes": s.MaxPacketBytes,
+		"max-payload-bytes": s.MaxPayloadBytes, "max-inflight": s.MaxInflight, "max-queued": s.MaxQueued,
+		"max-subscriptions": s.MaxSubscriptions, "uplink-chunk-bytes": s.ChunkBytes,
+	} {
+		if v <= 0 {
+			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
+		}
+	}
+	if s.MaxInflight > 65535 || s.MaxPayloadBytes > s.MaxPacketBytes {
+		return fmt.Errorf("%w: --max-inflight is at most 65535, and --max-payload-bytes at most --max-packet-bytes", fleet.ErrInvalid)
+	}
+	return nil
+}
+
+// Hub is the settings as the hub takes them, without listeners.
+func (s Serve) Hub() hub.Config {
+	return hub.Config{
+		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
+		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
+		Broker: broker.Limits{
+			MaxConnections: s.MaxConnections, MaxPerAddress: s.MaxPerAddress, MaxPacketBytes: s.MaxPacketBytes,
+			MaxPayloadBytes: s.MaxPayloadBytes, MaxInflight: s.MaxInflight, MaxQueued: s.MaxQueued,
+			MaxSubscriptions: s.MaxSubscriptions, ConnectTimeout: s.ConnectTimeout, WriteTimeout: s.WriteTimeout,
+			SessionExpiry: s.SessionExpiry,
+		},
+		Presence: presence.Config{SweepEvery: s.PresenceSweep},
+		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
+		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
+		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat},
+		Uplink: uplink.Config{
+			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
+			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout,
+		},
+	}
+}
+
+// Listen binds every listener that is on; a failure names the setting.
+func (s Serve) Listen(ctx context.Context) (l hub.Listeners, err error) {
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	for _, v := range []struct {
+		name, addr string
+		to         *net.Listener
+	}{
+		{"mqtt", s.MQTT, &l.MQTT}, {"mqtt-ws", s.MQTTWS, &l.MQTTWS}, {"http", s.HTTP, &l.HTTP}, {"metrics", s.Metrics, &l.Metrics},
+	} {
+		if v.addr == "" {
+			continue
+		}
+		if *v.to, err = (&net.ListenConfig{}).Listen(ctx, "tcp", v.addr); err != nil {
+			return l, fmt.Errorf("--%s %s: %w", v.name, v.addr, err)
+		}
+	}
+	l.Local, err = s.listenLocal(ctx)
+	return l, err
+}
+
+// listenLocal binds the socket of the command line. One that a killed hub has
+// left behind is replaced; the store's lock makes sure that no other hub runs.
+func (s Serve) listenLocal(ctx context.Context) (net.Listener, error) {
+	path := s.SocketPath()
+	if strings.ContainsRune(path, 0) || len(path) > 100 {
+		return nil, fmt.Errorf("%w: --data %s: the path of the socket in it has %d bytes, more than Unix sockets can have", fleet.ErrInvalid, s.Data.Data, len(path))
+	}
+	if err := os.MkdirAll(s.Data.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	if c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("%w: a hub runs on %s already", fleet.ErrExists, s.Data.Data)
+	}
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("remove old socket: %w", err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, fmt.Errorf("protect %s: %w", path, err)
+	}
+	return l, nil
+}

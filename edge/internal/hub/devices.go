@@ -1,0 +1,396 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/api"
+	"github.com/obedio/obedio/edge/internal/broker"
+	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/dialect"
+	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/registry"
+	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/shared/access"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/resource"
+	"github.com/obedio/obedio/shared/topic"
+)
+
+// devices stands between the broker and the packages that know what messages
+// mean: it is the broker's Authenticator and Handler, and the Sender of those
+// who have something to tell devices. Safe for use from any goroutine.
+type devices struct {
+	site       fleet.SiteID
+	maxPayload int
+	registry   *registry.Registry
+	presence   *presence.Presence
+	requests   *request.Requests
+	commands   *command.Commands
+	notifier   *notify.Notifier
+	broker     *broker.Broker
+	clock      Clock
+	log        *slog.Logger
+	denials    *feed.Feed[api.Denial]
+	deliveries chan delivery
+
+	mu       sync.Mutex // guards all below
+	sessions map[fleet.DeviceID]*session
+	bad      map[string]uint64
+}
+
+// session is what is known of a device's connection.
+type session struct {
+	generation    uint64
+	will          bool
+	subscriptions []string
+	spoke         bool // it has sent a status
+}
+
+// delivery is a device's PUBACK on its way to who asked for it.
+type delivery struct {
+	device fleet.DeviceID
+	ref    string
+}
+
+// Authenticate implements broker.Authenticator: user name and password.
+func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
+	dev, profile, err := d.registry.Identify(c.Username, c.Password)
+	if err != nil {
+		return broker.Identity{}, err
+	}
+	rules, err := profile.Rules(d.site, dev, c.Username)
+	if err != nil {
+		return broker.Identity{}, err
+	}
+	return broker.Identity{
+		Device: dev, ClientID: string(dev.ID), Username: c.Username, Rules: rules,
+		MaxQoS: profile.MaxQoS, MaxConnections: profile.MaxConnections, Retain: profile.Retain,
+	}, nil
+}
+
+// Connected implements broker.Handler.
+func (d *devices) Connected(s broker.Session) {
+	id := s.Identity.Device.ID
+	d.mu.Lock()
+	d.sessions[id] = &session{generation: s.Generation, will: s.Will}
+	d.mu.Unlock()
+	d.presence.Connected(id, s.Generation)
+	d.wake(id) // a resumed session has its subscriptions already
+}
+
+// Disconnected implements broker.Handler.
+func (d *devices) Disconnected(s broker.Session, cause broker.Cause) {
+	id := s.Identity.Device.ID
+	d.mu.Lock()
+	if known, ok := d.sessions[id]; ok && known.generation == s.Generation {
+		delete(d.sessions, id)
+	}
+	d.mu.Unlock()
+	d.presence.Disconnected(id, s.Generation, cause == broker.CauseGoodbye)
+}
+
+// Subscribed implements broker.Handler.
+func (d *devices) Subscribed(s broker.Session, filters []string) {
+	id := s.Identity.Device.ID
+	d.mu.Lock()
+	if known, ok := d.sessions[id]; ok {
+		for _, f := range filters {
+			if !slices.Contains(known.subscriptions, f) {
+				known.subscriptions = append(known.subscriptions, f)
+			}
+		}
+	}
+	d.mu.Unlock()
+	d.wake(id)
+}
+
+// Unsubscribed implements broker.Handler.
+func (d *devices) Unsubscribed(s broker.Session, filters []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known, ok := d.sessions[s.Identity.Device.ID]; ok {
+		known.subscriptions = slices.DeleteFunc(known.subscriptions, func(f string) bool { return slices.Contains(filters, f) })
+	}
+}
+
+func (d *devices) wake(id fleet.DeviceID) {
+	d.commands.Wake(id)
+	d.notifier.Wake(id)
+}
+
+// Session returns the subscriptions and the last will of a connection.
+func (d *devices) Session(id fleet.DeviceID) ([]string, *resource.LastWill) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.sessions[id]
+	if !ok {
+		return nil, nil
+	}
+	return slices.Clone(s.subscriptions), nil
+}
+
+// BadPayloads counts what could not be read, by device.
+func (d *devices) BadPayloads() map[string]uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make(map[string]uint64, len(d.bad))
+	for k, n := range d.bad {
+		out[k] = n
+	}
+	return out
+}
+
+// maxBad devices are counted by name; what comes after counts as "other".
+const maxBad = 2000
+
+func (d *devices) report(id fleet.DeviceID, issues ...string) {
+	if len(issues) == 0 {
+		return
+	}
+	d.mu.Lock()
+	name := string(id)
+	if _, known := d.bad[name]; !known && len(d.bad) >= maxBad {
+		name = "other"
+	}
+	d.bad[name] += uint64(len(issues))
+	d.mu.Unlock()
+	d.log.Debug("payload not as expected", "device_id", id, "issues", issues)
+}
+
+// Publish implements broker.Handler. It returns when what must not be lost is
+// on disk. A payload that cannot be read is counted and acknowledged: sent
+// again it would be no better.
+func (d *devices) Publish(ctx context.Context, s broker.Session, m broker.Message) error {
+	from := s.Identity.Device
+	if m.Topic.IsZero() || m.Topic.System {
+		return nil
+	}
+	dev, via, err := d.speaker(from, m.Topic)
+	if err != nil {
+		d.report(from.ID, err.Error())
+		return nil
+	}
+	if m.Will {
+		d.presence.Silent(dev.ID)
+		return nil
+	}
+	err = d.message(ctx, s, dev, via, m)
+	if errors.Is(err, fleet.ErrInvalid) {
+		d.report(from.ID, err.Error())
+		d.presence.Heard(dev.ID, nil)
+		return nil
+	}
+	return err
+}
+
+// speaker is the device that a message is about: the sender, or a device that
+// the sender relays for.
+func (d *devices) speaker(from fleet.Device, t topic.Topic) (dev fleet.Device, via fleet.DeviceID, err error) {
+	if t.Device == from.ID {
+		return from, "", nil
+	}
+	dev, err = d.registry.Device(t.Device)
+	if err != nil {
+		return dev, "", err
+	}
+	if !t.Of(d.site, dev) {
+		return dev, "", fmt.Errorf("%w: topic %s is not where device %s is", fleet.ErrInvalid, t.Base(), dev.ID)
+	}
+	return dev, from.ID, nil
+}
+
+func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Device, via fleet.DeviceID, m broker.Message) error {
+	switch m.Topic.Action {
+	case topic.Status, topic.Heartbeat:
+		return d.telemetry(ctx, s, dev, m)
+	case topic.Metrics:
+		batch, err := dialect.DecodeBatch(m.Payload, d.maxPayload)
+		if err != nil {
+			return err
+		}
+		for _, f := range batch {
+			dialect.Numbers(f)
+			d.report(dev.ID, f.Issues...)
+		}
+		d.presence.Heard(dev.ID, nil)
+		return nil
+	case topic.Press:
+		return d.press(ctx, dev, via, m)
+	case topic.Ack:
+		f, err := dialect.Decode(m.Payload, d.maxPayload)
+		if err != nil {
+			return err
+		}
+		a, err := dialect.ReadAnswer(f)
+		d.report(dev.ID, f.Issues...)
+		if err != nil {
+			return err
+		}
+		d.presence.Heard(dev.ID, nil)
+		return d.commands.Answer(ctx, dev.ID, a)
+	}
+	if id, ok := m.Topic.Request(); ok {
+		return d.watchAction(ctx, dev, id, m)
+	}
+	d.presence.Heard(dev.ID, nil)
+	return nil
+}
+
+func (d *devices) telemetry(ctx context.Context, s broker.Session, dev fleet.Device, m broker.Message) error {
+	f, err := dialect.Decode(m.Payload, d.maxPayload)
+	if err != nil {
+		return err
+	}
+	t, err := dialect.ReadTelemetry(f, dev.ID)
+	d.report(dev.ID, f.Issues...)
+	if err != nil {
+		return err
+	}
+	first := false
+	if m.Topic.Action == topic.Status {
+		d.mu.Lock()
+		if known, ok := d.sessions[dev.ID]; ok && known.generation == s.Generation && !known.spoke {
+			known.spoke, first = true, true
+		}
+		d.mu.Unlock()
+	}
+	d.presence.Heard(dev.ID, &t)
+	return d.requests.Observe(ctx, dev.ID, t, first)
+}
+
+func (d *devices) press(ctx context.Context, dev fleet.Device, via fleet.DeviceID, m broker.Message) error {
+	f, err := dialect.Decode(m.Payload, d.maxPayload)
+	if err != nil {
+		return err
+	}
+	p, err := dialect.ReadPress(f, dev.ID)
+	d.report(dev.ID, f.Issues...)
+	if err != nil {
+		return err
+	}
+	again, err := d.requests.Press(ctx, request.Incoming{Device: dev, Press: p, Dup: m.Dup, Via: via})
+	if err != nil {
+		return err
+	}
+	d.presence.Heard(dev.ID, &dialect.Telemetry{BootID: p.BootID})
+	if again {
+		d.notifier.Again(dev.ID)
+	}
+	return nil
+}
+
+func (d *devices) watchAction(ctx context.Context, dev fleet.Device, id string, m broker.Message) error {
+	if dev.Type != fleet.Watch {
+		return fmt.Errorf("%w: a %s does not answer requests", fleet.ErrInvalid, dev.Type)
+	}
+	reqID, err := fleet.ParseUUID[fleet.RequestID]("request_id", id)
+	if err != nil {
+		return err
+	}
+	f, err := dialect.Decode(m.Payload, d.maxPayload)
+	if err != nil {
+		return err
+	}
+	a, err := dialect.ReadWatchAction(f)
+	d.report(dev.ID, f.Issues...)
+	if err != nil {
+		return err
+	}
+	d.presence.Heard(dev.ID, nil)
+	step := request.Step{Request: reqID, Version: a.Version}
+	switch a.Action {
+	case "accept":
+		step.To = fleet.RequestAccepted
+	case "complete":
+		step.To = fleet.RequestCompleted
+	default:
+		return nil // decline and delegate change nothing here: the request goes on ringing
+	}
+	by := fleet.ByDevice(dev.ID)
+	by.Name = dev.Name
+	_, err = d.requests.Take(ctx, by, step)
+	var late *request.Conflict
+	if errors.As(err, &late) || errors.Is(err, fleet.ErrNotFound) {
+		// Somebody was faster. The watch is told how the request stands.
+		d.notifier.Tell(dev.ID, reqID)
+		return nil
+	}
+	return err
+}
+
+// Delivered implements broker.Handler.
+func (d *devices) Delivered(clientID, ref string) {
+	select {
+	case d.deliveries <- delivery{fleet.DeviceID(clientID), ref}:
+	default:
+		// Evidence only: what is not recorded as delivered is sent again.
+	}
+}
+
+const commandRef = "command\x00"
+
+// deliver records what devices have acknowledged, until ctx ends.
+func (d *devices) deliver(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case v := <-d.deliveries:
+			id, ok := strings.CutPrefix(v.ref, commandRef)
+			if !ok {
+				d.notifier.Delivered(v.device, v.ref)
+				continue
+			}
+			if err := d.commands.Delivered(ctx, v.device, id); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}
+
+// Denied is told of what the broker refuses.
+func (d *devices) Denied(s broker.Session, a access.Action, name, rule string) {
+	now, _ := d.clock.Now()
+	d.denials.Publish(api.Denial{
+		Kind: a.String(), ClientID: s.Identity.ClientID, Detail: name + ": " + rule, At: fleet.Millis(now), Count: 1,
+	})
+}
+
+// Listens implements command.Sender.
+func (d *devices) Listens(dev fleet.Device, name string) bool { return d.Why(dev, name) == "" }
+
+// Why implements notify.Sender.
+func (d *devices) Why(dev fleet.Device, name string) string {
+	if _, ok := d.broker.Connected(string(dev.ID)); !ok {
+		return "not connected"
+	}
+	if !d.broker.Subscribes(string(dev.ID), topic.Command(dev.BaseTopic(d.site), name)) {
+		return "not subscribed"
+	}
+	return ""
+}
+
+// SendCommand implements command.Sender.
+func (d *devices) SendCommand(ctx context.Context, o command.Outbound) error {
+	return d.send(ctx, o.Device, o.Name, o.Payload, commandRef+o.Ref, o.Expires)
+}
+
+// Notify implements notify.Sender.
+func (d *devices) Notify(ctx context.Context, o notify.Outbound) error {
+	return d.send(ctx, o.Device, o.Name, o.Payload, o.Ref, time.Time{})
+}
+
+func (d *devices) send(ctx context.Context, dev fleet.Device, name string, payload []byte, ref string, expires time.Time) error {
+	return d.broker.Send(ctx, broker.Message{
+		Name: topic.Command(dev.BaseTopic(d.site), name), Payload: payload, QoS: 1, Ref: ref, Expires: expires,
+	})
+}

@@ -1,0 +1,434 @@
+// Package hub is the wiring of the hub: what starts, in which order, and what
+// stops, in reverse. Read this first.
+//
+//	store → journal → registry, presence, requests, commands, notifier
+//	      → broker, uplink → api
+//
+// Stopping has two stages: first the ways in (listeners, connections, API),
+// then, when nothing can come in any more, those who write, and the store.
+package hub
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/api"
+	"github.com/obedio/obedio/edge/internal/broker"
+	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/registry"
+	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/internal/uplink"
+	"github.com/obedio/obedio/shared/account"
+	"github.com/obedio/obedio/shared/account/accountkv"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Config is what New needs. Sections with zero fields take their packages'
+// defaults.
+type Config struct {
+	// Data is the data directory.
+	Data string
+	// Site of this hub; empty takes what the store says.
+	Site fleet.SiteID
+	// SiteName is what people read; the site id by default.
+	SiteName  string
+	Version   string
+	Listeners Listeners
+	Clock     Clock
+	Logger    *slog.Logger
+	UI        fs.FS
+
+	Broker   broker.Limits
+	Presence presence.Config
+	Requests request.Config
+	Commands command.Config
+	Notify   notify.Config
+	Uplink   uplink.Config
+	// MaxDevices of the site.
+	MaxDevices int
+	// Hosts and TrustedOrigins of the API: see rest.Config.
+	Hosts, TrustedOrigins []string
+	// Origins of pages that may use MQTT over WebSocket, besides the hub's own.
+	MQTTOrigins []string
+	// StopWithin is how long a clean stop may take. 5 s.
+	StopWithin time.Duration
+	// FS is the file system of the store; the operating system's by default.
+	FS store.FileSystem
+}
+
+// Listeners are the ways in, bound already; nil for one that is off.
+type Listeners struct {
+	MQTT, MQTTWS, HTTP, Metrics, Local net.Listener
+}
+
+// Addresses names the address of each listener, as the ready file does.
+func (l Listeners) Addresses() map[string]string {
+	out := map[string]string{}
+	for name, v := range map[string]net.Listener{"mqtt": l.MQTT, "mqtt_ws": l.MQTTWS, "http": l.HTTP, "metrics": l.Metrics} {
+		if v != nil {
+			out[name] = v.Addr().String()
+		}
+	}
+	return out
+}
+
+// Close closes all listeners.
+func (l Listeners) Close() {
+	for _, v := range []net.Listener{l.MQTT, l.MQTTWS, l.HTTP, l.Metrics, l.Local} {
+		if v != nil {
+			_ = v.Close()
+		}
+	}
+}
+
+// Hub is the whole program but its command line.
+type Hub struct {
+	c        Config
+	log      *slog.Logger
+	identity store.Identity
+	store    *store.Store
+	journal  *journal.Journal
+	registry *registry.Registry
+	presence *presence.Presence
+	commands *command.Commands
+	notifier *notify.Notifier
+	devices  *devices
+	broker   *broker.Broker
+	uplink   *uplink.Uplink
+	accounts *account.Accounts
+	api      *api.API
+	started  time.Time
+
+	ready chan struct{} // closed when every listener takes work
+}
+
+// New opens the store and builds everything; it takes over the listeners. The
+// hub must be Run or Closed.
+func New(ctx context.Context, c Config) (*Hub, error) {
+	c.StopWithin = cmp.Or(c.StopWithin, 5*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock.Floor.IsZero() {
+		c.Clock.Floor = floor
+	}
+	s, err := store.Open(store.Config{Dir: c.Data, FS: c.FS, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{c: c, log: c.Logger, store: s, ready: make(chan struct{})}
+	h.started, _ = c.Clock.Now()
+	if err := h.build(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return h, nil
+}
+
+// floor is before the first build of this program.
+var floor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// build makes the parts, from the store upwards.
+func (h *Hub) build(ctx context.Context) error {
+	c := h.c
+	now := func() time.Time {
+		t, _ := c.Clock.Now()
+		return t
+	}
+	if err := h.identify(ctx); err != nil {
+		return err
+	}
+	site := h.identity.Site
+
+	h.journal = journal.New(journal.Config{Store: h.store, Clock: c.Clock})
+	var err error
+	if h.registry, err = registry.New(registry.Config{
+		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices,
+	}); err != nil {
+		return err
+	}
+	pc := c.Presence
+	pc.Store, pc.Now, pc.Logger = h.store, now, h.log
+	if h.presence, err = presence.New(ctx, pc); err != nil {
+		return err
+	}
+	rc := c.Requests
+	rc.Journal = h.journal
+	requests := request.New(rc)
+
+	h.devices = &devices{
+		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence,
+		requests: requests, clock: c.Clock, log: h.log, denials: feed.New[api.Denial](256),
+		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
+	}
+	cc := c.Commands
+	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, c.Clock, h.registry, h.devices, h.log
+	if h.commands, err = command.New(cc); err != nil {
+		return err
+	}
+	nc := c.Notify
+	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
+	h.notifier = notify.New(nc)
+	h.devices.commands, h.devices.notifier = h.commands, h.notifier
+
+	if h.broker, err = broker.New(broker.Config{
+		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker,
+		Denied: h.devices.Denied, Logger: h.log, Now: now,
+	}); err != nil {
+		return err
+	}
+	h.devices.broker = h.broker
+
+	uc := c.Uplink
+	uc.Site, uc.Epoch, uc.Install, uc.Version = site, h.identity.Epoch, h.identity.InstallID, c.Version
+	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, c.Clock, h.log
+	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands}
+	if h.uplink, err = uplink.New(uc); err != nil {
+		return err
+	}
+	if h.accounts, err = account.New(account.Config{
+		Store: accountkv.New(h.store.People()), Policy: account.HubPolicy(), Now: now, Log: h.log,
+	}); err != nil {
+		return err
+	}
+	h.api, err = api.New(api.Config{
+		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: c.Clock,
+		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
+		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Accounts: h.accounts,
+		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
+		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
+		Denials: h.devices.denials,
+	})
+	return err
+}
+
+// identify reads whose store this is, or makes a new store the site's.
+func (h *Hub) identify(ctx context.Context) error {
+	id, found, err := h.store.Identity()
+	if err != nil {
+		return fmt.Errorf("read the store's identity: %w", err)
+	}
+	if found {
+		if h.c.Site != "" && h.c.Site != id.Site {
+			return fmt.Errorf("%w: the data in %s are of site %s, not %s: take the right --site, or another --data",
+				fleet.ErrInvalid, h.c.Data, id.Site, h.c.Site)
+		}
+		h.identity = id
+		return nil
+	}
+	if h.c.Site == "" {
+		return fmt.Errorf("%w: %s holds no site yet: name it with --site", fleet.ErrInvalid, h.c.Data)
+	}
+	h.identity = store.Identity{
+		Site: h.c.Site, Epoch: fleet.NewEpoch(), InstallID: fleet.NewUUID[string](h.started), CreatedAt: fleet.Millis(h.started),
+	}
+	if err := h.store.Update(ctx, func(tx *store.Tx) error { return tx.PutIdentity(h.identity) }); err != nil {
+		return fmt.Errorf("store the site's identity: %w", err)
+	}
+	return nil
+}
+
+func (h *Hub) mqttListeners() []broker.Listener {
+	var ls []broker.Listener
+	if l := h.c.Listeners.MQTT; l != nil {
+		ls = append(ls, broker.Listener{Name: "mqtt", Kind: broker.TCP, Net: l})
+	}
+	if l := h.c.Listeners.MQTTWS; l != nil {
+		ls = append(ls, broker.Listener{Name: "mqtt_ws", Kind: broker.WebSocket, Net: l, Origins: h.c.MQTTOrigins})
+	}
+	return ls
+}
+
+func (h *Hub) notReady() error {
+	select {
+	case <-h.ready:
+	default:
+		return errors.New("the hub is starting or stopping")
+	}
+	return h.store.Err()
+}
+
+// Accounts are the people of the hub.
+func (h *Hub) Accounts() *account.Accounts { return h.accounts }
+
+// API is the hub's face.
+func (h *Hub) API() *api.API { return h.api }
+
+// Store is the hub's store.
+func (h *Hub) Store() *store.Store { return h.store }
+
+// Ready is closed when every listener takes work.
+func (h *Hub) Ready() <-chan struct{} { return h.ready }
+
+// Close closes a hub that is not Run.
+func (h *Hub) Close() error {
+	h.broker.StopAccepting()
+	h.c.Listeners.Close()
+	return h.store.Close()
+}
+
+// Run runs the hub until ctx ends or a part fails, stops everything, and
+// closes the store.
+func (h *Hub) Run(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	// The parts outlive the ways in: what came in is carried to its end.
+	inner, stopInner := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopInner()
+	var inside, ways sync.WaitGroup
+	start := func(wg *sync.WaitGroup, name string, ctx context.Context, run func(context.Context) error) {
+		wg.Go(func() {
+			if err := run(ctx); err != nil {
+				fail(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	start(&inside, "presence", inner, h.presence.Run)
+	start(&inside, "deliveries", inner, h.devices.deliver)
+	start(&inside, "commands", inner, h.commands.Run)
+	start(&inside, "notify", inner, h.notifier.Run)
+	start(&inside, "devices", inner, h.followDevices)
+	start(&inside, "events", inner, h.api.Run)
+	start(&inside, "accounts", inner, h.sweepAccounts)
+	start(&inside, "store", inner, h.watchStore)
+
+	start(&ways, "uplink", ctx, h.uplink.Run)
+	start(&ways, "broker", ctx, h.broker.Run)
+	l := h.c.Listeners
+	for name, s := range map[string]struct {
+		listener net.Listener
+		server   *http.Server
+	}{
+		"http":    {l.HTTP, h.api.Server()},
+		"metrics": {l.Metrics, h.metricsServer()},
+		"local":   {l.Local, h.api.LocalServer()},
+	} {
+		if s.listener != nil {
+			start(&ways, name, ctx, func(ctx context.Context) error { return serve(ctx, s.server, s.listener, h.c.StopWithin/2) })
+		}
+	}
+	close(h.ready)
+	h.log.Info("hub is ready", "site", h.identity.Site, "listeners", l.Addresses())
+
+	<-ctx.Done()
+	h.log.Info("hub is stopping")
+	h.api.Rest().Stop()
+	h.broker.StopAccepting()
+	ways.Wait()
+	stopInner()
+	inside.Wait()
+	err := h.store.Close()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	h.log.Info("hub has stopped")
+	return err
+}
+
+// serve serves until ctx ends; requests under way have some time to end.
+func serve(ctx context.Context, s *http.Server, l net.Listener, grace time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := s.Shutdown(end); err != nil {
+		_ = s.Close() // whoever has not ended by now is cut off
+	}
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// watchStore ends the hub when a write has failed: it starts again on fresh
+// file handles.
+func (h *Hub) watchStore(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-h.store.Failed():
+		return h.store.Err()
+	}
+}
+
+// followDevices tells presence of registered devices, and ends the connections
+// of those that have moved or are gone: their rights were for the old place.
+func (h *Hub) followDevices(ctx context.Context) error {
+	events := h.journal.Events()
+	r := events.Subscribe(events.Head())
+	for {
+		item, err := r.Next(ctx)
+		switch {
+		case errors.Is(err, feed.ErrLagged):
+			if err := h.allDevices(); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return nil //nolint:nilerr // the hub is stopping
+		}
+		for _, c := range item.Value.Changes {
+			if d, ok := c.After.(fleet.Device); ok {
+				before, _ := c.Before.(fleet.Device)
+				h.deviceChanged(before, d)
+			}
+		}
+	}
+}
+
+func (h *Hub) deviceChanged(before, d fleet.Device) {
+	h.presence.Registered(d)
+	switch {
+	case d.Removed:
+		h.broker.Forget(string(d.ID), "device removed")
+	case before.ID != "" && (before.Room != d.Room || before.Profile != d.Profile || before.Removed):
+		h.broker.Kick(string(d.ID), "device moved")
+	}
+}
+
+// allDevices is deviceChanged for everything, when too much has happened to
+// follow.
+func (h *Hub) allDevices() error {
+	return store.Entities(h.store, "", func(d fleet.Device) bool {
+		before := d
+		if s, ok := h.broker.Connected(string(d.ID)); ok {
+			before = s.Identity.Device
+		}
+		h.deviceChanged(before, d)
+		return true
+	})
+}
+
+// sweepAccounts removes sessions that have ended, now and then.
+func (h *Hub) sweepAccounts(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if _, err := h.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
+				h.log.Warn("sessions not swept", "error", err)
+			}
+		}
+	}
+}

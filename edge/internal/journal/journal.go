@@ -1,0 +1,131 @@
+// Package journal is the hub's log of what happened: it numbers records, folds
+// them into state in the same transaction, and tells everybody who listens.
+//
+// What always holds: a record that Do has appended is on disk, with the state
+// that follows from it, when Do returns nil; the numbers of a lane have no
+// holes; the feed carries committed events only, in the order of their
+// commits. Decisions run one after the other, so what a decision reads does
+// not change before it is committed: compare-and-set needs nothing more.
+//
+// Do may be called from any goroutine but from inside a decision.
+package journal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/wire"
+)
+
+// Clock tells the time, and whether the hub believes it.
+type Clock interface {
+	Now() (now time.Time, trusted bool)
+}
+
+// Config is what New needs.
+type Config struct {
+	Store *store.Store
+	Clock Clock
+	// Kept is how many events a reader of the feed may lag; 4096 by default.
+	Kept int
+	// Observe is told how long each commit took, waiting included; may be nil.
+	Observe func(time.Duration)
+}
+
+// Event is one record that was committed, with what it changed.
+type Event struct {
+	fleet.Placed
+	Changes []fleet.Change
+}
+
+// Journal appends records.
+type Journal struct {
+	store   *store.Store
+	clock   Clock
+	events  *feed.Feed[Event]
+	observe func(time.Duration)
+}
+
+// New returns the journal of a store.
+func New(c Config) *Journal {
+	if c.Kept == 0 {
+		c.Kept = 4096
+	}
+	if c.Observe == nil {
+		c.Observe = func(time.Duration) {}
+	}
+	return &Journal{store: c.Store, clock: c.Clock, events: feed.New[Event](c.Kept), observe: c.Observe}
+}
+
+// Events is the feed of what was committed.
+func (j *Journal) Events() *feed.Feed[Event] { return j.events }
+
+// Tx is a decision under way: it reads the state as it is, and appends.
+type Tx struct {
+	*store.Tx
+	now     time.Time
+	trusted bool
+	events  []Event
+}
+
+// Now is the time of the records of this decision.
+func (t *Tx) Now() time.Time { return t.now }
+
+// Trusted says whether the hub believes its clock.
+func (t *Tx) Trusted() bool { return t.trusted }
+
+// Append adds a record and folds it. A record that changes nothing, or that
+// the fold refuses, is an error: the decision was made on a wrong view.
+func (t *Tx) Append(actor fleet.Actor, body fleet.Body) error {
+	lane := body.Lane()
+	encoded, err := wire.EncodeRecord(fleet.Record{At: t.now, ClockTrusted: t.trusted, Actor: actor, Body: body})
+	if err != nil {
+		return err
+	}
+	// Fold what will be sent, not what is in hand: the console folds the decoded
+	// form, and both must come to the same bytes.
+	r, err := wire.DecodeRecord(lane, encoded)
+	if err != nil {
+		return err
+	}
+	changes, err := fleet.Apply(t, r)
+	if err != nil {
+		return fmt.Errorf("append %s: %w", body.Kind(), err)
+	}
+	if len(changes) == 0 {
+		return fmt.Errorf("append %s: %w: it changes nothing", body.Kind(), fleet.ErrState)
+	}
+	for _, c := range changes {
+		if err := t.PutEntity(c); err != nil {
+			return err
+		}
+	}
+	seq, err := t.AppendRecord(lane, encoded)
+	if err != nil {
+		return err
+	}
+	t.events = append(t.events, Event{Placed: fleet.Placed{Lane: lane, Seq: seq, Record: r}, Changes: changes})
+	return nil
+}
+
+// Do runs a decision. nil: everything that it appended and wrote is on disk.
+// Any error of decide is returned as it is, and nothing was written.
+func (j *Journal) Do(ctx context.Context, decide func(*Tx) error) error {
+	begun := time.Now()
+	var tx *Tx
+	err := j.store.UpdateThen(ctx, func(s *store.Tx) error {
+		now, trusted := j.clock.Now()
+		tx = &Tx{Tx: s, now: fleet.Millis(now), trusted: trusted}
+		return decide(tx)
+	}, func() {
+		for _, e := range tx.events {
+			j.events.Publish(e)
+		}
+	})
+	j.observe(time.Since(begun))
+	return err
+}

@@ -1,0 +1,129 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+type receipt struct {
+	store.Receipt
+	attempt
+}
+
+func (n *Notifier) loadReceipts(d fleet.DeviceID) error {
+	queued, err := n.c.Store.Receipts(d)
+	if err != nil {
+		return fmt.Errorf("read receipts of %s: %w", d, err)
+	}
+	for _, q := range queued {
+		id := q.Press.Ref().ID
+		if old, ok := n.receipts[id]; !ok || old.Stage != q.Stage || old.At.Before(q.At) {
+			n.receipts[id] = &receipt{Receipt: q}
+		}
+	}
+	return nil
+}
+
+// receiptPayload is what a button gets.
+type receiptPayload struct {
+	BootID     string      `json:"boot_id,omitempty"`
+	SequenceID uint64      `json:"sequence_id"`
+	Stage      store.Stage `json:"stage"`
+}
+
+func (n *Notifier) tellButtons(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, wait *time.Duration) error {
+	for id, r := range n.receipts {
+		if now.Sub(r.At) > n.c.ReceiptLife {
+			delete(n.receipts, id)
+			if err := n.forget(ctx, []store.Receipt{r.Receipt}); err != nil {
+				return err
+			}
+			continue
+		}
+		if !r.due(now, awake[r.Press.Device], n.c.Tries, wait) {
+			continue
+		}
+		d, err := n.c.Devices.Device(r.Press.Device)
+		if errors.Is(err, fleet.ErrNotFound) {
+			delete(n.receipts, id)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n.c.Sender.Why(d, "receipt") != "" {
+			r.tries = n.c.Tries // until it listens
+			continue
+		}
+		p := receiptPayload{SequenceID: r.Press.SequenceID, Stage: r.Stage}
+		if !r.HubMade {
+			p.BootID = r.Press.BootID
+		}
+		n.send(ctx, d, "receipt", p, receiptRef+r.Ref())
+		r.sent(now, n.c.RepeatEvery, wait)
+	}
+	return nil
+}
+
+const (
+	receiptRef = "receipt\x00"
+	requestRef = "request\x00"
+)
+
+func (n *Notifier) send(ctx context.Context, d fleet.Device, name string, payload any, ref string) {
+	b, err := json.Marshal(payload)
+	if err == nil {
+		err = n.c.Sender.Notify(ctx, Outbound{Device: d, Name: name, Payload: b, Ref: ref})
+	}
+	if err != nil && ctx.Err() == nil {
+		n.c.Logger.Warn("device not told", "device_id", d.ID, "what", name, "error", err)
+	}
+}
+
+// take forgets what devices have acknowledged.
+func (n *Notifier) take(ctx context.Context, done []taken) error {
+	var gone []store.Receipt
+	for _, t := range done {
+		if rest, ok := cut(t.ref, requestRef); ok {
+			n.heard(t.device, rest)
+			continue
+		}
+		rest, ok := cut(t.ref, receiptRef)
+		if !ok {
+			continue
+		}
+		key, stage, err := store.ParseReceiptRef(rest)
+		if err != nil || key.Device != t.device {
+			continue
+		}
+		if r, ok := n.receipts[key.Ref().ID]; ok && r.Stage == stage {
+			delete(n.receipts, key.Ref().ID)
+			gone = append(gone, r.Receipt)
+		}
+	}
+	return n.forget(ctx, gone)
+}
+
+func (n *Notifier) forget(ctx context.Context, gone []store.Receipt) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
+		for _, r := range gone {
+			if err := tx.DeleteReceipt(r.Press, r.Stage); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget %d receipts: %w", len(gone), err)
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// request is one that watches are to be told of.
+type request struct {
+	fleet.Request
+	// ended is when it ended or was accepted; watches are told for a while.
+	watches map[fleet.DeviceID]*watchAttempt
+	settled time.Time
+}
+
+type watchAttempt struct {
+	attempt
+	// told is what the watch has acknowledged; see mark.
+	told string
+	why  string
+}
+
+// mark names what a watch is told of a request: it is told again when that
+// changes.
+func (r *request) mark() string {
+	return string(r.ID) + "\x00" + strconv.FormatUint(r.Version, 10) + "\x00" + string(r.State) + "\x00" + string(r.Priority)
+}
+
+// Unreached is a watch that has not been told, and why.
+type Unreached struct {
+	Device fleet.DeviceID `json:"device_id"`
+	Why    string         `json:"why"`
+}
+
+// Reach says who knows of a request.
+type Reach struct {
+	Watches     int         `json:"watches"`
+	Reached     int         `json:"reached"`
+	Unreachable []Unreached `json:"unreachable"`
+}
+
+// Reach returns who has been told of an open request.
+func (n *Notifier) Reach(id fleet.RequestID) Reach {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reach[id]
+}
+
+func (n *Notifier) changed(r fleet.Request) {
+	old, ok := n.requests[r.ID]
+	if !ok {
+		if r.State.Ended() {
+			return // nobody was told of it
+		}
+		n.requests[r.ID] = &request{Request: r, watches: map[fleet.DeviceID]*watchAttempt{}}
+		return
+	}
+	before := old.mark()
+	old.Request = r
+	if old.mark() == before {
+		return
+	}
+	for _, w := range old.watches {
+		w.attempt = attempt{}
+	}
+	if r.State != fleet.RequestOpen {
+		old.settled = n.c.Now()
+	}
+}
+
+// heard takes a watch's acknowledgement of mark.
+func (n *Notifier) heard(watch fleet.DeviceID, mark string) {
+	id, _, _ := strings.Cut(mark, "\x00")
+	if r, ok := n.requests[fleet.RequestID(id)]; ok {
+		if w, ok := r.watches[watch]; ok {
+			w.told, w.tries = mark, 0
+			if r.State == fleet.RequestOpen {
+				w.next = n.c.Now().Add(n.c.RingEvery[r.Priority])
+			}
+		}
+	}
+}
+
+// settledFor is how long watches are told that a request is taken or over.
+const settledFor = 2 * time.Minute
+
+// notifyPayload is what a watch gets.
+type notifyPayload struct {
+	RequestID fleet.RequestID    `json:"request_id"`
+	Version   uint64             `json:"version"`
+	Stage     fleet.RequestState `json:"stage"`
+	Priority  fleet.Priority     `json:"priority"`
+	Room      fleet.RoomID       `json:"room"`
+	Message   string             `json:"message"`
+	WaitingS  int64              `json:"waiting_s"`
+	TakenBy   string             `json:"taken_by,omitempty"`
+}
+
+func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, wait *time.Duration) error {
+	if len(n.requests) == 0 {
+		return nil
+	}
+	devices, err := n.c.Devices.Devices()
+	if err != nil {
+		return fmt.Errorf("read devices: %w", err)
+	}
+	for id, r := range n.requests {
+		if r.State != fleet.RequestOpen && !r.settled.IsZero() && now.Sub(r.settled) > settledFor {
+			delete(n.requests, id)
+			n.mu.Lock()
+			delete(n.reach, id)
+			n.mu.Unlock()
+			continue
+		}
+		reach := Reach{Unreachable: []Unreached{}}
+		for _, d := range devices {
+			if d.Type == fleet.Watch {
+				n.tellWatch(ctx, now, r, d, awake[d.ID], &reach, wait)
+			}
+		}
+		n.mu.Lock()
+		n.reach[id] = reach
+		n.mu.Unlock()
+	}
+	return nil
+}
+
+func (n *Notifier) tellWatch(ctx context.Context, now time.Time, r *request, d fleet.Device, awake bool, reach *Reach, wait *time.Duration) {
+	w, ok := r.watches[d.ID]
+	if !ok {
+		w = &watchAttempt{}
+		r.watches[d.ID] = w
+	}
+	mark := r.mark()
+	reach.Watches++
+	switch {
+	case w.told == mark:
+		reach.Reached++
+		if r.State != fleet.RequestOpen {
+			return
+		}
+	case r.State != fleet.RequestOpen && w.told == "" && w.tries == 0 && w.why != "":
+		return // it never knew of the request
+	default:
+		if w.why = n.c.Sender.Why(d, "notify"); w.why == "" {
+			reach.Unreachable = append(reach.Unreachable, Unreached{d.ID, "no answer yet"})
+		} else {
+			reach.Unreachable = append(reach.Unreachable, Unreached{d.ID, w.why})
+		}
+	}
+	if !w.due(now, awake, n.c.Tries, wait) {
+		return
+	}
+	if w.why = n.c.Sender.Why(d, "notify"); w.why != "" {
+		w.tries = n.c.Tries // until it listens
+		return
+	}
+	n.send(ctx, d, "notify", n.payload(r, now), requestRef+mark)
+	pause := n.c.RepeatEvery
+	if w.told == mark {
+		pause = n.c.RingEvery[r.Priority]
+		w.tries = 0
+	}
+	w.sent(now, pause, wait)
+}
+
+// tellLate tells one watch how a request stands, once: the watch asks again if
+// that is lost.
+func (n *Notifier) tellLate(ctx context.Context, now time.Time, l late) error {
+	r, found, err := fleet.Get[fleet.Request](n.c.Store, fleet.RequestRef(l.request))
+	if err != nil {
+		return fmt.Errorf("read request %s: %w", l.request, err)
+	}
+	d, err := n.c.Devices.Device(l.watch)
+	if errors.Is(err, fleet.ErrNotFound) || !found {
+		return nil
+	}
+	if err != nil || n.c.Sender.Why(d, "notify") != "" {
+		return err
+	}
+	told := &request{Request: r}
+	n.send(ctx, d, "notify", n.payload(told, now), requestRef+told.mark())
+	return nil
+}
+
+func (n *Notifier) payload(r *request, now time.Time) notifyPayload {
+	p := notifyPayload{
+		RequestID: r.ID, Version: r.Version, Stage: r.State, Priority: r.Priority, Room: r.Room,
+		Message: string(r.Room), WaitingS: max(0, int64(now.Sub(r.OpenedAt).Seconds())),
+	}
+	if room, found, err := fleet.Get[fleet.Room](n.c.Store, fleet.RoomRef(r.Room)); err == nil && found && room.Name != "" {
+		p.Message = room.Name
+	}
+	if r.Presses > 1 {
+		p.Message += " ×" + strconv.FormatUint(r.Presses, 10)
+	}
+	if r.AcceptedBy != nil {
+		p.TakenBy = r.AcceptedBy.Name
+		if p.TakenBy == "" {
+			p.TakenBy = r.AcceptedBy.ID
+		}
+	}
+	return p
+}
+
+func cut(s, prefix string) (string, bool) { return strings.CutPrefix(s, prefix) }

@@ -1,0 +1,123 @@
+package presence
+
+import (
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/dialect"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Policy says what silence means for a type of device.
+type Policy struct {
+	// Interval at which a device that is awake reports.
+	Interval time.Duration
+	// LateAfter and LostAfter without a message.
+	LateAfter, LostAfter time.Duration
+	// SleepsFor is how long a device that said goodbye may be silent; 0 for one
+	// that does not sleep.
+	SleepsFor time.Duration
+}
+
+// DefaultPolicies are those of the built-in types.
+func DefaultPolicies() map[fleet.DeviceType]Policy {
+	every := func(interval, sleeps time.Duration) Policy {
+		return Policy{Interval: interval, LateAfter: 2*interval + interval/2, LostAfter: 10 * interval, SleepsFor: sleeps}
+	}
+	return map[fleet.DeviceType]Policy{
+		fleet.Button:   every(5*time.Minute, 24*time.Hour),
+		fleet.Watch:    every(time.Minute, 0),
+		fleet.Repeater: every(time.Minute, 0),
+		fleet.Sensor:   every(5*time.Minute, 12*time.Hour),
+	}
+}
+
+// evidence is what is known of a device at one moment.
+type evidence struct {
+	ever      bool // it was heard of at some time
+	connected bool
+	goodbye   bool      // it ended its last connection by its own word
+	broken    bool      // its last connection ended otherwise, and it was not heard of since
+	seen      time.Time // last message, or the start of the hub if that is later
+}
+
+// judge says what the evidence amounts to.
+func (p Policy) judge(e evidence, now time.Time) fleet.Presence {
+	silence := now.Sub(e.seen)
+	switch {
+	case !e.ever:
+		return fleet.NeverSeen
+	case !e.connected && e.goodbye && p.SleepsFor > 0:
+		switch {
+		case silence < p.SleepsFor:
+			return fleet.Sleeping
+		case silence < 2*p.SleepsFor:
+			return fleet.Late
+		}
+		return fleet.Lost
+	case p.LostAfter > 0 && silence >= p.LostAfter:
+		return fleet.Lost
+	case !e.connected && (e.goodbye || e.broken):
+		return fleet.Disconnected
+	case p.LateAfter > 0 && silence >= p.LateAfter:
+		return fleet.Late
+	}
+	return fleet.Ready
+}
+
+// entry is one device. Presence's lock guards it.
+type entry struct {
+	state fleet.DeviceState
+	kind  fleet.DeviceType
+	// live is the generation of the connection that is up; 0 without one.
+	live    uint64
+	goodbye bool
+	broken  bool
+	seen    time.Time // of this run
+	told    time.Time
+}
+
+func (e *entry) evidence(started time.Time) evidence {
+	seen := e.seen
+	if seen.IsZero() {
+		// The hub was away itself: silence counts from its start.
+		seen = started
+	}
+	return evidence{ever: !e.state.LastSeen.IsZero(), connected: e.live != 0, goodbye: e.goodbye, broken: e.broken, seen: seen}
+}
+
+// take keeps what a device told of itself.
+func (e *entry) take(t dialect.Telemetry) {
+	if t.Battery != nil {
+		e.state.Battery = t.Battery
+	}
+	if t.Signal != nil {
+		e.state.Signal = t.Signal
+	}
+	if t.Firmware != "" {
+		e.state.Firmware = t.Firmware
+	}
+	if t.BootID != "" {
+		e.state.BootID = t.BootID
+	}
+	if t.UptimeS != nil {
+		e.state.UptimeS = t.UptimeS
+	}
+}
+
+// signalStep is the least change of the signal that is told at once; radio is
+// noisy.
+const signalStep = 3
+
+// sameState reports whether nothing changed that is worth telling at once.
+func sameState(a, b fleet.DeviceState) bool {
+	return a.Presence == b.Presence && equal(a.Battery, b.Battery) && a.Firmware == b.Firmware && a.BootID == b.BootID &&
+		(a.Signal == nil) == (b.Signal == nil) &&
+		(a.Signal == nil || max(*a.Signal-*b.Signal, *b.Signal-*a.Signal) < signalStep)
+}
+
+func equal(a, b *int) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

@@ -1,0 +1,121 @@
+package registry
+
+import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"sync"
+
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/access"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// chosenIterations for a password that a person chose: about 5 ms of a small
+// board's core.
+const chosenIterations = 10_000
+
+// make returns the password and what is stored of it; "" and nil for none.
+func (p Password) make() (string, *store.Credential) {
+	plain, iterations := p.Chosen, chosenIterations
+	if plain == "" {
+		if !p.Generate {
+			return "", nil
+		}
+		plain, iterations = generate(), 1
+	}
+	salt := make([]byte, 16)
+	rand.Read(salt) // never fails (crypto/rand)
+	return plain, &store.Credential{Salt: salt, Verifier: derive(plain, salt, iterations), Iterations: iterations}
+}
+
+func derive(password string, salt []byte, iterations int) []byte {
+	k, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
+	if err != nil {
+		return nil // only for lengths that FIPS mode forbids, which these are not
+	}
+	return k
+}
+
+// Identify returns the device that a user name and password belong to, with
+// its profile. The user name is the device id. fleet.ErrUnauthenticated when
+// they do not fit, whatever the reason.
+func (r *Registry) Identify(username string, password []byte) (fleet.Device, access.Profile, error) {
+	refused := func() (fleet.Device, access.Profile, error) {
+		return fleet.Device{}, access.Profile{}, fmt.Errorf("%w: wrong user name or password", fleet.ErrUnauthenticated)
+	}
+	id, err := fleet.ParseDeviceID(username)
+	if err != nil || len(password) == 0 || len(password) > 128 {
+		return refused()
+	}
+	cred, found, err := r.store.Credential(id)
+	if err != nil {
+		return fleet.Device{}, access.Profile{}, err
+	}
+	if !found {
+		return refused()
+	}
+	if !r.proven.check(cred, password) {
+		if subtle.ConstantTimeCompare(derive(string(password), cred.Salt, cred.Iterations), cred.Verifier) != 1 {
+			return refused()
+		}
+		r.proven.add(cred, password)
+	}
+	d, err := r.Device(id)
+	if err != nil {
+		return refused()
+	}
+	p, ok := r.Profile(d.Profile)
+	if !ok {
+		return fleet.Device{}, access.Profile{}, fmt.Errorf("%w: profile %s of device %s", fleet.ErrForbidden, d.Profile, id)
+	}
+	return d, p, nil
+}
+
+// provenPasswords remembers, under a key that dies with the process, which
+// passwords were right, so that a reconnect costs one HMAC.
+type provenPasswords struct {
+	key []byte
+	mu  *sync.Mutex // guards tag
+	tag map[[sha256.Size]byte][sha256.Size]byte
+}
+
+// maxProven entries; beyond it all are forgotten and proven again.
+const maxProven = 4096
+
+func newProvenPasswords() provenPasswords {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails (crypto/rand)
+	return provenPasswords{key: key, mu: new(sync.Mutex), tag: map[[sha256.Size]byte][sha256.Size]byte{}}
+}
+
+// sum binds the password to the credential, so that a changed one is new.
+func (p provenPasswords) sum(c store.Credential, password []byte) (id, tag [sha256.Size]byte) {
+	h := hmac.New(sha256.New, p.key)
+	h.Write(c.Salt)
+	h.Write(c.Verifier)
+	id = [sha256.Size]byte(h.Sum(nil))
+	h.Write(password)
+	return id, [sha256.Size]byte(h.Sum(nil))
+}
+
+func (p provenPasswords) check(c store.Credential, password []byte) bool {
+	id, tag := p.sum(c, password)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.tag[id]
+	return ok && hmac.Equal(known[:], tag[:])
+}
+
+func (p provenPasswords) add(c store.Credential, password []byte) {
+	id, tag := p.sum(c, password)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.tag) >= maxProven {
+		clear(p.tag)
+	}
+	p.tag[id] = tag
+}

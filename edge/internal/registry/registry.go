@@ -1,0 +1,338 @@
+// Package registry knows the site's devices, rooms and profiles, and the
+// passwords of devices. Each change is a record of the journal.
+//
+// What always holds: a device's version grows by one with each change; a
+// change names the version that it was made on; a removed device leaves a
+// tombstone, whose version a new device of that name continues; a room exists
+// while a device is in it. All methods may be called from any goroutine.
+package registry
+
+import (
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"crypto/rand"
+
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/access"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Config is what New needs.
+type Config struct {
+	Site    fleet.SiteID
+	Store   *store.Store
+	Journal *journal.Journal
+	// MaxDevices of the site; 2,000 by default.
+	MaxDevices int
+}
+
+// Registry holds the devices of one site.
+type Registry struct {
+	site     fleet.SiteID
+	store    *store.Store
+	journal  *journal.Journal
+	max      int
+	profiles map[string]access.Profile
+	proven   provenPasswords
+
+	mu    sync.RWMutex // guards count
+	count int
+}
+
+// New returns the registry of a site.
+func New(c Config) (*Registry, error) {
+	if c.MaxDevices == 0 {
+		c.MaxDevices = 2000
+	}
+	r := &Registry{
+		site: c.Site, store: c.Store, journal: c.Journal, max: c.MaxDevices,
+		profiles: map[string]access.Profile{}, proven: newProvenPasswords(),
+	}
+	for _, p := range access.DefaultProfiles() {
+		r.profiles[p.Name] = p
+	}
+	err := store.Entities(c.Store, "", func(d fleet.Device) bool {
+		if !d.Removed {
+			r.count++
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count devices: %w", err)
+	}
+	return r, nil
+}
+
+// Site is whose devices these are.
+func (r *Registry) Site() fleet.SiteID { return r.site }
+
+// Profile returns a security profile; false when there is none of that name.
+func (r *Registry) Profile(name string) (access.Profile, bool) {
+	p, ok := r.profiles[name]
+	return p, ok
+}
+
+// Device returns a registered device; fleet.ErrNotFound.
+func (r *Registry) Device(id fleet.DeviceID) (fleet.Device, error) {
+	d, found, err := fleet.Get[fleet.Device](r.store, fleet.DeviceRef(id))
+	if err != nil {
+		return d, err
+	}
+	if !found || d.Removed {
+		return d, fmt.Errorf("%w: device %s", fleet.ErrNotFound, id)
+	}
+	return d, nil
+}
+
+// Devices returns the registered devices in the order of their ids.
+func (r *Registry) Devices() ([]fleet.Device, error) {
+	var all []fleet.Device
+	err := store.Entities(r.store, "", func(d fleet.Device) bool {
+		if !d.Removed {
+			all = append(all, d)
+		}
+		return true
+	})
+	return all, err
+}
+
+// Rooms returns the rooms in the order of their ids.
+func (r *Registry) Rooms() ([]fleet.Room, error) {
+	var all []fleet.Room
+	err := store.Entities(r.store, "", func(v fleet.Room) bool {
+		if !v.Removed {
+			all = append(all, v)
+		}
+		return true
+	})
+	return all, err
+}
+
+// Password is what Add and Change are to do about a device's password.
+type Password struct {
+	// Generate makes a random one.
+	Generate bool
+	// Chosen is one that a person has chosen: 8 to 128 bytes.
+	Chosen string
+}
+
+// Check reports a chosen password that cannot be taken.
+func (p Password) Check() error {
+	if p.Chosen != "" && (len(p.Chosen) < 8 || len(p.Chosen) > 128) {
+		return fmt.Errorf("%w: password has %d bytes: want 8 to 128", fleet.ErrInvalid, len(p.Chosen))
+	}
+	return nil
+}
+
+// Add registers d, and returns it with the password that was made or chosen
+// ("" for none). fleet.ErrExists, fleet.ErrInvalid, fleet.ErrLimit.
+func (r *Registry) Add(ctx context.Context, by fleet.Actor, d fleet.Device, p Password) (fleet.Device, string, error) {
+	if d.Profile == "" {
+		d.Profile = string(d.Type)
+	}
+	if err := errors.Join(r.check(d), p.Check()); err != nil {
+		return d, "", err
+	}
+	r.mu.Lock()
+	if r.count >= r.max {
+		r.mu.Unlock()
+		return d, "", fmt.Errorf("%w: the site has %d devices, which is the most it may have", fleet.ErrLimit, r.max)
+	}
+	r.count++
+	r.mu.Unlock()
+
+	plain, cred := p.make()
+	err := r.journal.Do(ctx, func(tx *journal.Tx) error {
+		old, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef(d.ID))
+		if err != nil {
+			return err
+		}
+		if found && !old.Removed {
+			return fmt.Errorf("%w: device %s", fleet.ErrExists, d.ID)
+		}
+		d.Version, d.Removed = old.Version+1, false
+		d.CreatedAt, d.UpdatedAt = tx.Now(), tx.Now()
+		if cred != nil {
+			cred.ChangedAt = tx.Now()
+			if err := tx.PutCredential(d.ID, *cred); err != nil {
+				return err
+			}
+		}
+		return put(tx, by, d)
+	})
+	if err != nil {
+		r.mu.Lock()
+		r.count--
+		r.mu.Unlock()
+		return d, "", err
+	}
+	return d, plain, nil
+}
+
+// put appends the device, and its room when there is none of that name yet.
+func put(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
+	room, found, err := fleet.Get[fleet.Room](tx, fleet.RoomRef(d.Room))
+	if err != nil {
+		return err
+	}
+	if !d.Removed && (!found || room.Removed) {
+		room = fleet.Room{ID: d.Room, Name: RoomName(d.Room), UpdatedAt: tx.Now(), Version: room.Version + 1}
+		if err := tx.Append(by, fleet.RoomChanged{Room: room}); err != nil {
+			return err
+		}
+	}
+	return tx.Append(by, fleet.DeviceChanged{Device: d})
+}
+
+// RoomName is what a room is called until somebody gives it a name:
+// "cabin-101" is "Cabin 101".
+func RoomName(id fleet.RoomID) string {
+	name := strings.Map(func(c rune) rune {
+		if c == '-' || c == '_' || c == '.' {
+			return ' '
+		}
+		return c
+	}, string(id))
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+func (r *Registry) check(d fleet.Device) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if _, ok := r.profiles[d.Profile]; !ok {
+		return fmt.Errorf("%w: security_profile %q does not exist", fleet.ErrInvalid, d.Profile)
+	}
+	if d.Room == "system" {
+		return fmt.Errorf("%w: room %q is the name of the hub's own topics", fleet.ErrInvalid, d.Room)
+	}
+	return nil
+}
+
+// Change replaces what people may change of a device: room, name, profile,
+// tags, metadata, legacy id. The id and the type stay. version is the one that
+// the change was made on: fleet.ErrVersion. fleet.ErrNotFound.
+func (r *Registry) Change(ctx context.Context, by fleet.Actor, d fleet.Device, version uint64) (fleet.Device, error) {
+	var changed fleet.Device
+	err := r.journal.Do(ctx, func(tx *journal.Tx) (err error) {
+		changed, err = r.ChangeIn(tx, by, d, version)
+		return err
+	})
+	return changed, err
+}
+
+// ChangeIn is Change inside a decision.
+func (r *Registry) ChangeIn(tx *journal.Tx, by fleet.Actor, d fleet.Device, version uint64) (fleet.Device, error) {
+	old, err := current(tx, d.ID, version)
+	if err != nil {
+		return old, err
+	}
+	next := old
+	next.Room, next.Name, next.Profile = d.Room, d.Name, d.Profile
+	next.Tags, next.Metadata, next.LegacyID = d.Tags, d.Metadata, d.LegacyID
+	if next.Profile == "" {
+		next.Profile = old.Profile
+	}
+	if err := r.check(next); err != nil {
+		return next, err
+	}
+	next.Version, next.UpdatedAt = old.Version+1, tx.Now()
+	return next, put(tx, by, next)
+}
+
+// Remove removes a device and forgets its password. fleet.ErrNotFound,
+// fleet.ErrVersion.
+func (r *Registry) Remove(ctx context.Context, by fleet.Actor, id fleet.DeviceID, version uint64) error {
+	err := r.journal.Do(ctx, func(tx *journal.Tx) error { return r.RemoveIn(tx, by, id, version) })
+	if err == nil {
+		r.Recount()
+	}
+	return err
+}
+
+// RemoveIn is Remove inside a decision; call Recount after its commit.
+func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, version uint64) error {
+	d, err := current(tx, id, version)
+	if err != nil {
+		return err
+	}
+	d.Removed, d.UpdatedAt = true, tx.Now()
+	d.Version++
+	tx.DeleteCredential(id)
+	return put(tx, by, d)
+}
+
+// AddIn registers a device inside a decision, without a password; call Recount
+// after its commit.
+func (r *Registry) AddIn(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
+	if d.Profile == "" {
+		d.Profile = string(d.Type)
+	}
+	if err := r.check(d); err != nil {
+		return err
+	}
+	old, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef(d.ID))
+	if err != nil {
+		return err
+	}
+	if found && !old.Removed {
+		return fmt.Errorf("%w: device %s", fleet.ErrVersion, d.ID)
+	}
+	d.Version, d.Removed = old.Version+1, false
+	d.CreatedAt, d.UpdatedAt = tx.Now(), tx.Now()
+	return put(tx, by, d)
+}
+
+// Recount brings the number of devices up to date.
+func (r *Registry) Recount() {
+	all, err := r.Devices()
+	if err != nil {
+		return // the store says so wherever it matters
+	}
+	r.mu.Lock()
+	r.count = len(all)
+	r.mu.Unlock()
+}
+
+func current(tx *journal.Tx, id fleet.DeviceID, version uint64) (fleet.Device, error) {
+	d, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef(id))
+	switch {
+	case err != nil:
+		return d, err
+	case !found || d.Removed:
+		return d, fmt.Errorf("%w: device %s", fleet.ErrNotFound, id)
+	case d.Version != version:
+		return d, fmt.Errorf("%w: device %s has version %d, not %d", fleet.ErrVersion, id, d.Version, version)
+	}
+	return d, nil
+}
+
+// NameRoom gives a room a name, and makes the room when there is none.
+func (r *Registry) NameRoom(ctx context.Context, by fleet.Actor, id fleet.RoomID, name string) (fleet.Room, error) {
+	var room fleet.Room
+	err := r.journal.Do(ctx, func(tx *journal.Tx) error {
+		old, _, err := fleet.Get[fleet.Room](tx, fleet.RoomRef(id))
+		if err != nil {
+			return err
+		}
+		room = fleet.Room{ID: id, Name: name, UpdatedAt: tx.Now(), Version: old.Version + 1}
+		if err := room.Check(); err != nil {
+			return err
+		}
+		return tx.Append(by, fleet.RoomChanged{Room: room})
+	})
+	return room, err
+}
+
+// generate returns a password of 130 random bits that people can type.
+func generate() string {
+	var b [17]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return strings.ToLower(base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding).EncodeToString(b[:]))[:26]
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// The key layout, version 1. The first byte names the table; segments and
+// UUIDs contain no 0x00 and no '/', which separate.
+//
+//	M name                          settings of the store itself: format, identity
+//	E kind 00 id                    entity, JSON
+//	O request_id                    open or accepted request: empty
+//	P device_id 00 command_id       command that has not ended: empty
+//	J lane seq(8, big endian)       record: chain hash (32) and wire form
+//	H lane                          head of a lane: seq (8) and chain hash (32)
+//	S device_id                     newest device state, JSON
+//	K device_id                     verifier of a device's password, JSON
+//	R device_id 00 boot_id 00 seq   receipt that the button has not taken yet, JSON
+//	L name                          the uplink's: console, cursors, link identity
+//	A kind 00 …                     people: see account.go
+//	I subject 00 key                idempotency: an answer that was given, JSON
+const (
+	tableMeta        = 'M'
+	tableEntity      = 'E'
+	tableOpen        = 'O'
+	tablePending     = 'P'
+	tableJournal     = 'J'
+	tableHead        = 'H'
+	tableState       = 'S'
+	tableCredential  = 'K'
+	tableReceipt     = 'R'
+	tableLink        = 'L'
+	tableAccount     = 'A'
+	tableIdempotency = 'I'
+)
+
+const formatVersion = "1"
+
+func key(table byte, parts ...string) []byte {
+	n := 1
+	for _, p := range parts {
+		n += len(p) + 1
+	}
+	k := make([]byte, 1, n)
+	k[0] = table
+	for i, p := range parts {
+		if i > 0 {
+			k = append(k, 0)
+		}
+		k = append(k, p...)
+	}
+	return k
+}
+
+// prefix is key with a separator at its end: what the keys of a group share.
+func prefix(table byte, parts ...string) []byte {
+	k := key(table, parts...)
+	if len(parts) > 0 {
+		k = append(k, 0)
+	}
+	return k
+}
+
+func journalKey(l fleet.Lane, seq fleet.Seq) []byte {
+	return binary.BigEndian.AppendUint64([]byte{tableJournal, byte(l)}, uint64(seq))
+}
+
+// after is the first key behind all keys that begin with p.
+func after(p []byte) []byte {
+	end := append([]byte(nil), p...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+func entityKey(r fleet.Ref) []byte { return key(tableEntity, string(r.Kind), r.ID) }

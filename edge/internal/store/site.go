@@ -1,0 +1,168 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Identity says whose store this is.
+type Identity struct {
+	Site fleet.SiteID `json:"site_id"`
+	// Epoch changes whenever the store is new or restored.
+	Epoch     fleet.Epoch `json:"epoch"`
+	InstallID string      `json:"install_id"`
+	CreatedAt time.Time   `json:"created_at"`
+}
+
+// Identity returns the stored identity; false in a new store.
+func (s *Store) Identity() (Identity, bool, error) {
+	return getJSON[Identity](s.get, key(tableMeta, "identity"))
+}
+
+// PutIdentity stores i.
+func (t *Tx) PutIdentity(i Identity) error { return t.setJSON(key(tableMeta, "identity"), i) }
+
+// Setting reads what PutSetting stored under name; false when there is
+// nothing.
+func Setting[T any](s *Store, name string) (T, bool, error) {
+	return getJSON[T](s.get, key(tableMeta, "setting", name))
+}
+
+// PutSetting stores v under name.
+func (t *Tx) PutSetting(name string, v any) error {
+	return t.setJSON(key(tableMeta, "setting", name), v)
+}
+
+// Link reads what PutLink stored under name; false when there is nothing.
+func Link[T any](s *Store, name string) (T, bool, error) {
+	return getJSON[T](s.get, key(tableLink, name))
+}
+
+// TxLink is Link inside a transaction.
+func TxLink[T any](t *Tx, name string) (T, bool, error) {
+	return getJSON[T](t.get, key(tableLink, name))
+}
+
+// PutLink stores what the uplink must not forget.
+func (t *Tx) PutLink(name string, v any) error { return t.setJSON(key(tableLink, name), v) }
+
+// Credential is what is known of a device's password: PBKDF2 (RFC 8018) with
+// HMAC-SHA-256.
+type Credential struct {
+	Salt     []byte `json:"salt"`
+	Verifier []byte `json:"verifier"`
+	// Iterations is 1 for a password that the hub made: it is random and long,
+	// and a thousand devices must be able to come back at once.
+	Iterations int       `json:"iterations"`
+	ChangedAt  time.Time `json:"changed_at"`
+}
+
+// Credential returns the credential of a device; false when it has none.
+func (s *Store) Credential(id fleet.DeviceID) (Credential, bool, error) {
+	return getJSON[Credential](s.get, key(tableCredential, string(id)))
+}
+
+// PutCredential stores c.
+func (t *Tx) PutCredential(id fleet.DeviceID, c Credential) error {
+	return t.setJSON(key(tableCredential, string(id)), c)
+}
+
+// DeleteCredential forgets the credential of a device.
+func (t *Tx) DeleteCredential(id fleet.DeviceID) { t.set(key(tableCredential, string(id)), nil) }
+
+// PutState stores the newest state of a device.
+func (t *Tx) PutState(s fleet.DeviceState) error { return t.setJSON(key(tableState, string(s.ID)), s) }
+
+// States returns all stored device states.
+func (s *Store) States() ([]fleet.DeviceState, error) {
+	var all []fleet.DeviceState
+	err := s.each([]byte{tableState}, nil, func(k, v []byte) (bool, error) {
+		var d fleet.DeviceState
+		if err := json.Unmarshal(v, &d); err != nil {
+			return false, fmt.Errorf("decode state %q: %w", k[1:], err)
+		}
+		all = append(all, d)
+		return true, nil
+	})
+	return all, err
+}
+
+// Stage is how far a receipt says that a press has come.
+type Stage string
+
+// The stages.
+const (
+	StageStored    Stage = "stored"
+	StageAccepted  Stage = "accepted"
+	StageCompleted Stage = "completed"
+)
+
+// Receipt is what a button is still to be told of a press.
+type Receipt struct {
+	Press fleet.PressKey `json:"press"`
+	Stage Stage          `json:"stage"`
+	// HubMade: the firmware has no boot_id, so the receipt names none.
+	HubMade bool      `json:"hub_made,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+func receiptKey(p fleet.PressKey) []byte {
+	return key(tableReceipt, string(p.Device), p.BootID, fmt.Sprintf("%020d", p.SequenceID))
+}
+
+// PutReceipt stores what a button is to be told; it replaces an earlier stage
+// of the same press.
+func (t *Tx) PutReceipt(r Receipt) error { return t.setJSON(receiptKey(r.Press), r) }
+
+// DeleteReceipt forgets a receipt that the button has taken, unless it is of a
+// later stage by now.
+func (t *Tx) DeleteReceipt(p fleet.PressKey, stage Stage) error {
+	r, found, err := getJSON[Receipt](t.get, receiptKey(p))
+	if err == nil && found && r.Stage == stage {
+		t.set(receiptKey(p), nil)
+	}
+	return err
+}
+
+// Receipts returns the receipts of one device, or of all for "".
+func (s *Store) Receipts(device fleet.DeviceID) ([]Receipt, error) {
+	p := []byte{tableReceipt}
+	if device != "" {
+		p = prefix(tableReceipt, string(device))
+	}
+	var all []Receipt
+	err := s.each(p, nil, func(_, v []byte) (bool, error) {
+		var r Receipt
+		if err := json.Unmarshal(v, &r); err != nil {
+			return false, fmt.Errorf("decode receipt: %w", err)
+		}
+		all = append(all, r)
+		return true, nil
+	})
+	return all, err
+}
+
+// ParseReceiptRef reads what Receipt.Ref wrote.
+func ParseReceiptRef(ref string) (fleet.PressKey, Stage, error) {
+	parts := strings.Split(ref, "\x00")
+	if len(parts) != 4 {
+		return fleet.PressKey{}, "", fmt.Errorf("%w: receipt %q", fleet.ErrInvalid, ref)
+	}
+	seq, err := strconv.ParseUint(parts[2], 10, 64)
+	if err != nil {
+		return fleet.PressKey{}, "", fmt.Errorf("%w: receipt %q: %w", fleet.ErrInvalid, ref, err)
+	}
+	return fleet.PressKey{Device: fleet.DeviceID(parts[0]), BootID: parts[1], SequenceID: seq}, Stage(parts[3]), nil
+}
+
+// Ref names the receipt for the time of one delivery.
+func (r Receipt) Ref() string {
+	return strings.Join([]string{
+		string(r.Press.Device), r.Press.BootID, strconv.FormatUint(r.Press.SequenceID, 10), string(r.Stage),
+	}, "\x00")
+}

@@ -1,0 +1,287 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Config is what Open needs.
+type Config struct {
+	// Dir is the data directory; the database is a directory in it.
+	Dir string
+	// FS is the file system; the operating system's by default. Tests cut the
+	// power through it.
+	FS FileSystem
+	// CacheBytes for blocks that were read; 8 MiB by default.
+	CacheBytes int64
+	// MemTableBytes that are written before a flush; 4 MiB by default.
+	MemTableBytes uint64
+	// GroupMax is how many updates share one sync at the most; 512 by default.
+	GroupMax int
+	Logger   *slog.Logger
+}
+
+// FileSystem is where a store lives.
+type FileSystem = vfs.FS
+
+// InMemory returns an empty file system in memory.
+func InMemory() FileSystem { return vfs.NewMem() }
+
+// Store is the open database.
+type Store struct {
+	db    *pebble.DB
+	group int
+
+	jobs chan *job
+	done chan struct{} // closed when the writer has returned
+
+	mu      sync.Mutex // guards closed
+	closed  bool
+	senders sync.WaitGroup
+
+	failure failure
+}
+
+// failure keeps the first error of a write.
+type failure struct {
+	mu  sync.Mutex
+	err error
+	ch  chan struct{}
+}
+
+type job struct {
+	fn   func(*Tx) error
+	then func()
+	err  error
+	done chan struct{}
+}
+
+// ErrFailed: a write failed before; nothing is written until the next start.
+var ErrFailed = errors.New("store has failed")
+
+// ErrClosed: the store was closed.
+var ErrClosed = errors.New("store is closed")
+
+// Open opens the database in c.Dir, or makes it.
+func Open(c Config) (*Store, error) {
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = 8 << 20
+	}
+	if c.MemTableBytes == 0 {
+		c.MemTableBytes = 4 << 20
+	}
+	if c.GroupMax == 0 {
+		c.GroupMax = 512
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	dir := filepath.Join(c.Dir, "hub.db")
+	if err := c.FS.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make %s: %w", dir, err)
+	}
+	cache := pebble.NewCache(c.CacheBytes)
+	defer cache.Unref()
+	s := &Store{group: c.GroupMax, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
+	s.failure.ch = make(chan struct{})
+	db, err := pebble.Open(dir, &pebble.Options{
+		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes,
+		Logger:        pebbleLogger{c.Logger},
+		EventListener: &pebble.EventListener{BackgroundError: s.fail},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	s.db = db
+	if err := s.checkFormat(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go s.write()
+	return s, nil
+}
+
+func (s *Store) checkFormat() error {
+	k := key(tableMeta, "format")
+	b, err := get(s.db, k)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read store format: %w", err)
+	case b == nil:
+		return s.db.Set(k, []byte(formatVersion), pebble.Sync)
+	case string(b) != formatVersion:
+		return fmt.Errorf("store has format %s, this program knows %s: use the program that wrote it, or a newer one", b, formatVersion)
+	}
+	return nil
+}
+
+// Close ends the writer after the updates that have begun, and closes the
+// database. It may be called more than once.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		<-s.done
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.senders.Wait()
+	close(s.jobs)
+	<-s.done
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// Failed is closed when a write has failed. The hub then ends, to start again
+// on fresh file handles.
+func (s *Store) Failed() <-chan struct{} { return s.failure.ch }
+
+// Err is the failure behind Failed, or nil.
+func (s *Store) Err() error {
+	s.failure.mu.Lock()
+	defer s.failure.mu.Unlock()
+	return s.failure.err
+}
+
+func (s *Store) fail(err error) {
+	s.failure.mu.Lock()
+	defer s.failure.mu.Unlock()
+	if s.failure.err == nil {
+		s.failure.err = err
+		close(s.failure.ch)
+	}
+}
+
+// Update runs fn in a transaction and commits it. nil: what fn wrote is on
+// disk. An error of fn is returned as it is and undoes what fn wrote. Once fn
+// has run, the end of ctx is not waited for: the outcome is always told.
+func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	return s.UpdateThen(ctx, fn, nil)
+}
+
+// UpdateThen is Update that calls then in the writer's goroutine after the
+// commit, before Update returns and in the order of commits. then must not
+// call Update.
+func (s *Store) UpdateThen(ctx context.Context, fn func(*Tx) error, then func()) error {
+	j := &job{fn: fn, then: then, done: make(chan struct{})}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.senders.Add(1)
+	s.mu.Unlock()
+	select {
+	case s.jobs <- j:
+		s.senders.Done()
+	case <-ctx.Done():
+		s.senders.Done()
+		return ctx.Err()
+	}
+	<-j.done
+	return j.err
+}
+
+// write is the writer's goroutine. While one group is synced the next one
+// gathers in the channel, so that groups grow with the load by themselves and
+// a lone update waits for nobody.
+func (s *Store) write() {
+	defer close(s.done)
+	for first := range s.jobs {
+		group := []*job{first}
+	gather:
+		for len(group) < s.group {
+			select {
+			case j, ok := <-s.jobs:
+				if !ok {
+					break gather
+				}
+				group = append(group, j)
+			default:
+				break gather
+			}
+		}
+		s.commit(group)
+	}
+}
+
+func (s *Store) commit(group []*job) {
+	batch := s.db.NewIndexedBatch()
+	defer func() { _ = batch.Close() }()
+	wrote := false
+	for _, j := range group {
+		tx := &Tx{batch: batch}
+		if j.err = s.Err(); j.err != nil {
+			j.err = fmt.Errorf("%w: %w", ErrFailed, j.err)
+			continue
+		}
+		if j.err = j.fn(tx); j.err == nil {
+			j.err = tx.merge()
+			wrote = wrote || len(tx.writes) > 0
+		}
+	}
+	if wrote {
+		if err := batch.Commit(pebble.Sync); err != nil {
+			s.fail(err)
+			for _, j := range group {
+				j.err = errors.Join(j.err, fmt.Errorf("%w: %w", ErrFailed, err))
+			}
+		}
+	}
+	for _, j := range group {
+		if j.err == nil && j.then != nil {
+			j.then()
+		}
+		close(j.done)
+	}
+}
+
+// Bytes is the size of the database on disk.
+func (s *Store) Bytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
+
+// Entity implements fleet.View on what is committed.
+func (s *Store) Entity(r fleet.Ref) ([]byte, error) { return get(s.db, entityKey(r)) }
+
+// pebbleLogger passes the engine's own words on; only errors matter here.
+type pebbleLogger struct{ log *slog.Logger }
+
+func (l pebbleLogger) Infof(format string, args ...any) {
+	l.log.Debug("engine", "message", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.log.Error("engine", "message", fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: the engine calls it when it cannot go on safely.
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.log.Error("engine cannot go on", "message", fmt.Sprintf(format, args...))
+	panic(fmt.Sprintf(format, args...))
+}
+
+// get copies the value of k; nil when there is none.
+func get(r pebble.Reader, k []byte) ([]byte, error) {
+	v, closer, err := r.Get(k)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := append(make([]byte, 0, len(v)), v...)
+	return out, closer.Close()
+}

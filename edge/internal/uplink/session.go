@@ -1,0 +1,230 @@
+package uplink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"connectrpc.com/connect"
+
+	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
+
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
+)
+
+// session greets the console and keeps in sync until something fails.
+func (u *Uplink) session(ctx context.Context) error {
+	defer u.sender.Close()
+	wait, err := u.hello(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pulls := make(chan pulled, 1)
+	ask := func() { go u.pull(ctx, u.sender.Ticket(), u.cursor, wait, pulls) }
+	ask()
+	defer func() {
+		cancel()
+		<-pulls // the goroutine always answers
+	}()
+
+	// Everything that is due goes up now; afterwards states go by the interval.
+	withStates := true
+	states := time.NewTicker(u.c.StateEvery)
+	defer states.Stop()
+	for {
+		if err := u.pushAll(ctx, withStates); err != nil {
+			return err
+		}
+		withStates = false
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-states.C:
+			withStates = true
+		case <-u.resync:
+			withStates = true
+		case p := <-pulls:
+			if p.err != nil {
+				pulls <- pulled{} // for the deferred wait
+				return p.err
+			}
+			if err := u.take(ctx, p.orders, p.consoleTime, p.head); err != nil {
+				pulls <- pulled{}
+				return err
+			}
+			ask()
+		case <-u.wake:
+			if again, err := u.enrolledAgain(); err != nil {
+				return err
+			} else if again {
+				return errEnrolledAgain
+			}
+			if err := u.gather(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// gather lets more records of lanes 1 and 3 come, if none of lane 0 waits.
+func (u *Uplink) gather(ctx context.Context) error {
+	head, err := u.c.Store.Head(fleet.LaneRequests)
+	if err != nil || uint64(head.Seq) > u.sender.Saved().Acked[fleet.LaneRequests] {
+		return err
+	}
+	t := time.NewTimer(u.c.Gather)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// hello opens the session, and returns how long a pull may be held.
+func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
+	h, err := u.sender.Hello(u.log(), u.cursor)
+	if err != nil {
+		return 0, err
+	}
+	now, trusted := u.c.Clock.Now()
+	saved := u.sender.Saved()
+	m := &pb.HelloRequest{
+		HubTimeMs: now.UnixMilli(), ClockTrusted: trusted, HubVersion: u.c.Version,
+		ConsoleId: saved.ConsoleID, ConsoleEpoch: saved.ConsoleEpoch,
+	}
+	lane.EncodeHello(h, m)
+	call, cancel := context.WithTimeout(ctx, u.c.CallTimeout)
+	defer cancel()
+	answer, err := u.link.client.Hello(call, connect.NewRequest(m))
+	if err != nil {
+		return 0, fmt.Errorf("hello: %w", err)
+	}
+	w, err := lane.DecodeWelcome(answer.Msg)
+	if err != nil {
+		return 0, fmt.Errorf("hello: %w", err)
+	}
+	if err := u.sender.OnHello(u.log(), w); err != nil {
+		return 0, fmt.Errorf("hello: %w", err)
+	}
+	if err := u.save(ctx); err != nil {
+		return 0, err
+	}
+	if u.failed > 0 {
+		u.failed = 0
+		if err := u.remember(ctx); err != nil {
+			return 0, err
+		}
+	}
+	u.c.Logger.Info("link is up", "console_id", w.ConsoleID, "verdict", w.Verdict)
+	u.tell(func(s *Status) {
+		s.State, s.LastContact, s.LastError, s.OrderHead = Online, fleet.Millis(u.c.now()), "", w.OrderHead
+	})
+	return u.c.PullWait, nil
+}
+
+func (u *Uplink) save(ctx context.Context) error {
+	err := u.c.Store.Update(ctx, func(tx *store.Tx) error { return tx.PutLink(savedKey, u.sender.Saved()) })
+	if err != nil {
+		return fmt.Errorf("store link state: %w", err)
+	}
+	return nil
+}
+
+// pushAll sends until the console holds everything that is due.
+func (u *Uplink) pushAll(ctx context.Context, withStates bool) error {
+	target := u.c.States.StateHead()
+	for {
+		p, more, err := u.sender.Push(u.log(), u.c.ChunkBytes, withStates, u.cursor)
+		if err != nil || !more {
+			return err
+		}
+		call, cancel := context.WithTimeout(ctx, u.c.CallTimeout)
+		answer, err := u.link.client.Push(call, connect.NewRequest(lane.EncodePush(p)))
+		cancel()
+		if err != nil {
+			return fmt.Errorf("push: %w", err)
+		}
+		r, err := lane.DecodeReceipt(answer.Msg)
+		if err != nil {
+			return fmt.Errorf("push: %w", err)
+		}
+		moved, err := u.sender.OnPush(u.log(), r)
+		if err != nil {
+			return fmt.Errorf("push: %w", err)
+		}
+		for _, d := range r.Rejected {
+			u.c.Logger.Error("console set a record aside", "lane", d.Lane, "seq", d.Seq, "reason", d.Reason)
+		}
+		if !moved {
+			return fmt.Errorf("push: %w: the console took nothing", fleet.ErrUnavailable)
+		}
+		if err := u.save(ctx); err != nil {
+			return err
+		}
+		u.tell(func(s *Status) { s.State, s.LastContact, s.LastError = Online, fleet.Millis(u.c.now()), "" })
+		if err := u.take(ctx, lane.DecodeOrders(answer.Msg.Orders), answer.Msg.ConsoleTimeMs, answer.Msg.OrderHead); err != nil {
+			return err
+		}
+		// What changes from now on waits for the next interval.
+		withStates = withStates && u.sender.Saved().Acked[fleet.LaneState] < target
+	}
+}
+
+// take acts on the orders that follow the cursor. consoleTime is the console's
+// clock when it sent them.
+func (u *Uplink) take(ctx context.Context, orders []fleet.Order, consoleTime int64, head uint64) error {
+	received := time.Now()
+	for _, o := range lane.Due(u.cursor, orders) {
+		// The time to live counts by the console's clock until here, and by our
+		// own monotonic one from here on.
+		left := o.ExpiresAt.Sub(time.UnixMilli(consoleTime)) - time.Since(received)
+		err := u.c.Orders.Take(ctx, o, left, func(tx *journal.Tx) error {
+			at, _, err := store.TxLink[uint64](tx.Tx, cursorKey)
+			if err != nil {
+				return err
+			}
+			if at != o.Number-1 {
+				return fmt.Errorf("%w: order %d after order %d", fleet.ErrState, o.Number, at)
+			}
+			return tx.PutLink(cursorKey, o.Number)
+		})
+		if err != nil {
+			return fmt.Errorf("take order %d: %w", o.Number, err)
+		}
+		u.cursor = o.Number
+	}
+	u.tell(func(s *Status) {
+		s.State, s.LastContact, s.LastError, s.OrderHead = Online, fleet.Millis(u.c.now()), "", max(head, u.cursor)
+	})
+	return nil
+}
+
+// pulled is the answer of a pull.
+type pulled struct {
+	orders      []fleet.Order
+	consoleTime int64
+	head        uint64
+	err         error
+}
+
+// pull asks for orders; the console holds the call until there is one.
+func (u *Uplink) pull(ctx context.Context, ticket []byte, cursor uint64, wait time.Duration, out chan<- pulled) {
+	call, cancel := context.WithTimeout(ctx, u.c.CallTimeout+wait)
+	defer cancel()
+	answer, err := u.link.client.Pull(call, connect.NewRequest(&pb.PullRequest{
+		Ticket: ticket, OrderCursor: cursor, MaxBytes: uint32(u.c.ChunkBytes), WaitMs: uint32(wait.Milliseconds()),
+	}))
+	if err != nil {
+		out <- pulled{err: fmt.Errorf("pull: %w", err)}
+		return
+	}
+	m := answer.Msg
+	out <- pulled{orders: lane.DecodeOrders(m.Orders), consoleTime: m.ConsoleTimeMs, head: m.OrderHead}
+}

@@ -1,0 +1,64 @@
+import {
+  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, SignIn, ToastProvider, useCell, type Session,
+} from "@obedio/web";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { Radar } from "lucide-react";
+import { useEffect, useState } from "react";
+import { Brand } from "./shell/Brand";
+import { HubProvider, SessionProvider, useHub, useT } from "./context";
+import type { Hub } from "./hub";
+import { en } from "./messages/en";
+import { makeRouter } from "./router";
+
+export function App({ hub }: { hub: Hub }) {
+  return (
+    <LanguageProvider locale="en-GB" messages={en}>
+      <ClockProvider clock={hub.clock}>
+        <HubProvider value={hub}>
+          <ToastProvider>
+            <Door />
+          </ToastProvider>
+        </HubProvider>
+      </ClockProvider>
+    </LanguageProvider>
+  );
+}
+
+/** First run, sign in, or the pages: whichever the session says. */
+function Door() {
+  const t = useT();
+  const hub = useHub();
+  const state = useCell(hub.session.state);
+  useEffect(() => void hub.session.restore(), [hub]);
+  switch (state.kind) {
+    case "unknown":
+      return <main className="skeleton-in"><Notice testId="looking" icon={Radar} title={t("app.looking")} /></main>;
+    case "unreachable":
+      return (
+        <main>
+          <h1 className="sr-only">{t("app.unreachable")}</h1>
+          <ErrorNote error={state.error} onRetry={() => void hub.session.restore()} />
+        </main>
+      );
+    case "setup":
+      return <FirstRun keeper={hub.session} brand={<Brand />} />;
+    case "out":
+      return <SignIn keeper={hub.session} over={state.over} brand={<Brand />} />;
+    case "in":
+      return <Inside session={state.session} hub={hub} />;
+  }
+}
+
+function Inside({ session, hub }: { session: Session; hub: Hub }) {
+  const [router] = useState(makeRouter);
+  const [queries] = useState(() => new QueryClient({ defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false } } }));
+  useEffect(() => hub.start(), [hub]);
+  return (
+    <SessionProvider value={session}>
+      <QueryClientProvider client={queries}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </SessionProvider>
+  );
+}

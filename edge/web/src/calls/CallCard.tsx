@@ -1,0 +1,142 @@
+import { Button, IconButton, Pill, classes, priorityLook, lookOf, spanOf, useItem, useStopwatch } from "@obedio/web";
+import { CircleCheck, Clock, Footprints, History, Repeat2, WatchIcon, X } from "lucide-react";
+import { memo, useState, type ReactNode } from "react";
+import type { CallRequest } from "../api/resources";
+import { useCanWrite, useHub, usePermits, useSession, useT } from "../context";
+import { useCallActions } from "./actions";
+import { CancelCall } from "./CancelCall";
+import { Told } from "./Told";
+
+/** One call as a big card: where, how urgent, how long, and the one thing to do. */
+export const CallCard = memo(function CallCard({ id }: { id: string }) {
+  const request = useItem(useHub().requests, id);
+  return request ? <Body request={request} /> : null;
+});
+
+const frames: Record<string, string> = {
+  emergency: "border-2 border-emergency ring-4 ring-emergency/25",
+  urgent: "border-2 border-warn ring-4 ring-warn/10",
+  normal: "border border-accent",
+};
+
+function Body({ request }: { request: CallRequest }) {
+  const t = useT();
+  const actions = useCallActions();
+  const canWrite = useCanWrite();
+  const mayAccept = usePermits("requests.accept");
+  const mayComplete = usePermits("requests.complete");
+  const mayCancel = usePermits("requests.cancel");
+  const [cancelling, setCancelling] = useState(false);
+  const waiting = request.state === "open";
+  const room = request.room_name || request.room;
+  return (
+    <article
+      data-testid="call"
+      data-request-id={request.request_id}
+      data-state={request.state}
+      data-priority={request.priority}
+      aria-label={room}
+      className={classes(
+        "flex h-full flex-col rounded-card bg-ink-850 p-5",
+        waiting ? (frames[request.priority] ?? frames["normal"]) : "border border-line",
+      )}
+    >
+      <header className="flex items-start justify-between gap-3">
+        <div className="min-w-0">
+          <h3 className="text-lg font-semibold">{room}</h3>
+          <p className="truncate text-sm text-fg-muted">{request.device_name || request.device_id}</p>
+        </div>
+        <div className="flex shrink-0 items-center gap-1">
+          <StatePill request={request} />
+          {mayCancel && (
+            <IconButton icon={X} label={t("calls.cancelLabel", { room })} disabled={!canWrite} onClick={() => setCancelling(true)} className="-my-2 -mr-3" />
+          )}
+        </div>
+      </header>
+      <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-fg-muted">
+        {request.presses > 1 && <Note icon={<Repeat2 aria-hidden className="size-4" />} label={t("calls.timesLabel", { n: request.presses })}>{t("calls.times", { n: request.presses })}</Note>}
+        {request.late_by_ms !== undefined && request.late_by_ms > 0 && (
+          <Note tone="text-warn" icon={<History aria-hidden className="size-4" />} label={t("calls.lateLabel", { span: spanOf(request.late_by_ms) })}>
+            {t("calls.late", { span: spanOf(request.late_by_ms) })}
+          </Note>
+        )}
+        {waiting && <Told request={request} icon={<WatchIcon aria-hidden className="size-4" />} />}
+      </div>
+      <footer className="mt-auto flex flex-wrap items-end justify-between gap-3 pt-4">
+        <Timer request={request} />
+        {waiting
+          ? mayAccept && (
+              <Button
+                kind="primary"
+                large
+                icon={Footprints}
+                disabled={!canWrite}
+                busy={actions.busy(request, "accept")}
+                aria-label={t("calls.acceptLabel", { room })}
+                onClick={() => void actions.accept(request)}
+              >
+                {actions.busy(request, "accept") ? t("calls.accepting") : t("calls.accept")}
+              </Button>
+            )
+          : mayComplete && (
+              <Button
+                large
+                icon={CircleCheck}
+                disabled={!canWrite}
+                busy={actions.busy(request, "complete")}
+                aria-label={t("calls.completeLabel", { room })}
+                onClick={() => void actions.complete(request)}
+              >
+                {actions.busy(request, "complete") ? t("calls.completing") : t("calls.complete")}
+              </Button>
+            )}
+      </footer>
+      <CancelCall
+        request={request}
+        open={cancelling}
+        busy={actions.busy(request, "cancel")}
+        onOpenChange={setCancelling}
+        onCancel={(reason, note) => void actions.cancel(request, reason, note).then((done) => done && setCancelling(false))}
+      />
+    </article>
+  );
+}
+
+function Note({ icon, label, tone, children }: { icon: ReactNode; label: string; tone?: string; children: ReactNode }) {
+  return (
+    <span title={label} className={classes("inline-flex items-center gap-1.5 font-medium", tone)}>
+      {icon}
+      <span aria-hidden>{children}</span>
+      <span className="sr-only">{label}</span>
+    </span>
+  );
+}
+
+export function StatePill({ request }: { request: CallRequest }) {
+  const t = useT();
+  const { user } = useSession();
+  if (request.state === "accepted") {
+    const mine = request.accepted_by?.kind === "user" && request.accepted_by.id === user.user_id;
+    return (
+      <Pill tone="ok" icon={CircleCheck} className="max-w-44">
+        {mine ? t("calls.withYou") : t("calls.with", { name: request.accepted_by?.name || request.accepted_by?.id || t("calls.somebody") })}
+      </Pill>
+    );
+  }
+  const look = lookOf(priorityLook, request.priority);
+  const known = ["normal", "urgent", "emergency"].includes(request.priority);
+  return <Pill tone={look.tone} icon={look.icon}>{known ? t(`priority.${request.priority}`) : request.priority}</Pill>;
+}
+
+/** Counts up: since the call was opened, or since somebody took it. */
+export function Timer({ request, className }: { request: CallRequest; className?: string }) {
+  const t = useT();
+  const accepted = request.state === "accepted" && request.accepted_at !== undefined;
+  const time = useStopwatch(accepted ? request.accepted_at! : request.opened_at);
+  return (
+    <span role="timer" aria-label={accepted ? t("calls.acceptedTime") : t("calls.waitingTime")} className={classes("inline-flex min-h-13 items-center gap-2 text-xl font-semibold tabular-nums", className)}>
+      <Clock aria-hidden className="size-5 text-fg-dim" />
+      {time}
+    </span>
+  );
+}

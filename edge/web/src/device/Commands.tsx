@@ -1,0 +1,69 @@
+import { Button, CommandTimeline, DataView, Section, Skeletons, useKeys, useItem, useStatus, useToast, viewStateOf, type Collection } from "@obedio/web";
+import { useEffect, useState } from "react";
+import type { Command, Device } from "../api/resources";
+import { useHub, usePermits, useReach, useT } from "../context";
+
+const newestFirst = (commands: Collection<Command>) =>
+  [...commands.values()].sort((a, b) => b.issued_at.localeCompare(a.issued_at)).map((c) => c.command_id);
+
+/** The device's commands, newest first, each with its steps as they happen. */
+export function Commands({ device }: { device: Device }) {
+  const hub = useHub();
+  const [commands, setCommands] = useState<Collection<Command>>();
+  useEffect(() => {
+    const followed = hub.followCommands(device.device_id);
+    setCommands(followed.commands);
+    return followed.leave;
+  }, [hub, device.device_id]);
+  return commands ? <List commands={commands} /> : null;
+}
+
+function List({ commands }: { commands: Collection<Command> }) {
+  const t = useT();
+  const hub = useHub();
+  const reach = useReach();
+  const ids = useKeys(commands, newestFirst);
+  const status = useStatus(commands);
+  const state = viewStateOf({ status, total: ids.length, shown: ids.length, reach });
+  return (
+    <Section title={t("device.commands")} testId="commands">
+      <DataView
+        state={state}
+        quietLink
+        onRetry={hub.retry}
+        empty={{ title: t("device.commands.empty"), detail: t("device.commands.empty.detail") }}
+        skeleton={<Skeletons count={2} itemClass="h-24" className="flex flex-col gap-2 p-4" />}
+      >
+        <div className="divide-y divide-line">
+          {ids.map((id) => <Entry key={id} commands={commands} id={id} />)}
+        </div>
+      </DataView>
+    </Section>
+  );
+}
+
+function Entry({ commands, id }: { commands: Collection<Command>; id: string }) {
+  const t = useT();
+  const hub = useHub();
+  const toast = useToast();
+  const mayCancel = usePermits("commands.cancel");
+  const [busy, setBusy] = useState(false);
+  const command = useItem(commands, id);
+  if (!command) return null;
+  const name = command.issued_by.name || command.issued_by.id;
+  const cancellable = ["queued", "at_hub", "sent"].includes(command.state);
+  const cancel = () => {
+    setBusy(true);
+    hub
+      .cancelCommand(command)
+      .catch((error: Error) => toast({ tone: "bad", title: t("calls.failed"), detail: error.message }))
+      .finally(() => setBusy(false));
+  };
+  return (
+    <CommandTimeline
+      command={command}
+      by={command.order === undefined ? t("device.command.by", { name }) : t("device.command.byShore", { name })}
+      actions={mayCancel && cancellable && <Button busy={busy} onClick={cancel}>{t("device.command.cancel")}</Button>}
+    />
+  );
+}

@@ -1,0 +1,151 @@
+import {
+  Battery, Button, DataView, Facts, Notice, PresenceBadge, RelativeTime, Section, SendCommand, Signal, Skeletons, spanOf, useItem, useStatus,
+  useToast, useWords, viewStateOf,
+} from "@obedio/web";
+import { Link, useParams } from "@tanstack/react-router";
+import { ChevronLeft, SearchX, Send } from "lucide-react";
+import { useState, type ReactNode } from "react";
+import type { Device } from "../api/resources";
+import { CallCard } from "../calls/CallCard";
+import { useOpenRequests } from "../calls/order";
+import { useCanWrite, useHub, usePermits, useReach, useT } from "../context";
+import { Page } from "../shell/Page";
+import { Commands } from "./Commands";
+import { Presses } from "./Presses";
+import { Topics } from "./Topics";
+
+/** Names that the simulator and the first firmware understand, by type. */
+const suggestions: Record<string, readonly string[]> = {
+  button: ["identify", "reset", "config"],
+  watch: ["identify", "vibrate", "config", "reset"],
+  repeater: ["identify", "restart", "config"],
+  sensor: ["identify", "sample", "config"],
+};
+const ttls = [30_000, 120_000, 600_000, 3_600_000];
+
+export function DevicePage() {
+  const t = useT();
+  const hub = useHub();
+  const { deviceId } = useParams({ from: "/mqtt/devices/$deviceId" });
+  const device = useItem(hub.devices, deviceId);
+  const status = useStatus(hub.devices);
+  const reach = useReach();
+  const state = viewStateOf({ status, total: device ? 1 : 0, shown: device ? 1 : 0, reach });
+  return (
+    <Page title={device ? device.room_name || device.room : t("devices.title")}>
+      <Link to="/mqtt/devices" className="-mt-2 mb-2 inline-flex min-h-control items-center gap-1 rounded-md pr-2 text-sm text-fg-muted hover:text-fg">
+        <ChevronLeft aria-hidden className="size-5" />
+        {t("device.back")}
+      </Link>
+      {state.kind === "empty" ? (
+        <Notice testId="device-missing" icon={SearchX} title={t("device.missing")} detail={t("device.missing.detail", { id: deviceId })} />
+      ) : (
+        <DataView
+          // One device is whole as soon as it is here, whatever became of the list.
+          state={state.kind === "partial" ? { kind: "live" } : state}
+          quietLink
+          onRetry={hub.retry}
+          empty={{ title: t("device.missing") }}
+          skeleton={<Skeletons count={4} itemClass="h-40" className="grid gap-5 lg:grid-cols-2" />}
+        >
+          {device && <DeviceView device={device} />}
+        </DataView>
+      )}
+    </Page>
+  );
+}
+
+function DeviceView({ device }: { device: Device }) {
+  const t = useT();
+  const words = useWords();
+  const hub = useHub();
+  const toast = useToast();
+  const maySend = usePermits("commands.send");
+  const canWrite = useCanWrite();
+  const [sending, setSending] = useState(false);
+  const calls = useOpenRequests().filter((r) => r.device_id === device.device_id);
+  return (
+    <div data-testid="device" data-device-id={device.device_id} className="flex flex-col gap-5">
+      <div className="flex flex-wrap items-start justify-between gap-4">
+        <div className="min-w-0">
+          <h2 className="text-xl font-semibold">{device.name || device.device_id}</h2>
+          <p className="mt-0.5 text-sm text-fg-muted">{device.name ? `${words.type(device.type)} · ${device.device_id}` : words.type(device.type)}</p>
+          <p className="mt-2 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-fg-muted">
+            <PresenceBadge state={device.presence.state} />
+            <span>{t("device.since")} <RelativeTime at={device.presence.since} /></span>
+          </p>
+        </div>
+        {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+      </div>
+      {calls.length > 0 && (
+        <section aria-label={t("device.calls")} className="grid gap-5 [grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))]">
+          {calls.map((r) => <CallCard key={r.request_id} id={r.request_id} />)}
+        </section>
+      )}
+      <Measures device={device} />
+      <div className="grid items-start gap-5 lg:grid-cols-2">
+        <div className="flex flex-col gap-5">
+          {device.type === "button" && <Presses device={device} />}
+          <Topics device={device} />
+        </div>
+        <div className="flex flex-col gap-5">
+          <Commands device={device} />
+          <Identity device={device} />
+        </div>
+      </div>
+      <SendCommand
+        open={sending}
+        onOpenChange={setSending}
+        device={device.name || device.device_id}
+        suggestions={suggestions[device.type] ?? ["identify"]}
+        ttls={ttls}
+        send={async (draft, key) => {
+          await hub.sendCommand(device.device_id, draft, key);
+          toast({ tone: "ok", title: t("send.sent"), detail: draft.name });
+        }}
+      />
+    </div>
+  );
+}
+
+function Measures({ device }: { device: Device }) {
+  const t = useT();
+  const unknown = <span className="text-fg-dim">{t("device.unknown")}</span>;
+  const tiles: { label: string; value: ReactNode }[] = [
+    { label: t("device.battery"), value: device.battery === undefined ? unknown : <Battery percent={device.battery} className="[&_svg]:size-6" /> },
+    { label: t("device.signal"), value: device.signal_strength === undefined ? unknown : <Signal value={device.signal_strength} className="[&_svg]:size-6" /> },
+    { label: t("device.heard"), value: <RelativeTime at={device.last_mqtt_activity} /> },
+    { label: t("device.uptime"), value: device.uptime_s === undefined ? unknown : t("time.span", { span: spanOf(device.uptime_s * 1000) }) },
+  ];
+  return (
+    <dl className="grid grid-cols-2 gap-3 sm:gap-4 lg:grid-cols-4">
+      {tiles.map(({ label, value }) => (
+        <div key={label} className="rounded-card border border-line bg-ink-850 px-4 py-3">
+          <dt className="text-xs text-fg-dim">{label}</dt>
+          <dd className="mt-1 text-lg font-semibold">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Identity({ device }: { device: Device }) {
+  const t = useT();
+  return (
+    <Section title={t("device.identity")}>
+      <Facts
+        items={[
+          { label: t("device.id"), value: device.device_id },
+          { label: t("device.client"), value: device.mqtt_client_id },
+          { label: t("device.profile"), value: device.security_profile },
+          { label: t("device.firmware"), value: device.firmware_version ?? t("device.unknown") },
+          { label: t("device.boot"), value: <span className="font-mono text-xs">{device.boot_id ?? t("device.unknown")}</span> },
+          ...(device.legacy_device_id === undefined ? [] : [{ label: t("device.legacy"), value: String(device.legacy_device_id) }]),
+          ...(device.tags.length > 0 ? [{ label: t("device.tags"), value: device.tags.join(", ") }] : []),
+          { label: t("device.created"), value: <RelativeTime at={device.created_at} /> },
+          { label: t("device.changed"), value: <RelativeTime at={device.updated_at} /> },
+        ]}
+      />
+    </Section>
+  );
+}

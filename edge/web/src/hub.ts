@@ -1,0 +1,199 @@
+import {
+  ApiClient, ApiError, Batcher, Cell, Clock, Collection, Live, SessionKeeper, type CommandDraft, type Page,
+} from "@obedio/web";
+import type { CallRequest, CancelReason, Command, ConfigChange, Device, Press, System, Uplink } from "./api/resources";
+
+/** The largest page that the hub gives. */
+const pageSize = 500;
+/** How many ended requests are kept for "the last call". */
+const keepEnded = 50;
+
+/**
+ * All that this page knows of its hub and does to it: the stores, the event
+ * stream that keeps them current, and the actions. One per page.
+ */
+export class Hub {
+  readonly batcher = new Batcher();
+  readonly clock = new Clock();
+  readonly api: ApiClient;
+  readonly session: SessionKeeper;
+  readonly devices: Collection<Device>;
+  readonly requests: Collection<CallRequest>;
+  readonly system: Cell<System | undefined>;
+  readonly live: Live;
+  // Commands are followed for the devices whose pages are open.
+  readonly #commands = new Map<string, { commands: Collection<Command>; readers: number }>();
+
+  constructor(base = "/api/v1") {
+    const { batcher } = this;
+    this.api = new ApiClient({ base, onUnauthenticated: () => this.session.ended() });
+    this.session = new SessionKeeper(this.api, batcher);
+    this.devices = new Collection<Device>({ key: (d) => d.device_id, batcher });
+    this.requests = new Collection<CallRequest>({
+      key: (r) => r.request_id,
+      batcher,
+      supersedes: (next, held) => next.version >= held.version,
+    });
+    this.system = new Cell<System | undefined>(batcher, undefined);
+    this.live = new Live({
+      url: this.api.url("/events"),
+      batcher,
+      reload: () => this.reload(),
+      onUnauthenticated: () => this.session.ended(),
+      handlers: {
+        request: (r: CallRequest) => this.#request(r),
+        command: (c: Command) => this.#commands.get(c.device_id)?.commands.upsert(c),
+        "mqtt:device-status": (d: Device) => this.devices.upsert(d),
+        "mqtt:system-health": (s: System) => this.system.set(s),
+        sync: (u: Uplink) => this.#uplink(u),
+        config: (c: ConfigChange) => this.#config(c),
+      },
+    });
+  }
+
+  /** Begins to keep everything current; the returned function stops and forgets. */
+  start(): () => void {
+    const stop = this.live.start();
+    return () => {
+      stop();
+      this.batcher.run(() => {
+        this.devices.clear();
+        this.requests.clear();
+        this.system.set(undefined);
+      });
+    };
+  }
+
+  /** Reads everything anew. */
+  reload(): void {
+    void this.#readSystem();
+    void this.requests.load((cursor, signal) =>
+      this.api.get<Page<CallRequest>>("/requests", { query: { state: "open,accepted", limit: pageSize, cursor }, signal }));
+    void this.devices.load((cursor, signal) =>
+      this.api.get<Page<Device>>("/devices", { query: { limit: pageSize, cursor }, signal }));
+    for (const id of this.#commands.keys()) this.#readCommands(id);
+  }
+
+  /** Tries the connection and the reading again, for a person who asks. */
+  retry = (): void => {
+    this.live.wake();
+    this.reload();
+  };
+
+  /** The commands of one device, kept current until `leave` is called. */
+  followCommands(deviceId: string): { commands: Collection<Command>; leave: () => void } {
+    let entry = this.#commands.get(deviceId);
+    if (!entry) {
+      const commands = new Collection<Command>({
+        key: (c) => c.command_id,
+        batcher: this.batcher,
+        supersedes: (next, held) => next.steps.length >= held.steps.length,
+      });
+      entry = { commands, readers: 0 };
+      this.#commands.set(deviceId, entry);
+      this.#readCommands(deviceId);
+    }
+    const followed = entry;
+    followed.readers++;
+    return {
+      commands: followed.commands,
+      leave: () => {
+        if (--followed.readers === 0) this.#commands.delete(deviceId);
+      },
+    };
+  }
+
+  presses(deviceId: string, signal: AbortSignal): Promise<Page<Press>> {
+    return this.api.get(`/devices/${encodeURIComponent(deviceId)}/presses`, { query: { limit: 20 }, signal });
+  }
+
+  /** Takes a request. Throws a conflict when somebody else was faster; the store then holds who. */
+  accept(request: CallRequest): Promise<CallRequest> {
+    return this.#step(request, "accept", {});
+  }
+
+  complete(request: CallRequest): Promise<CallRequest> {
+    return this.#step(request, "complete", {});
+  }
+
+  cancel(request: CallRequest, reason: CancelReason, note: string): Promise<CallRequest> {
+    return this.#step(request, "cancel", { reason, ...(note ? { note } : {}) });
+  }
+
+  async sendCommand(deviceId: string, draft: CommandDraft, idempotencyKey: string): Promise<void> {
+    const command = await this.api.post<Command>(`/devices/${encodeURIComponent(deviceId)}/command`, draft, { idempotencyKey });
+    this.#commands.get(deviceId)?.commands.upsert(command);
+  }
+
+  async cancelCommand(command: Command): Promise<void> {
+    const now = await this.api.post<Command | undefined>(`/commands/${command.command_id}/cancel`);
+    if (now) this.#commands.get(command.device_id)?.commands.upsert(now);
+  }
+
+  syncNow(): Promise<void> {
+    return this.api.post("/sync");
+  }
+
+  async #step(request: CallRequest, step: string, body: object): Promise<CallRequest> {
+    try {
+      const next = await this.api.post<CallRequest>(`/requests/${encodeURIComponent(request.request_id)}/${step}`, {
+        version: request.version,
+        ...body,
+      });
+      this.#request(next);
+      return next;
+    } catch (error) {
+      if (error instanceof ApiError && error.conflict) {
+        const now = requestIn(error);
+        if (now) this.#request(now);
+      }
+      throw error;
+    }
+  }
+
+  #request(request: CallRequest): void {
+    this.requests.upsert(request);
+    if (request.state === "open" || request.state === "accepted") return;
+    // A tablet runs for months: of what has ended only the newest stays.
+    const ended = [...this.requests.values()]
+      .filter((r) => r.state !== "open" && r.state !== "accepted")
+      .sort((a, b) => (b.ended_at ?? "").localeCompare(a.ended_at ?? ""));
+    for (const r of ended.slice(keepEnded)) this.requests.remove(r.request_id);
+  }
+
+  #uplink(uplink: Uplink): void {
+    const system = this.system.get();
+    if (system) this.system.set({ ...system, uplink });
+  }
+
+  #config({ kind, id, removed }: ConfigChange): void {
+    if (kind !== "device") return;
+    if (removed) this.devices.remove(id);
+    else void this.api.get<Device>(`/devices/${encodeURIComponent(id)}`).then((d) => this.devices.upsert(d), () => {});
+  }
+
+  async #readSystem(): Promise<void> {
+    const sent = Date.now();
+    try {
+      const system = await this.api.get<System>("/system");
+      this.clock.observe(system.now, sent, Date.now());
+      this.system.set(system);
+    } catch {
+      // The header then shows what it knew; the lists say what is wrong.
+    }
+  }
+
+  #readCommands(deviceId: string): void {
+    void this.#commands.get(deviceId)?.commands.load(async (_, signal) => {
+      const query = { device_id: deviceId, limit: 20 };
+      const page = await this.api.get<Page<Command>>("/commands", { query, signal });
+      return { items: page.items, next_cursor: null };
+    });
+  }
+}
+
+/** The request as it is now, which a conflict carries. */
+export function requestIn(error: ApiError): CallRequest | undefined {
+  const request = error.body["request"];
+  return typeof request === "object" && request !== null ? (request as CallRequest) : undefined;
+}

@@ -1,0 +1,40 @@
+import { OfflineBanner, StaleNote } from "@obedio/web";
+import { useEffect, type ReactNode } from "react";
+import { useHub, useReach, useSystem, useT } from "../context";
+import { ShoreLink } from "./ShoreLink";
+
+export interface PageProps {
+  title: string;
+  actions?: ReactNode;
+  children: ReactNode;
+}
+
+/** Header and content of a page. Says once for the page when it is stale or offline. */
+export function Page({ title, actions, children }: PageProps) {
+  const t = useT();
+  const system = useSystem();
+  const reach = useReach();
+  const hub = useHub();
+  useEffect(() => {
+    document.title = `${title} · ${system?.site_name ?? t("app.name")}`;
+  }, [title, system?.site_name, t]);
+  return (
+    <>
+      <header className="border-b border-line px-4 py-3 sm:px-6 md:py-4">
+        <div className="mx-auto flex max-w-400 flex-wrap items-center justify-between gap-x-4 gap-y-3">
+          <div className="flex min-w-0 flex-1 flex-wrap items-baseline gap-x-3">
+            <h1 className="text-lg font-semibold">{title}</h1>
+            <p className="truncate text-sm text-fg-muted">{system?.site_name}</p>
+          </div>
+          {actions}
+          {system && <div className="flex min-w-0 basis-full flex-wrap items-center gap-2 sm:basis-auto"><ShoreLink uplink={system.uplink} /></div>}
+        </div>
+      </header>
+      <main id="content" tabIndex={-1} className="mx-auto w-full max-w-400 px-4 py-5 outline-none sm:px-6">
+        {reach.kind === "offline" && <OfflineBanner since={reach.since} onRetry={hub.retry} />}
+        {reach.kind === "stale" && <StaleNote asOf={reach.asOf} />}
+        {children}
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,75 @@
+import { ErrorBoundary, classes } from "@obedio/web";
+import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { BellRing, LayoutGrid, Menu as MenuIcon, type LucideIcon } from "lucide-react";
+import { useState, type ReactNode } from "react";
+import { EmergencyScreen } from "../calls/Emergency";
+import { RingProvider } from "../calls/RingContext";
+import { useOpenRequests } from "../calls/order";
+import { useT } from "../context";
+import { Menu } from "./Menu";
+
+/** The frame of every page: navigation, the emergency screen above all, and the sound. */
+export function Shell() {
+  const t = useT();
+  const path = useRouterState({ select: (s) => s.location.pathname });
+  const [menu, setMenu] = useState(false);
+  return (
+    <RingProvider>
+      <a href="#content" className="sr-only focus-visible:not-sr-only focus-visible:fixed focus-visible:top-2 focus-visible:left-2 focus-visible:z-50 focus-visible:rounded-control focus-visible:bg-ink-800 focus-visible:px-4 focus-visible:py-3">
+        {t("app.skip")}
+      </a>
+      <div className="md:pl-24">
+        <nav
+          aria-label={t("nav.label")}
+          className="fixed inset-x-0 bottom-0 z-30 flex border-t border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-2 md:py-4"
+        >
+          <CallsLink active={path === "/mqtt/dashboard"} />
+          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices")}>{t("nav.devices")}</NavLink>
+          <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
+            <MenuIcon aria-hidden className="size-6" />
+            {t("nav.menu")}
+          </button>
+        </nav>
+        <div className="pb-[calc(5rem+env(safe-area-inset-bottom))] md:pb-0">
+          <ErrorBoundary resetKey={path}>
+            <Outlet />
+          </ErrorBoundary>
+        </div>
+      </div>
+      <Menu open={menu} onOpenChange={setMenu} />
+      <EmergencyScreen />
+    </RingProvider>
+  );
+}
+
+function itemClass(active: boolean): string {
+  return classes(
+    "relative flex min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
+    active ? "text-accent-fg md:bg-accent-soft" : "text-fg-muted hover:text-fg md:hover:bg-ink-850",
+  );
+}
+
+function NavLink({ to, icon: Icon, active, children }: { to: "/mqtt/dashboard" | "/mqtt/devices"; icon: LucideIcon; active: boolean; children: ReactNode }) {
+  return (
+    <Link to={to} aria-current={active ? "page" : undefined} className={itemClass(active)}>
+      <Icon aria-hidden className="size-6" />
+      {children}
+    </Link>
+  );
+}
+
+function CallsLink({ active }: { active: boolean }) {
+  const t = useT();
+  const waiting = useOpenRequests().filter((r) => r.state === "open").length;
+  return (
+    <NavLink to="/mqtt/dashboard" icon={BellRing} active={active}>
+      {t("nav.calls")}
+      {waiting > 0 && (
+        <span className="absolute top-1.5 left-1/2 ml-2 min-w-5 rounded-full bg-accent px-1.5 text-center text-xs font-semibold text-on-accent">
+          <span aria-hidden>{waiting}</span>
+          <span className="sr-only">{t("nav.waiting", { n: waiting })}</span>
+        </span>
+      )}
+    </NavLink>
+  );
+}

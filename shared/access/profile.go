@@ -1,0 +1,117 @@
+package access
+
+import (
+	"fmt"
+
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/topic"
+)
+
+// Retain says which of its messages a client may ask the broker to retain. A
+// retained message or will beyond it is refused, not changed.
+type Retain string
+
+// What may be retained.
+const (
+	RetainNothing Retain = "nothing"
+	// RetainStatus: the device's own status, which is also its will. The
+	// default: the zero value means the same.
+	RetainStatus   Retain = "status"
+	RetainAnything Retain = "anything"
+)
+
+// Allows reports whether a message on t may be retained. A topic outside the
+// grammar is the zero Topic.
+func (r Retain) Allows(t topic.Topic) bool {
+	switch r {
+	case RetainAnything:
+		return true
+	case RetainStatus, "":
+		return !t.System && t.Action == topic.Status
+	default:
+		return false
+	}
+}
+
+// Profile is a security profile: what a class of devices may do on the broker.
+type Profile struct {
+	Name  string `json:"profile_name"`
+	Roles []Role `json:"roles"`
+	// MaxQoS is the highest QoS that the client may publish with and is granted.
+	MaxQoS byte `json:"max_qos"`
+	// MaxConnections is how many connections one identity may have at once.
+	MaxConnections int    `json:"max_connections"`
+	Retain         Retain `json:"retain,omitempty"`
+	// Relay names the devices whose topics a repeater may use for them.
+	Relay []fleet.DeviceID `json:"relay,omitempty"`
+}
+
+// Rules compiles the profile for one device.
+func (p Profile) Rules(site fleet.SiteID, d fleet.Device, username string) (*Rules, error) {
+	roles := p.Roles
+	if len(p.Relay) > 0 {
+		roles = append(roles[:len(roles):len(roles)], RelayRole(p.Relay))
+	}
+	r, err := Compile(roles, DeviceVars(site, d, username))
+	if err != nil {
+		return nil, fmt.Errorf("compile profile %s for %s: %w", p.Name, d.ID, err)
+	}
+	return r, nil
+}
+
+// DefaultProfiles has one profile for each built-in type of device, named like
+// the type.
+func DefaultProfiles() []Profile {
+	var all []Profile
+	for _, t := range fleet.DeviceTypes() {
+		all = append(all, Profile{
+			Name: string(t), Roles: DeviceRoles(), MaxQoS: 1, MaxConnections: 1, Retain: RetainStatus,
+		})
+	}
+	return all
+}
+
+const ownBase = topic.Root + "/${site}/${room}/${type}/${device_id}"
+
+// DeviceRoles let a device publish below its own base topic except cmd/#, and
+// be sent what is below its own cmd/ and what the hub tells every device.
+func DeviceRoles() []Role {
+	acls := []ACL{
+		{Kind: PublishSend, Topic: ownBase + "/cmd/#", Allow: false},
+		{Kind: PublishSend, Topic: ownBase + "/#", Allow: true},
+		{Kind: SubscribePattern, Topic: ownBase + "/cmd/#", Allow: true},
+		{Kind: PublishReceive, Topic: ownBase + "/cmd/#", Allow: true},
+		{Kind: UnsubscribePattern, Topic: "#", Allow: true},
+	}
+	for _, action := range []string{topic.SystemTime, topic.SystemHub, topic.SystemACLUpdate} {
+		name := topic.System("${site}", action)
+		acls = append(acls,
+			ACL{Kind: SubscribeLiteral, Topic: name, Allow: true},
+			ACL{Kind: PublishReceive, Topic: name, Allow: true})
+	}
+	return []Role{{Name: "device", ACLs: acls}}
+}
+
+// RelayRole lets a repeater publish for its children, wherever they are
+// placed, and be sent what is meant for them.
+func RelayRole(children []fleet.DeviceID) Role {
+	role := Role{Name: "relay"}
+	for _, child := range children {
+		base := topic.Root + "/${site}/+/+/" + string(child)
+		role.ACLs = append(role.ACLs,
+			ACL{Kind: PublishSend, Topic: base + "/cmd/#", Allow: false},
+			ACL{Kind: PublishSend, Topic: base + "/#", Allow: true},
+			ACL{Kind: SubscribePattern, Topic: base + "/cmd/#", Allow: true},
+			ACL{Kind: PublishReceive, Topic: base + "/cmd/#", Allow: true})
+	}
+	return role
+}
+
+// HubRoles are the rights of the hub itself: it publishes commands to devices
+// and the system topics of its site, and nothing else.
+func HubRoles() []Role {
+	return []Role{{Name: "hub", ACLs: []ACL{
+		{Kind: PublishSend, Topic: topic.Root + "/${site}/+/+/+/cmd/#", Allow: true},
+		{Kind: PublishSend, Topic: topic.Root + "/${site}/system/#", Allow: true},
+	}}}
+}

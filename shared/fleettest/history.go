@@ -1,0 +1,192 @@
+// Package fleettest makes histories of a site and holds the conformance suite
+// that every store must pass. It is for tests only.
+package fleettest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Story makes records as a hub would: devices come and go, buttons are
+// pressed, requests and commands step to their ends. The same seed makes the
+// same story. Each record is folded into the story's own state at once.
+type Story struct {
+	rng   *rand.Rand
+	now   time.Time
+	state *Memory
+	seqs  map[fleet.DeviceID]uint64
+
+	devices  []fleet.DeviceID
+	requests []fleet.RequestID // not ended
+	commands []fleet.CommandID // not ended
+	order    uint64
+}
+
+// NewStory begins a story.
+func NewStory(seed uint64) *Story {
+	return &Story{
+		rng:   rand.New(rand.NewPCG(seed, 0)),
+		now:   time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC),
+		state: NewMemory(),
+		seqs:  map[fleet.DeviceID]uint64{},
+	}
+}
+
+// State is the fold of all records so far.
+func (s *Story) State() *Memory { return s.state }
+
+// Next makes the next record.
+func (s *Story) Next() fleet.Record {
+	s.now = s.now.Add(time.Duration(1+s.rng.IntN(5000)) * time.Millisecond)
+	r := fleet.Record{At: s.now, ClockTrusted: true, Actor: fleet.System("story")}
+	switch n := s.rng.IntN(10); {
+	case len(s.devices) < 3 || n == 0 && len(s.devices) < 40:
+		r.Body = s.newDevice()
+	case n <= 4:
+		r.Body = s.press()
+	case n <= 6 && len(s.requests) > 0:
+		r.Actor = fleet.Actor{Kind: fleet.ActorUser, ID: s.uuid(), Name: "Mila"}
+		r.Body = s.stepRequest()
+	case n == 7 && len(s.commands) > 0:
+		r.Body = s.stepCommand()
+	case n == 8:
+		r.Body = s.newCommand()
+	default:
+		r.Body = s.changeDevice()
+	}
+	changes, err := fleet.Apply(s.state, r)
+	if err != nil || len(changes) == 0 {
+		panic(fmt.Sprintf("story made a record that does nothing: %#v: %v", r, err))
+	}
+	for _, c := range changes {
+		if err := s.state.PutEntity(c.After); err != nil {
+			panic(err)
+		}
+	}
+	return r
+}
+
+func (s *Story) uuid() string {
+	var b [16]byte
+	for i := range b {
+		b[i] = byte(s.rng.Uint32())
+	}
+	return fleet.FormatUUID(b)
+}
+
+func pick[T any](s *Story, from []T) (int, T) {
+	i := s.rng.IntN(len(from))
+	return i, from[i]
+}
+
+func (s *Story) newDevice() fleet.Body {
+	_, typ := pick(s, fleet.DeviceTypes())
+	id := fleet.DeviceID(fmt.Sprintf("%s-%03d", typ, len(s.devices)+1))
+	s.devices = append(s.devices, id)
+	return fleet.DeviceChanged{Device: fleet.Device{
+		ID: id, Type: typ, Room: s.room(), Profile: string(typ), Version: 1, CreatedAt: s.now, UpdatedAt: s.now,
+		Tags: []string{"deck-1"}, Metadata: map[string]string{"serial": s.uuid(), "batch": "7"},
+	}}
+}
+
+func (s *Story) room() fleet.RoomID {
+	return fleet.RoomID(fmt.Sprintf("cabin-%d", 101+s.rng.IntN(8)))
+}
+
+func (s *Story) changeDevice() fleet.Body {
+	_, id := pick(s, s.devices)
+	d, _, err := fleet.Get[fleet.Device](s.state, fleet.DeviceRef(id))
+	if err != nil {
+		panic(err)
+	}
+	d.Room, d.UpdatedAt = s.room(), s.now
+	d.Version++
+	d.Removed = s.rng.IntN(4) == 0
+	return fleet.DeviceChanged{Device: d}
+}
+
+func (s *Story) press() fleet.Body {
+	_, id := pick(s, s.devices)
+	s.seqs[id]++
+	_, prio := pick(s, fleet.Priorities())
+	p := fleet.Pressed{
+		Press: fleet.Press{
+			PressKey: fleet.PressKey{Device: id, BootID: "boot-1", SequenceID: s.seqs[id]},
+			Type:     fleet.PressSingle, Priority: prio, ReceivedAt: s.now, DeviceTime: s.now.Add(-time.Second),
+		},
+		Room: s.room(),
+	}
+	cursor, found, err := fleet.Get[fleet.PressCursor](s.state, fleet.PressCursorRef(id))
+	if err != nil {
+		panic(err)
+	}
+	if found {
+		req, known, err := fleet.Get[fleet.Request](s.state, fleet.RequestRef(cursor.Request))
+		if err != nil {
+			panic(err)
+		}
+		if known && req.State == fleet.RequestOpen {
+			p.Press.Request = req.ID
+			return p
+		}
+	}
+	p.Press.Request, p.Opens = fleet.RequestID(s.uuid()), true
+	s.requests = append(s.requests, p.Press.Request)
+	return p
+}
+
+func (s *Story) stepRequest() fleet.Body {
+	i, id := pick(s, s.requests)
+	req, _, err := fleet.Get[fleet.Request](s.state, fleet.RequestRef(id))
+	if err != nil {
+		panic(err)
+	}
+	next, reason := fleet.RequestAccepted, fleet.CancelReason("")
+	if req.State == fleet.RequestAccepted {
+		next = fleet.RequestCompleted
+	}
+	if s.rng.IntN(5) == 0 {
+		next, reason = fleet.RequestCancelled, fleet.CancelFalsePress
+	}
+	step, err := req.Step(req.Version, next, reason, "")
+	if err != nil {
+		panic(err)
+	}
+	if next.Ended() {
+		s.requests = append(s.requests[:i], s.requests[i+1:]...)
+	}
+	return step
+}
+
+func (s *Story) newCommand() fleet.Body {
+	_, id := pick(s, s.devices)
+	s.order++
+	c := fleet.CommandID(s.uuid())
+	s.commands = append(s.commands, c)
+	return fleet.CommandStepped{Command: c, State: fleet.CommandAtHub, Define: &fleet.CommandDefinition{
+		Device: id, Name: "locate", Args: []byte(`{"seconds":5}`), IssuedBy: fleet.System("story"),
+		IssuedAt: s.now, ExpiresAt: s.now.Add(time.Minute), Order: s.order,
+	}}
+}
+
+func (s *Story) stepCommand() fleet.Body {
+	i, id := pick(s, s.commands)
+	c, _, err := fleet.Get[fleet.Command](s.state, fleet.CommandRef(id))
+	if err != nil {
+		panic(err)
+	}
+	var can []fleet.CommandState
+	for _, next := range fleet.CommandStates() {
+		if c.State.Leads(next) {
+			can = append(can, next)
+		}
+	}
+	_, next := pick(s, can)
+	if next.Ended() {
+		s.commands = append(s.commands[:i], s.commands[i+1:]...)
+	}
+	return fleet.CommandStepped{Command: id, State: next}
+}

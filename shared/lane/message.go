@@ -1,0 +1,210 @@
+package lane
+
+import (
+	"fmt"
+
+	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/wire"
+)
+
+// Protocol is the version of the sync protocol that this program speaks.
+const Protocol = 1
+
+var verdictNumbers = map[Verdict]pb.Verdict{
+	VerdictOK:       pb.Verdict_VERDICT_OK,
+	VerdictBehind:   pb.Verdict_VERDICT_BEHIND,
+	VerdictAhead:    pb.Verdict_VERDICT_AHEAD,
+	VerdictDiverged: pb.Verdict_VERDICT_DIVERGED,
+	VerdictFenced:   pb.Verdict_VERDICT_FENCED,
+	VerdictWait:     pb.Verdict_VERDICT_WAIT,
+}
+
+// EncodeHello fills the part of m that h knows.
+func EncodeHello(h Hello, m *pb.HelloRequest) {
+	m.ProtocolMin, m.ProtocolMax = Protocol, Protocol
+	m.Epoch, m.BootId, m.StateHead, m.OrderCursor = string(h.Epoch), h.BootID, h.StateHead, h.OrderCursor
+	for _, l := range fleet.LogLanes() {
+		v := h.Lanes[l]
+		m.Lanes = append(m.Lanes, &pb.LaneHead{
+			Lane: uint32(l), Head: uint64(v.Head), Acked: uint64(v.Acked), AckedHash: v.AckedHash[:],
+		})
+	}
+}
+
+// DecodeHello reads a Hello; fleet.ErrInvalid.
+func DecodeHello(m *pb.HelloRequest) (Hello, error) {
+	h := Hello{
+		Epoch: fleet.Epoch(m.Epoch), BootID: m.BootId, Lanes: map[fleet.Lane]HelloLane{},
+		StateHead: m.StateHead, OrderCursor: m.OrderCursor,
+	}
+	if !fleet.ValidSegment(m.Epoch) {
+		return h, fmt.Errorf("%w: epoch %.80q", fleet.ErrInvalid, m.Epoch)
+	}
+	for _, v := range m.Lanes {
+		hash, err := hash(v.AckedHash)
+		if err != nil {
+			return h, err
+		}
+		h.Lanes[fleet.Lane(v.Lane)] = HelloLane{Head: fleet.Seq(v.Head), Acked: fleet.Seq(v.Acked), AckedHash: hash}
+	}
+	return h, nil
+}
+
+// EncodeWelcome returns the message of w; the caller adds what w does not
+// know.
+func EncodeWelcome(w Welcome) *pb.HelloResponse {
+	return &pb.HelloResponse{
+		Protocol: Protocol, Verdict: verdictNumbers[w.Verdict], Ticket: w.Ticket, ConsoleId: w.ConsoleID,
+		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead, Lanes: durables(w.Durable, w.State),
+	}
+}
+
+// DecodeWelcome reads a Welcome; fleet.ErrInvalid.
+func DecodeWelcome(m *pb.HelloResponse) (Welcome, error) {
+	w := Welcome{
+		Ticket: m.Ticket, ConsoleID: m.ConsoleId, ConsoleEpoch: m.ConsoleEpoch, OrderHead: m.OrderHead,
+	}
+	found := false
+	for v, n := range verdictNumbers {
+		if n == m.Verdict {
+			w.Verdict, found = v, true
+		}
+	}
+	if !found {
+		return w, fmt.Errorf("%w: verdict %d", fleet.ErrInvalid, m.Verdict)
+	}
+	if w.Verdict == VerdictOK || w.Verdict == VerdictAhead {
+		if m.Protocol != Protocol {
+			return w, fmt.Errorf("%w: the console chose protocol %d, this hub speaks %d", fleet.ErrInvalid, m.Protocol, Protocol)
+		}
+		if len(m.Ticket) == 0 {
+			return w, fmt.Errorf("%w: welcome without a ticket", fleet.ErrInvalid)
+		}
+	}
+	var err error
+	w.Durable, w.State, err = positions(m.Lanes)
+	return w, err
+}
+
+// EncodePush returns the message of p.
+func EncodePush(p Push) *pb.PushRequest {
+	m := &pb.PushRequest{Ticket: p.Ticket, OrderCursor: p.OrderCursor}
+	for _, b := range p.Batches {
+		m.Batches = append(m.Batches, &pb.Batch{
+			Lane: uint32(b.Lane), FirstSeq: uint64(b.First), PrevHash: b.Prev[:], Records: b.Records,
+		})
+	}
+	if s := p.State; s != nil {
+		m.State = &pb.StateBatch{After: s.After, Upto: s.Upto, AsOfMs: s.AsOfMS}
+		for _, v := range s.States {
+			m.State.States = append(m.State.States, wire.EncodeState(v))
+		}
+	}
+	return m
+}
+
+// DecodePush reads a Push; fleet.ErrInvalid. A device state that breaks a rule
+// is left out: only the newest counts, and the next one may be good.
+func DecodePush(m *pb.PushRequest) (Push, error) {
+	p := Push{Ticket: m.Ticket, OrderCursor: m.OrderCursor}
+	for _, b := range m.Batches {
+		prev, err := hash(b.PrevHash)
+		if err != nil {
+			return p, err
+		}
+		if b.FirstSeq == 0 || b.Lane > 255 {
+			return p, fmt.Errorf("%w: batch of lane %d begins at %d", fleet.ErrInvalid, b.Lane, b.FirstSeq)
+		}
+		p.Batches = append(p.Batches, Batch{
+			Lane: fleet.Lane(b.Lane), First: fleet.Seq(b.FirstSeq), Prev: prev, Records: b.Records,
+		})
+	}
+	if s := m.State; s != nil {
+		p.State = &StateBatch{After: s.After, Upto: s.Upto, AsOfMS: s.AsOfMs}
+		for _, v := range s.States {
+			if d, err := wire.DecodeState(v); err == nil {
+				p.State.States = append(p.State.States, d)
+			}
+		}
+	}
+	return p, nil
+}
+
+// EncodeReceipt returns the message of r; the caller adds orders and time.
+func EncodeReceipt(r Receipt) *pb.PushResponse {
+	m := &pb.PushResponse{Lanes: durables(r.Durable, r.State)}
+	for _, v := range r.Rejected {
+		m.Rejected = append(m.Rejected, &pb.Rejected{Lane: uint32(v.Lane), Seq: uint64(v.Seq), Reason: v.Reason})
+	}
+	return m
+}
+
+// DecodeReceipt reads a Receipt; fleet.ErrInvalid.
+func DecodeReceipt(m *pb.PushResponse) (Receipt, error) {
+	var r Receipt
+	for _, v := range m.Rejected {
+		r.Rejected = append(r.Rejected, Rejected{Lane: fleet.Lane(v.Lane), Seq: fleet.Seq(v.Seq), Reason: v.Reason})
+	}
+	var err error
+	r.Durable, r.State, err = positions(m.Lanes)
+	return r, err
+}
+
+// DecodeOrders reads orders that ride on an answer, in the order of numbers.
+// One that breaks a rule becomes a fleet.UnknownOrder, which is answered as
+// refused, so that it does not block those behind it.
+func DecodeOrders(ms []*pb.Order) []fleet.Order {
+	var out []fleet.Order
+	for _, m := range ms {
+		o, err := wire.DecodeOrder(m)
+		if err != nil {
+			o.Number, o.Body = m.GetNumber(), fleet.UnknownOrder{}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func durables(logs map[fleet.Lane]Position, state uint64) []*pb.LaneDurable {
+	var out []*pb.LaneDurable
+	for _, l := range fleet.LogLanes() {
+		if p, ok := logs[l]; ok {
+			out = append(out, &pb.LaneDurable{Lane: uint32(l), Durable: uint64(p.Seq), Hash: p.Hash[:]})
+		}
+	}
+	return append(out, &pb.LaneDurable{Lane: uint32(fleet.LaneState), Durable: state})
+}
+
+func positions(ms []*pb.LaneDurable) (map[fleet.Lane]Position, uint64, error) {
+	logs := map[fleet.Lane]Position{}
+	var state uint64
+	for _, m := range ms {
+		l := fleet.Lane(m.Lane)
+		switch {
+		case l == fleet.LaneState:
+			state = m.Durable
+		case isLogLane(l):
+			h, err := hash(m.Hash)
+			if err != nil {
+				return nil, 0, err
+			}
+			logs[l] = Position{Seq: fleet.Seq(m.Durable), Hash: h}
+		}
+	}
+	for _, l := range fleet.LogLanes() {
+		if _, ok := logs[l]; !ok && len(ms) > 0 {
+			return nil, 0, fmt.Errorf("%w: position of lane %s is missing", fleet.ErrInvalid, l)
+		}
+	}
+	return logs, state, nil
+}
+
+func hash(b []byte) (Hash, error) {
+	var h Hash
+	if len(b) != 0 && len(b) != len(h) {
+		return h, fmt.Errorf("%w: hash of %d bytes", fleet.ErrInvalid, len(b))
+	}
+	copy(h[:], b)
+	return h, nil
+}

@@ -1,0 +1,302 @@
+package lane
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Log is what the Sender reads of the hub's store. All methods see committed
+// data only.
+type Log interface {
+	// Head is the position of the newest record of a log lane.
+	Head(fleet.Lane) (Position, error)
+	// HashAt is the chain's hash at seq, which is at most the head's; the zero
+	// hash at 0.
+	HashAt(fleet.Lane, fleet.Seq) (Hash, error)
+	// Read returns records from after on, as many as fit in maxBytes and at
+	// least one if there is one.
+	Read(lane fleet.Lane, after fleet.Seq, maxBytes int) (Batch, error)
+	// StateHead is the highest version of any device state.
+	StateHead() uint64
+	// States returns the states with a version above after, the lowest first,
+	// as many as fit in maxBytes and at least one if there is one; Upto is the
+	// version up to which the batch is complete.
+	States(after uint64, maxBytes int) (StateBatch, error)
+}
+
+// Saved is what the hub must remember of a console over a restart.
+type Saved struct {
+	ConsoleID    string `json:"console_id"`
+	ConsoleEpoch string `json:"console_epoch"`
+	// Acked says, per lane, up to which number (for the state lane: version)
+	// the console has said that it holds.
+	Acked map[fleet.Lane]uint64 `json:"acked"`
+}
+
+// Hello is what the hub tells of itself at the start of a session.
+type Hello struct {
+	Epoch       fleet.Epoch
+	BootID      string
+	Lanes       map[fleet.Lane]HelloLane
+	StateHead   uint64
+	OrderCursor uint64
+}
+
+// HelloLane is what the hub holds of a log lane.
+type HelloLane struct {
+	Head      fleet.Seq
+	Acked     fleet.Seq
+	AckedHash Hash
+}
+
+// Verdict is what the console makes of a Hello.
+type Verdict uint8
+
+// The verdicts. See hublink.proto.
+const (
+	VerdictOK Verdict = iota
+	VerdictBehind
+	VerdictAhead
+	VerdictDiverged
+	VerdictFenced
+	VerdictWait
+)
+
+// String returns the verdict's word.
+func (v Verdict) String() string {
+	words := [...]string{"ok", "behind", "ahead", "diverged", "fenced", "wait"}
+	if int(v) < len(words) {
+		return words[v]
+	}
+	return fmt.Sprintf("verdict-%d", uint8(v))
+}
+
+// Welcome is the console's answer to a Hello.
+type Welcome struct {
+	Verdict      Verdict
+	Ticket       []byte
+	Durable      map[fleet.Lane]Position // log lanes
+	State        uint64                  // the state lane's durable version
+	ConsoleID    string
+	ConsoleEpoch string
+	OrderHead    uint64
+}
+
+// Push is what goes up in one call.
+type Push struct {
+	Ticket      []byte
+	Batches     []Batch
+	State       *StateBatch
+	OrderCursor uint64
+}
+
+// Receipt is the console's answer to a Push.
+type Receipt struct {
+	Durable  map[fleet.Lane]Position
+	State    uint64
+	Rejected []Rejected
+}
+
+// Rejected names a record that the console has set aside.
+type Rejected struct {
+	Lane   fleet.Lane
+	Seq    fleet.Seq
+	Reason string
+}
+
+// Sender is the hub's end. One goroutine owns it. It holds no data, only
+// positions: every method reads what it needs from the Log it is given.
+type Sender struct {
+	epoch  fleet.Epoch
+	boot   string
+	ticket []byte
+	saved  Saved
+}
+
+// NewSender returns the hub's end for a store of the given epoch. saved is
+// what Saved returned before the last stop; its zero value is a hub that has
+// not met a console.
+func NewSender(epoch fleet.Epoch, boot string, saved Saved) *Sender {
+	if saved.Acked == nil {
+		saved.Acked = map[fleet.Lane]uint64{}
+	}
+	return &Sender{epoch: epoch, boot: boot, saved: saved}
+}
+
+// Saved is what must be kept, and what the console is known to hold.
+func (s *Sender) Saved() Saved { return s.saved }
+
+// Ready reports whether a session is open: Push may be asked for.
+func (s *Sender) Ready() bool { return s.ticket != nil }
+
+// Ticket is that of the open session; nil without one.
+func (s *Sender) Ticket() []byte { return s.ticket }
+
+// Close ends the session: the next thing to send is a Hello.
+func (s *Sender) Close() { s.ticket = nil }
+
+// Hello opens a session.
+func (s *Sender) Hello(log Log, orderCursor uint64) (Hello, error) {
+	s.ticket = nil
+	h := Hello{
+		Epoch: s.epoch, BootID: s.boot, Lanes: map[fleet.Lane]HelloLane{},
+		StateHead: log.StateHead(), OrderCursor: orderCursor,
+	}
+	for _, l := range fleet.LogLanes() {
+		head, err := log.Head(l)
+		if err != nil {
+			return h, err
+		}
+		acked := fleet.Seq(s.saved.Acked[l])
+		if acked > head.Seq {
+			return h, fmt.Errorf("%w: lane %s ends at %d, %d were acknowledged", ErrBehind, l, head.Seq, acked)
+		}
+		hash, err := log.HashAt(l, acked)
+		if err != nil {
+			return h, err
+		}
+		h.Lanes[l] = HelloLane{Head: head.Seq, Acked: acked, AckedHash: hash}
+	}
+	return h, nil
+}
+
+// OnHello takes the console's answer. Afterwards the session is open, or an
+// error says why it is not: ErrBehind and ErrDiverged need a new epoch, other
+// errors another try. Saved may have changed: a console that holds less than
+// it did (restored from a backup) is sent the rest again.
+func (s *Sender) OnHello(log Log, w Welcome) error {
+	switch w.Verdict {
+	case VerdictOK, VerdictAhead:
+	case VerdictBehind:
+		return fmt.Errorf("%w: the console says so", ErrBehind)
+	case VerdictDiverged:
+		return fmt.Errorf("%w: the console says so", ErrDiverged)
+	case VerdictFenced, VerdictWait:
+		return fmt.Errorf("%w: the console says %s", fleet.ErrUnavailable, w.Verdict)
+	}
+	for _, l := range fleet.LogLanes() {
+		d := w.Durable[l]
+		head, err := log.Head(l)
+		if err != nil {
+			return err
+		}
+		if d.Seq > head.Seq {
+			return fmt.Errorf("%w: lane %s ends at %d, the console holds %d", ErrBehind, l, head.Seq, d.Seq)
+		}
+		hash, err := log.HashAt(l, d.Seq)
+		if err != nil {
+			return err
+		}
+		if hash != d.Hash {
+			return fmt.Errorf("%w: lane %s at %d", ErrDiverged, l, d.Seq)
+		}
+	}
+	if w.State > log.StateHead() {
+		return fmt.Errorf("%w: states end at %d, the console holds %d", ErrBehind, log.StateHead(), w.State)
+	}
+	acked := map[fleet.Lane]uint64{fleet.LaneState: w.State}
+	for _, l := range fleet.LogLanes() {
+		acked[l] = uint64(w.Durable[l].Seq)
+	}
+	s.saved = Saved{ConsoleID: w.ConsoleID, ConsoleEpoch: w.ConsoleEpoch, Acked: acked}
+	s.ticket = bytes.Clone(w.Ticket)
+	return nil
+}
+
+// Push returns what to send next, at most about maxBytes of it, lane 0 and 1
+// before everything else; false when the console holds all. withState says
+// whether states may go up now: they are held back to coalesce.
+func (s *Sender) Push(log Log, maxBytes int, withState bool, orderCursor uint64) (Push, bool, error) {
+	p := Push{Ticket: s.ticket, OrderCursor: orderCursor}
+	left := maxBytes
+	add := func(l fleet.Lane) error {
+		if left <= 0 {
+			return nil
+		}
+		after := fleet.Seq(s.saved.Acked[l])
+		head, err := log.Head(l)
+		if err != nil || head.Seq <= after {
+			return err
+		}
+		b, err := log.Read(l, after, left)
+		if err != nil || len(b.Records) == 0 {
+			return err
+		}
+		for _, r := range b.Records {
+			left -= len(r)
+		}
+		p.Batches = append(p.Batches, b)
+		return nil
+	}
+	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands} {
+		if err := add(l); err != nil {
+			return p, false, err
+		}
+	}
+	if after := s.saved.Acked[fleet.LaneState]; withState && left > 0 && log.StateHead() > after {
+		b, err := log.States(after, left)
+		if err != nil {
+			return p, false, err
+		}
+		p.State = &b
+		left -= 64 * len(b.States)
+	}
+	if err := add(fleet.LaneRegistry); err != nil {
+		return p, false, err
+	}
+	return p, len(p.Batches) > 0 || p.State != nil, nil
+}
+
+// OnPush takes the console's answer to the last Push; true when Saved has
+// changed. The console's positions count, upwards and, when it asks for a
+// number again, downwards; one above what the hub holds ends the session.
+func (s *Sender) OnPush(log Log, r Receipt) (bool, error) {
+	moved := false
+	set := func(l fleet.Lane, to uint64) {
+		if s.saved.Acked[l] != to {
+			s.saved.Acked[l] = to
+			moved = true
+		}
+	}
+	for l, d := range r.Durable {
+		head, err := log.Head(l)
+		if err != nil {
+			return moved, err
+		}
+		if d.Seq > head.Seq {
+			s.ticket = nil
+			return moved, fmt.Errorf("%w: lane %s ends at %d, the console says %d", ErrBehind, l, head.Seq, d.Seq)
+		}
+		hash, err := log.HashAt(l, d.Seq)
+		if err != nil {
+			return moved, err
+		}
+		if hash != d.Hash {
+			s.ticket = nil
+			return moved, fmt.Errorf("%w: lane %s at %d", ErrDiverged, l, d.Seq)
+		}
+		set(l, uint64(d.Seq))
+	}
+	if r.State > log.StateHead() {
+		s.ticket = nil
+		return moved, fmt.Errorf("%w: states end at %d, the console says %d", ErrBehind, log.StateHead(), r.State)
+	}
+	set(fleet.LaneState, r.State)
+	return moved, nil
+}
+
+// Due returns what of orders the hub has not taken yet, the lowest number
+// first, and stops before a hole. The caller moves its cursor in the
+// transaction that takes an order.
+func Due(cursor uint64, orders []fleet.Order) []fleet.Order {
+	var due []fleet.Order
+	for _, o := range orders {
+		if o.Number == cursor+1 {
+			due = append(due, o)
+			cursor++
+		}
+	}
+	return due
+}

@@ -1,0 +1,48 @@
+package rest
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// streamCount bounds how many streams are open, in all and for one subject.
+type streamCount struct {
+	mu        sync.Mutex // guards both
+	all       int
+	bySubject map[string]int
+}
+
+// enter counts one more stream; leave is to be called once.
+func (c *streamCount) enter(subject string, most, perSubject int) (leave func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bySubject == nil {
+		c.bySubject = map[string]int{}
+	}
+	if c.all >= most {
+		return nil, fmt.Errorf("open stream: %w: %d streams are open", fleet.ErrUnavailable, c.all)
+	}
+	if c.bySubject[subject] >= perSubject {
+		return nil, fmt.Errorf("open stream: %w: you have %d open streams", fleet.ErrLimit, perSubject)
+	}
+	c.all++
+	c.bySubject[subject]++
+	return func() { c.leave(subject) }, nil
+}
+
+func (c *streamCount) leave(subject string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all--
+	if c.bySubject[subject]--; c.bySubject[subject] <= 0 {
+		delete(c.bySubject, subject)
+	}
+}
+
+func (c *streamCount) open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all
+}

@@ -1,0 +1,37 @@
+// The Vite settings both user interfaces share. A build leaves in dist/:
+// hashed assets, index.html without inline scripts or styles, each text asset
+// precompressed as .br and .gz, and .keep, so that Go compiles without Node.
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { precompress } from "./precompress.mjs";
+
+/**
+ * @param {{ proxy: string, port: number, firstLoadLimit: number }} options proxy is the
+ *   address of a running program for `vite dev`; firstLoadLimit is the most
+ *   gzip bytes that the first page may take, fonts not counted.
+ * @returns {import("vite").UserConfig}
+ */
+export function userInterface({ proxy, port, firstLoadLimit }) {
+  return {
+    plugins: [react(), tailwindcss(), precompress({ firstLoadLimit })],
+    build: {
+      target: "es2022",
+      // A data: URI would need a wider Content-Security-Policy.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      reportCompressedSize: false,
+      chunkSizeWarningLimit: 700,
+    },
+    server: {
+      port,
+      strictPort: true,
+      proxy: { "/api": { target: proxy, changeOrigin: false }, "/healthz": proxy },
+    },
+    test: {
+      environment: "happy-dom",
+      include: ["src/**/*.test.{ts,tsx}"],
+      restoreMocks: true,
+      unstubGlobals: true,
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { createContext, useContext, useMemo, type ReactNode } from "react";
+import { translator, type Messages, type Translate } from "./catalogue";
+import { en, type WebMessages } from "./en";
+
+interface Language {
+  locale: string;
+  timeZone: string | undefined;
+  t: Translate<Messages>;
+}
+
+const fallback: Language = { locale: "en-GB", timeZone: undefined, t: translator<Messages>(en) };
+const LanguageContext = createContext<Language>(fallback);
+
+export interface LanguageProviderProps {
+  locale: string;
+  /** IANA name of the site's time zone; the browser's own when absent. */
+  timeZone?: string | undefined;
+  /** The user interface's own messages; the shared ones are added. */
+  messages: Messages;
+  children: ReactNode;
+}
+
+export function LanguageProvider({ locale, timeZone, messages, children }: LanguageProviderProps) {
+  const value = useMemo(
+    () => ({ locale, timeZone, t: translator<Messages>({ ...en, ...messages }) }),
+    [locale, timeZone, messages],
+  );
+  return <LanguageContext value={value}>{children}</LanguageContext>;
+}
+
+/** The sentences of the shared components; each user interface types its own with useTranslate. */
+export function useWebMessages(): Translate<WebMessages> {
+  return useContext(LanguageContext).t as Translate<WebMessages>;
+}
+
+export function useTranslate<M extends Messages>(): Translate<M & WebMessages> {
+  return useContext(LanguageContext).t as Translate<M & WebMessages>;
+}
+
+/** Numbers and times in the reader's language and the site's time zone. */
+export function useFormats() {
+  const { locale, timeZone } = useContext(LanguageContext);
+  return useMemo(() => {
+    const zone = timeZone ? { timeZone } : {};
+    const full = new Intl.DateTimeFormat(locale, {
+      weekday: "short", day: "numeric", month: "short", year: "numeric",
+      hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short", ...zone,
+    });
+    const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...zone });
+    const number = new Intl.NumberFormat(locale);
+    return {
+      exact: (time: number) => full.format(time),
+      clock: (time: number) => clock.format(time),
+      number: (n: number) => number.format(n),
+      collator: new Intl.Collator(locale, { numeric: true, sensitivity: "base" }),
+    };
+  }, [locale, timeZone]);
+}

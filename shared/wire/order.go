@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// EncodeOrder returns the message of o.
+func EncodeOrder(o fleet.Order) (*pb.Order, error) {
+	m := &pb.Order{
+		Number: o.Number, OrderId: uuid(o.ID), CreatedAtMs: ms(o.CreatedAt), ExpiresAtMs: ms(o.ExpiresAt),
+		Actor: actor(o.Actor),
+	}
+	switch b := o.Body.(type) {
+	case fleet.SendCommand:
+		m.Body = &pb.Order_SendCommand{SendCommand: &pb.SendCommand{
+			CommandId: uuid(b.Command), DeviceId: string(b.Device), Name: b.Name, Args: b.Args, JobId: uuid(b.Job),
+		}}
+	case fleet.CancelCommand:
+		m.Body = &pb.Order_CancelCommand{CancelCommand: &pb.CancelCommand{CommandId: uuid(b.Command)}}
+	case fleet.PutDevice:
+		m.Body = &pb.Order_PutDevice{PutDevice: &pb.PutDevice{Device: device(b.Device), IfVersion: b.IfVersion}}
+	case fleet.RemoveDevice:
+		m.Body = &pb.Order_RemoveDevice{RemoveDevice: &pb.RemoveDevice{DeviceId: string(b.Device), IfVersion: b.IfVersion}}
+	default:
+		return nil, fmt.Errorf("%w: order body %T", fleet.ErrInvalid, o.Body)
+	}
+	return m, nil
+}
+
+// DecodeOrder reads an order. One of a kind that this program does not know
+// has the body fleet.UnknownOrder; its number and id are still good, so that
+// it can be answered.
+func DecodeOrder(m *pb.Order) (fleet.Order, error) {
+	o := fleet.Order{Number: m.GetNumber(), CreatedAt: fromMS(m.GetCreatedAtMs()), ExpiresAt: fromMS(m.GetExpiresAtMs())}
+	var err error
+	if o.ID, err = fromUUID[fleet.OrderID]("order_id", m.GetOrderId()); err != nil {
+		return o, err
+	}
+	if o.Actor, err = fromActor(m.GetActor()); err != nil {
+		return o, err
+	}
+	switch b := m.GetBody().(type) {
+	case *pb.Order_SendCommand:
+		c := b.SendCommand
+		body := fleet.SendCommand{Device: fleet.DeviceID(c.DeviceId), Name: c.Name, Args: rawJSON(c.Args)}
+		if body.Command, err = fromUUID[fleet.CommandID]("command_id", c.CommandId); err != nil {
+			return o, err
+		}
+		if body.Job, err = fromOptionalUUID[fleet.JobID]("job_id", c.JobId); err != nil {
+			return o, err
+		}
+		if err = fleet.CheckCommand(body.Device, body.Name, body.Args, time.Second); err != nil {
+			return o, err
+		}
+		o.Body = body
+	case *pb.Order_CancelCommand:
+		id, err := fromUUID[fleet.CommandID]("command_id", b.CancelCommand.CommandId)
+		if err != nil {
+			return o, err
+		}
+		o.Body = fleet.CancelCommand{Command: id}
+	case *pb.Order_PutDevice:
+		d, err := fromDevice(b.PutDevice.Device)
+		if err != nil {
+			return o, err
+		}
+		o.Body = fleet.PutDevice{Device: d, IfVersion: b.PutDevice.IfVersion}
+	case *pb.Order_RemoveDevice:
+		id, err := fleet.ParseDeviceID(b.RemoveDevice.DeviceId)
+		if err != nil {
+			return o, err
+		}
+		o.Body = fleet.RemoveDevice{Device: id, IfVersion: b.RemoveDevice.IfVersion}
+	default:
+		o.Body = fleet.UnknownOrder{}
+	}
+	return o, nil
+}

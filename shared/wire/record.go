@@ -1,0 +1,319 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+var actorKinds = names[pb.ActorKind, fleet.ActorKind]{
+	fleet.ActorUser:   pb.ActorKind_ACTOR_KIND_USER,
+	fleet.ActorDevice: pb.ActorKind_ACTOR_KIND_DEVICE,
+	fleet.ActorSystem: pb.ActorKind_ACTOR_KIND_SYSTEM,
+}
+
+var priorities = names[pb.Priority, fleet.Priority]{
+	fleet.Normal:    pb.Priority_PRIORITY_NORMAL,
+	fleet.Urgent:    pb.Priority_PRIORITY_URGENT,
+	fleet.Emergency: pb.Priority_PRIORITY_EMERGENCY,
+}
+
+var pressTypes = names[pb.PressType, fleet.PressType]{
+	fleet.PressSingle: pb.PressType_PRESS_TYPE_SINGLE,
+	fleet.PressDouble: pb.PressType_PRESS_TYPE_DOUBLE,
+	fleet.PressLong:   pb.PressType_PRESS_TYPE_LONG,
+	fleet.PressShake:  pb.PressType_PRESS_TYPE_SHAKE,
+}
+
+var requestStates = names[pb.RequestState, fleet.RequestState]{
+	fleet.RequestOpen:      pb.RequestState_REQUEST_STATE_OPEN,
+	fleet.RequestAccepted:  pb.RequestState_REQUEST_STATE_ACCEPTED,
+	fleet.RequestCompleted: pb.RequestState_REQUEST_STATE_COMPLETED,
+	fleet.RequestCancelled: pb.RequestState_REQUEST_STATE_CANCELLED,
+	fleet.RequestMissed:    pb.RequestState_REQUEST_STATE_MISSED,
+}
+
+var cancelReasons = names[pb.CancelReason, fleet.CancelReason]{
+	"":                     pb.CancelReason_CANCEL_REASON_UNSPECIFIED,
+	fleet.CancelGuest:      pb.CancelReason_CANCEL_REASON_GUEST,
+	fleet.CancelFalsePress: pb.CancelReason_CANCEL_REASON_FALSE_PRESS,
+	fleet.CancelDuplicate:  pb.CancelReason_CANCEL_REASON_DUPLICATE,
+	fleet.CancelOther:      pb.CancelReason_CANCEL_REASON_OTHER,
+}
+
+var commandStates = names[pb.CommandState, fleet.CommandState]{
+	fleet.CommandQueued:       pb.CommandState_COMMAND_STATE_QUEUED,
+	fleet.CommandAtHub:        pb.CommandState_COMMAND_STATE_AT_HUB,
+	fleet.CommandSent:         pb.CommandState_COMMAND_STATE_SENT,
+	fleet.CommandDelivered:    pb.CommandState_COMMAND_STATE_DELIVERED,
+	fleet.CommandAcknowledged: pb.CommandState_COMMAND_STATE_ACKNOWLEDGED,
+	fleet.CommandSucceeded:    pb.CommandState_COMMAND_STATE_SUCCEEDED,
+	fleet.CommandFailed:       pb.CommandState_COMMAND_STATE_FAILED,
+	fleet.CommandExpired:      pb.CommandState_COMMAND_STATE_EXPIRED,
+	fleet.CommandCancelled:    pb.CommandState_COMMAND_STATE_CANCELLED,
+	fleet.CommandSuperseded:   pb.CommandState_COMMAND_STATE_SUPERSEDED,
+}
+
+var orderOutcomes = names[pb.OrderOutcome, fleet.OrderOutcome]{
+	fleet.OrderApplied:  pb.OrderOutcome_ORDER_OUTCOME_APPLIED,
+	fleet.OrderConflict: pb.OrderOutcome_ORDER_OUTCOME_CONFLICT,
+	fleet.OrderRefused:  pb.OrderOutcome_ORDER_OUTCOME_REFUSED,
+	fleet.OrderExpired:  pb.OrderOutcome_ORDER_OUTCOME_EXPIRED,
+}
+
+// EncodeRecord returns the bytes that are stored, hashed and sent for r. A
+// fleet.Unknown gives back the bytes that it came with.
+func EncodeRecord(r fleet.Record) ([]byte, error) {
+	if u, ok := r.Body.(fleet.Unknown); ok {
+		return u.Bytes, nil
+	}
+	m := &pb.Record{AtMs: ms(r.At), ClockTrusted: r.ClockTrusted, Actor: actor(r.Actor)}
+	switch b := r.Body.(type) {
+	case fleet.Pressed:
+		m.Body = &pb.Record_Pressed{Pressed: &pb.Pressed{
+			DeviceId: string(b.Device), BootId: b.BootID, SequenceId: b.SequenceID,
+			Type: pressTypes.number(b.Type), Priority: priorities.number(b.Priority),
+			DurationMs: uint32(b.Duration.Milliseconds()), DeviceTimeMs: ms(b.DeviceTime),
+			LateByMs: uint64(b.LateBy.Milliseconds()), RequestId: uuid(b.Press.Request), RoomId: string(b.Room),
+			Opens: b.Opens, HubMade: b.HubMade, Fingerprint: b.Fingerprint, Via: string(b.Via),
+		}}
+	case fleet.EpochOpened:
+		m.Body = &pb.Record_EpochOpened{EpochOpened: &pb.EpochOpened{
+			DeviceId: string(b.Device), BootId: b.BootID, Cause: b.Cause,
+		}}
+	case fleet.RequestStepped:
+		m.Body = &pb.Record_RequestStepped{RequestStepped: &pb.RequestStepped{
+			RequestId: uuid(b.Request), Version: b.Version, State: requestStates.number(b.State),
+			Reason: cancelReasons.number(b.Reason), Note: b.Note,
+		}}
+	case fleet.CommandStepped:
+		step := &pb.CommandStepped{
+			CommandId: uuid(b.Command), State: commandStates.number(b.State), Result: b.Result, Error: b.Error,
+		}
+		if d := b.Define; d != nil {
+			step.Define = &pb.CommandDefinition{
+				DeviceId: string(d.Device), Name: d.Name, Args: d.Args, IssuedBy: actor(d.IssuedBy),
+				IssuedAtMs: ms(d.IssuedAt), ExpiresAtMs: ms(d.ExpiresAt), JobId: uuid(d.Job), Order: d.Order,
+			}
+		}
+		m.Body = &pb.Record_CommandStepped{CommandStepped: step}
+	case fleet.DeviceChanged:
+		m.Body = &pb.Record_DeviceChanged{DeviceChanged: &pb.DeviceChanged{Device: device(b.Device)}}
+	case fleet.RoomChanged:
+		m.Body = &pb.Record_RoomChanged{RoomChanged: &pb.RoomChanged{Room: &pb.Room{
+			RoomId: string(b.Room.ID), Name: b.Room.Name, UpdatedAtMs: ms(b.Room.UpdatedAt),
+			Version: b.Room.Version, Removed: b.Room.Removed,
+		}}}
+	case fleet.OrderAnswered:
+		m.Body = &pb.Record_OrderAnswered{OrderAnswered: &pb.OrderAnswered{
+			Number: b.Number, OrderId: uuid(b.Order), Outcome: orderOutcomes.number(b.Outcome), Detail: b.Detail,
+		}}
+	default:
+		return nil, fmt.Errorf("%w: record body %T", fleet.ErrInvalid, r.Body)
+	}
+	// Deterministic: the chain's hash is over these bytes, and a map must not
+	// change them between two runs.
+	out, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode record %s: %w", r.Body.Kind(), err)
+	}
+	return out, nil
+}
+
+// DecodeRecord reads the bytes of a record that came on the given lane. An
+// error is a record that breaks a rule of its kind, or a kind on the wrong
+// lane.
+func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
+	var m pb.Record
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return fleet.Record{}, fmt.Errorf("%w: record: %w", fleet.ErrInvalid, err)
+	}
+	r := fleet.Record{At: fromMS(m.AtMs), ClockTrusted: m.ClockTrusted}
+	if m.Body == nil {
+		// A newer program's kind; the actor may be of a newer kind too.
+		r.Body = fleet.Unknown{On: lane, Bytes: b}
+		if a, err := fromActor(m.Actor); err == nil {
+			r.Actor = a
+		}
+		return r, nil
+	}
+	var err error
+	if r.Actor, err = fromActor(m.Actor); err != nil {
+		return fleet.Record{}, err
+	}
+	switch body := m.Body.(type) {
+	case *pb.Record_Pressed:
+		r.Body, err = fromPressed(r.At, body.Pressed)
+	case *pb.Record_EpochOpened:
+		e := body.EpochOpened
+		_, err = fleet.ParseDeviceID(e.DeviceId)
+		r.Body = fleet.EpochOpened{Device: fleet.DeviceID(e.DeviceId), BootID: e.BootId, Cause: e.Cause}
+	case *pb.Record_RequestStepped:
+		r.Body, err = fromRequestStepped(body.RequestStepped)
+	case *pb.Record_CommandStepped:
+		r.Body, err = fromCommandStepped(body.CommandStepped)
+	case *pb.Record_DeviceChanged:
+		var d fleet.Device
+		d, err = fromDevice(body.DeviceChanged.GetDevice())
+		r.Body = fleet.DeviceChanged{Device: d}
+	case *pb.Record_RoomChanged:
+		m := body.RoomChanged.GetRoom()
+		room := fleet.Room{
+			ID: fleet.RoomID(m.GetRoomId()), Name: m.GetName(), UpdatedAt: fromMS(m.GetUpdatedAtMs()),
+			Version: m.GetVersion(), Removed: m.GetRemoved(),
+		}
+		err = room.Check()
+		r.Body = fleet.RoomChanged{Room: room}
+	case *pb.Record_OrderAnswered:
+		r.Body, err = fromOrderAnswered(body.OrderAnswered)
+	}
+	if err != nil {
+		return fleet.Record{}, err
+	}
+	if r.Body.Lane() != lane {
+		return fleet.Record{}, fmt.Errorf("%w: record %s on lane %s", fleet.ErrInvalid, r.Body.Kind(), lane)
+	}
+	return r, nil
+}
+
+func fromPressed(at time.Time, m *pb.Pressed) (fleet.Pressed, error) {
+	var p fleet.Pressed
+	dev, err := fleet.ParseDeviceID(m.DeviceId)
+	if err != nil {
+		return p, err
+	}
+	room, err := fleet.ParseRoomID(m.RoomId)
+	if err != nil {
+		return p, err
+	}
+	typ, err := pressTypes.word("press type", m.Type)
+	if err != nil {
+		return p, err
+	}
+	prio, err := priorities.word("priority", m.Priority)
+	if err != nil {
+		return p, err
+	}
+	req, err := fromUUID[fleet.RequestID]("request_id", m.RequestId)
+	if err != nil {
+		return p, err
+	}
+	if m.BootId == "" {
+		return p, fmt.Errorf("%w: press of %s without boot_id", fleet.ErrInvalid, dev)
+	}
+	return fleet.Pressed{
+		Press: fleet.Press{
+			PressKey: fleet.PressKey{Device: dev, BootID: m.BootId, SequenceID: m.SequenceId},
+			Type:     typ, Priority: prio,
+			Duration:   time.Duration(m.DurationMs) * time.Millisecond,
+			DeviceTime: fromMS(m.DeviceTimeMs), ReceivedAt: at,
+			LateBy: time.Duration(m.LateByMs) * time.Millisecond, Request: req,
+			Fingerprint: m.Fingerprint, Via: fleet.DeviceID(m.Via),
+		},
+		Room: room, Opens: m.Opens, HubMade: m.HubMade,
+	}, nil
+}
+
+func fromRequestStepped(m *pb.RequestStepped) (fleet.RequestStepped, error) {
+	id, err := fromUUID[fleet.RequestID]("request_id", m.RequestId)
+	if err != nil {
+		return fleet.RequestStepped{}, err
+	}
+	state, err := requestStates.word("request state", m.State)
+	if err != nil {
+		return fleet.RequestStepped{}, err
+	}
+	reason, err := cancelReasons.word("cancel reason", m.Reason)
+	if err != nil {
+		return fleet.RequestStepped{}, err
+	}
+	return fleet.RequestStepped{Request: id, Version: m.Version, State: state, Reason: reason, Note: m.Note}, nil
+}
+
+func fromCommandStepped(m *pb.CommandStepped) (fleet.CommandStepped, error) {
+	var s fleet.CommandStepped
+	id, err := fromUUID[fleet.CommandID]("command_id", m.CommandId)
+	if err != nil {
+		return s, err
+	}
+	state, err := commandStates.word("command state", m.State)
+	if err != nil {
+		return s, err
+	}
+	s = fleet.CommandStepped{Command: id, State: state, Result: rawJSON(m.Result), Error: m.Error}
+	if len(m.Result) > 0 && !json.Valid(m.Result) {
+		return s, fmt.Errorf("%w: result of command %s is not JSON", fleet.ErrInvalid, id)
+	}
+	if d := m.Define; d != nil {
+		def := fleet.CommandDefinition{
+			Device: fleet.DeviceID(d.DeviceId), Name: d.Name, Args: rawJSON(d.Args),
+			IssuedAt: fromMS(d.IssuedAtMs), ExpiresAt: fromMS(d.ExpiresAtMs), Order: d.Order,
+		}
+		if err := fleet.CheckCommand(def.Device, def.Name, def.Args, time.Second); err != nil {
+			return s, err
+		}
+		if def.IssuedBy, err = fromActor(d.IssuedBy); err != nil {
+			return s, err
+		}
+		if def.Job, err = fromOptionalUUID[fleet.JobID]("job_id", d.JobId); err != nil {
+			return s, err
+		}
+		s.Define = &def
+	}
+	return s, nil
+}
+
+func fromOrderAnswered(m *pb.OrderAnswered) (fleet.OrderAnswered, error) {
+	id, err := fromUUID[fleet.OrderID]("order_id", m.OrderId)
+	if err != nil {
+		return fleet.OrderAnswered{}, err
+	}
+	outcome, err := orderOutcomes.word("order outcome", m.Outcome)
+	if err != nil {
+		return fleet.OrderAnswered{}, err
+	}
+	return fleet.OrderAnswered{Number: m.Number, Order: id, Outcome: outcome, Detail: m.Detail}, nil
+}
+
+func rawJSON(b []byte) json.RawMessage {
+	if len(b) == 0 {
+		return nil
+	}
+	return json.RawMessage(b)
+}
+
+func actor(a fleet.Actor) *pb.Actor {
+	return &pb.Actor{Kind: actorKinds.number(a.Kind), Id: a.ID, PersonId: a.PersonID, Name: a.Name}
+}
+
+func fromActor(m *pb.Actor) (fleet.Actor, error) {
+	kind, err := actorKinds.word("actor kind", m.GetKind())
+	if err != nil {
+		return fleet.Actor{}, err
+	}
+	a := fleet.Actor{Kind: kind, ID: m.GetId(), PersonID: m.GetPersonId(), Name: m.GetName()}
+	return a, a.Check()
+}
+
+func device(d fleet.Device) *pb.Device {
+	return &pb.Device{
+		DeviceId: string(d.ID), Type: string(d.Type), RoomId: string(d.Room), Name: d.Name,
+		SecurityProfile: d.Profile, Tags: d.Tags, Metadata: d.Metadata, LegacyDeviceId: d.LegacyID,
+		CreatedAtMs: ms(d.CreatedAt), UpdatedAtMs: ms(d.UpdatedAt), Version: d.Version, Removed: d.Removed,
+	}
+}
+
+func fromDevice(m *pb.Device) (fleet.Device, error) {
+	d := fleet.Device{
+		ID: fleet.DeviceID(m.GetDeviceId()), Type: fleet.DeviceType(m.GetType()), Room: fleet.RoomID(m.GetRoomId()),
+		Name: m.GetName(), Profile: m.GetSecurityProfile(), Tags: m.GetTags(), Metadata: m.GetMetadata(),
+		LegacyID: m.GetLegacyDeviceId(), CreatedAt: fromMS(m.GetCreatedAtMs()), UpdatedAt: fromMS(m.GetUpdatedAtMs()),
+		Version: m.GetVersion(), Removed: m.GetRemoved(),
+	}
+	return d, d.Check()
+}
