@@ -1,0 +1,124 @@
+package wire_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/fleettest"
+	"github.com/obedio/obedio/shared/wire"
+)
+
+func TestRecord_GoesThroughTheWireUnchanged(t *testing.T) {
+	for seed := range uint64(30) {
+		story := fleettest.NewStory(seed)
+		for range 100 {
+			want := story.Next()
+			b, err := wire.EncodeRecord(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := wire.EncodeRecord(want)
+			if err != nil || !bytes.Equal(b, again) {
+				t.Fatalf("two encodings of one record differ: %v", err)
+			}
+			got, err := wire.DecodeRecord(want.Body.Lane(), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p, ok := want.Body.(fleet.Pressed); ok {
+				p.ReceivedAt = want.At // the record's time is the press's
+				want.Body = p
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Fatalf("seed %d (-want +got):\n%s", seed, d)
+			}
+		}
+	}
+}
+
+func TestRecord_OnTheWrongLaneIsRefused(t *testing.T) {
+	b, err := wire.EncodeRecord(fleet.Record{
+		Actor: fleet.System("x"), Body: fleet.EpochOpened{Device: "d", BootID: "b", Cause: "first"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wire.DecodeRecord(fleet.LaneCommands, b); !errors.Is(err, fleet.ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOrder_GoesThroughTheWireUnchanged(t *testing.T) {
+	at := fleet.Millis(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))
+	device := fleet.Device{
+		ID: "btn-1", Type: fleet.Button, Room: "cabin-1", Profile: "button", Version: 7, CreatedAt: at, UpdatedAt: at,
+	}
+	for _, body := range []fleet.OrderBody{
+		fleet.SendCommand{Command: fleet.NewUUID[fleet.CommandID](at), Device: "w-1", Name: "locate", Args: []byte(`{"a":1}`), Job: fleet.NewUUID[fleet.JobID](at)},
+		fleet.SendCommand{Command: fleet.NewUUID[fleet.CommandID](at), Device: "w-1", Name: "locate"},
+		fleet.CancelCommand{Command: fleet.NewUUID[fleet.CommandID](at)},
+		fleet.PutDevice{Device: device, IfVersion: 6},
+		fleet.RemoveDevice{Device: "btn-1", IfVersion: 6},
+	} {
+		want := fleet.Order{
+			Number: 3, ID: fleet.NewUUID[fleet.OrderID](at), CreatedAt: at, ExpiresAt: at.Add(time.Hour),
+			Actor: fleet.Actor{Kind: fleet.ActorUser, ID: "u", Name: "Owner"}, Body: body,
+		}
+		m, err := wire.EncodeOrder(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := wire.DecodeOrder(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+}
+
+func TestState_ZeroBatteryIsAValueAndNoBatteryIsNone(t *testing.T) {
+	zero, dbm, up := 0, -71, int64(12)
+	for _, want := range []fleet.DeviceState{
+		{ID: "a", Presence: fleet.Ready, Battery: &zero, Signal: &dbm, UptimeS: &up, Version: 9, Since: time.UnixMilli(5).UTC()},
+		{ID: "b", Presence: fleet.NeverSeen, Version: 1},
+	} {
+		got, err := wire.DecodeState(wire.EncodeState(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+}
+
+func FuzzDecodeRecord_NeverPanicsAndWhatItTakesFolds(f *testing.F) {
+	story := fleettest.NewStory(1)
+	for range 50 {
+		r := story.Next()
+		b, err := wire.EncodeRecord(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(r.Body.Lane()), b)
+	}
+	f.Fuzz(func(t *testing.T, l uint8, b []byte) {
+		r, err := wire.DecodeRecord(fleet.Lane(l), b)
+		if err != nil {
+			if !errors.Is(err, fleet.ErrInvalid) {
+				t.Fatalf("error of another kind: %v", err)
+			}
+			return
+		}
+		if _, err := fleet.Apply(fleettest.NewMemory(), r); err != nil && !errors.Is(err, fleet.ErrState) && !errors.Is(err, fleet.ErrInvalid) {
+			t.Fatalf("fold: %v", err)
+		}
+	})
+}
