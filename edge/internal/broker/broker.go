@@ -240,29 +240,6 @@ func (b *Broker) Kick(clientID, reason string) bool {
 	return c != nil
 }
 
-// Forget ends a client's connection as Kick does and removes its session: its
-// subscriptions, what is queued for it, and a will that is still to come. For
-// a device that was removed or whose certificate was revoked.
-func (b *Broker) Forget(clientID, reason string) {
-	b.mu.Lock()
-	if w := b.wills[clientID]; w != nil {
-		b.cancelWill(w)
-	}
-	var c *conn
-	if s := b.slots[clientID]; s != nil {
-		c = s.newest
-	}
-	if c != nil {
-		c.forget.Store(true)
-	}
-	b.mu.Unlock()
-	if c != nil {
-		c.endWith(CauseKicked, reason)
-		return // its goroutine discards the session
-	}
-	b.discard(clientID)
-}
-
 // Stats returns the counters.
 func (b *Broker) Stats() Stats {
 	k := b.counters

@@ -38,13 +38,7 @@ func (b *Broker) claim(c *conn) error {
 		b.mu.Unlock()
 		return fmt.Errorf("claim %s: %w: the hub stops", id, fleet.ErrUnavailable)
 	}
-	s := b.slots[id]
-	if s == nil {
-		s = &slot{token: make(chan struct{}, 1)}
-		s.token <- struct{}{}
-		b.slots[id] = s
-	}
-	s.users++
+	s := b.enter(id)
 	before := s.newest
 	s.newest = c
 	b.mu.Unlock()
@@ -82,6 +76,18 @@ func (b *Broker) claim(c *conn) error {
 	return nil
 }
 
+// enter returns the slot of a client id and counts a user of it. b.mu is held.
+func (b *Broker) enter(id string) *slot {
+	s := b.slots[id]
+	if s == nil {
+		s = &slot{token: make(chan struct{}, 1)}
+		s.token <- struct{}{}
+		b.slots[id] = s
+	}
+	s.users++
+	return s
+}
+
 // release gives the slot to whoever waits for it.
 func (b *Broker) release(c *conn) {
 	b.mu.Lock()
@@ -102,8 +108,62 @@ func (b *Broker) leave(c *conn, s *slot) {
 	if s.newest == c {
 		s.newest = s.holder
 	}
+	b.exit(c.session.Identity.ClientID, s)
+}
+
+// exit is the opposite of enter. b.mu is held.
+func (b *Broker) exit(id string, s *slot) {
 	if s.users--; s.users == 0 {
-		delete(b.slots, c.session.Identity.ClientID)
+		delete(b.slots, id)
+	}
+}
+
+// Forget ends a client's connection as Kick does and then removes its session:
+// its subscriptions, what is queued for it, and a will that is still to come.
+// For a device that was removed or whose certificate was revoked. It does not
+// wait for the connection's end.
+func (b *Broker) Forget(clientID, reason string) {
+	b.mu.Lock()
+	if b.stopping {
+		b.mu.Unlock()
+		return // sessions end with the broker
+	}
+	if w := b.wills[clientID]; w != nil {
+		b.cancelWill(w)
+	}
+	s, kept := b.enter(clientID), b.sessions[clientID]
+	last := s.newest
+	b.work.Add(1)
+	b.mu.Unlock()
+
+	if last != nil {
+		last.endWith(CauseKicked, reason)
+	}
+	forget := func() {
+		defer b.work.Done()
+		var held bool
+		select {
+		case <-s.token:
+			held = true
+		case <-b.stopped:
+		}
+		b.mu.Lock()
+		same := held && b.sessions[clientID] == kept // not yet another one's
+		b.mu.Unlock()
+		if same {
+			b.discard(clientID)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if held {
+			s.token <- struct{}{}
+		}
+		b.exit(clientID, s)
+	}
+	if last == nil {
+		forget()
+	} else {
+		go forget()
 	}
 }
 

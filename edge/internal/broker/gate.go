@@ -44,7 +44,6 @@ type conn struct {
 	keepaliveGiven, expiryBounded bool
 
 	established atomic.Bool // the library has sent its CONNACK
-	forget      atomic.Bool // discard the session at the end
 
 	// Owned by the connection's goroutine.
 	expiry        uint32       // MQTT 5: Session Expiry Interval in seconds
@@ -117,28 +116,32 @@ func (b *Broker) serve(l *Listener, raw net.Conn, remote netip.AddrPort, tls boo
 // recover ends the connection, not the process, when its goroutine panics.
 func (c *conn) recover() {
 	if r := recover(); r != nil {
-		c.b.counters.panics.Add(1)
-		c.b.log.Error("mqtt connection panicked", "panic", r, "client", c.session.Identity.ClientID,
-			"remote", c.session.Remote, "stack", string(debug.Stack()))
-		c.end(CausePanic)
+		c.panicked(r)
 	}
 }
 
-// finish tells the world that an established session has lost its connection.
+func (c *conn) panicked(r any) {
+	c.b.counters.panics.Add(1)
+	c.b.log.Error("mqtt connection panicked", "panic", r, "client", c.session.Identity.ClientID,
+		"remote", c.session.Remote, "stack", string(debug.Stack()))
+	c.end(CausePanic)
+}
+
+// finish tells the world that a session has lost its connection, also when
+// that was by a panic.
 func (c *conn) finish() {
+	if r := recover(); r != nil {
+		c.panicked(r)
+	}
 	if c.routingLocked {
 		c.routingLocked = false
 		c.b.routing.Unlock()
-	}
-	if r := recover(); r != nil { // a panic must not skip what follows
-		defer panic(r)
-		c.end(CausePanic)
 	}
 	c.end(CauseLost)
 	cause := c.endCause()
 	expires := c.version < frame.V5 && c.session.Clean || c.version == frame.V5 && c.expiry == 0
 	switch {
-	case c.forget.Load(), expires && (cause == CausePanic || !c.established.Load()):
+	case expires && (cause == CausePanic || !c.established.Load()):
 		// The library cleans up after itself only when all went well.
 		c.b.discard(c.session.Identity.ClientID)
 	case expires:

@@ -89,7 +89,7 @@ func Open(c Config) (*Store, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	dir := filepath.Join(c.Dir, "hub.db")
-	if err := c.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(c.FS, dir); err != nil {
 		return nil, fmt.Errorf("make %s: %w", dir, err)
 	}
 	cache := pebble.NewCache(c.CacheBytes)
@@ -110,6 +110,25 @@ func Open(c Config) (*Store, error) {
 	}
 	go s.write()
 	return s, nil
+}
+
+// makeDir makes a directory, and makes it durable: the engine syncs what is in
+// it, and nobody else would sync that it is there.
+func makeDir(fs FileSystem, dir string) error {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	parent := fs.PathDir(dir)
+	for _, p := range []string{parent, fs.PathDir(parent)} {
+		d, err := fs.OpenDir(p)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) checkFormat() error {
@@ -140,6 +159,9 @@ func (s *Store) Close() error {
 	s.senders.Wait()
 	close(s.jobs)
 	<-s.done
+	if s.Err() != nil {
+		return nil // the engine may hold its locks for ever; the process is about to end
+	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
@@ -221,7 +243,11 @@ func (s *Store) write() {
 
 func (s *Store) commit(group []*job) {
 	batch := s.db.NewIndexedBatch()
-	defer func() { _ = batch.Close() }()
+	defer func() {
+		if s.Err() == nil {
+			_ = batch.Close()
+		}
+	}()
 	wrote := false
 	for _, j := range group {
 		tx := &Tx{batch: batch}
@@ -235,7 +261,7 @@ func (s *Store) commit(group []*job) {
 		}
 	}
 	if wrote {
-		if err := batch.Commit(pebble.Sync); err != nil {
+		if err := commitSynced(batch); err != nil {
 			s.fail(err)
 			for _, j := range group {
 				j.err = errors.Join(j.err, fmt.Errorf("%w: %w", ErrFailed, err))
@@ -248,6 +274,22 @@ func (s *Store) commit(group []*job) {
 		}
 		close(j.done)
 	}
+}
+
+// commitSynced commits a batch. When the log cannot be written, the engine
+// says so through Logger.Fatalf, which must not return; here it becomes an
+// error, and nothing uses the engine any more.
+func commitSynced(b *pebble.Batch) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			fatal, ok := v.(fatalError)
+			if !ok {
+				panic(v)
+			}
+			err = fatal
+		}
+	}()
+	return b.Commit(pebble.Sync)
 }
 
 // Bytes is the size of the database on disk.
@@ -270,8 +312,12 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 // Fatalf must not return: the engine calls it when it cannot go on safely.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
 	l.log.Error("engine cannot go on", "message", fmt.Sprintf(format, args...))
-	panic(fmt.Sprintf(format, args...))
+	panic(fatalError(fmt.Sprintf(format, args...)))
 }
+
+type fatalError string
+
+func (e fatalError) Error() string { return string(e) }
 
 // get copies the value of k; nil when there is none.
 func get(r pebble.Reader, k []byte) ([]byte, error) {

@@ -1,7 +1,5 @@
-import {
-  permits, reachOf, useCell, useClock, useTicking, useTranslate, type Reach, type Session,
-} from "@obedio/web";
-import { createContext, useContext, useMemo } from "react";
+import { permits, useCell, useReachOf, useTranslate, type Reach, type Session } from "@obedio/web";
+import { createContext, useContext } from "react";
 import type { System } from "./api/resources";
 import type { Hub } from "./hub";
 import type { HubMessages } from "./messages/en";
@@ -38,18 +36,7 @@ export function useSystem(): System | undefined {
 
 /** Whether the page is live, stale or offline, in the hub's time. */
 export function useReach(): Reach {
-  const hub = useHub();
-  const clock = useClock();
-  const connection = useCell(hub.live.connection);
-  const local = () => Date.now();
-  const kind = useTicking(() => reachOf(connection, local()).kind);
-  return useMemo(() => {
-    const reach = reachOf(connection, Date.now());
-    if (reach.kind === "offline") return { kind: "offline", since: clock.at(reach.since) };
-    if (reach.kind === "stale") return { kind: "stale", asOf: reach.asOf === undefined ? undefined : clock.at(reach.asOf) };
-    return reach;
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- kind stands for the time that has gone by
-  }, [connection, clock, kind]);
+  return useReachOf(useHub().live.connection);
 }
 
 /** Writes are off while there is no way to the hub. */

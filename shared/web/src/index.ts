@@ -18,6 +18,7 @@ export * from "./live/collection";
 export * from "./live/event-stream";
 export * from "./live/hooks";
 export * from "./live/live";
+export * from "./live/reach";
 export * from "./live/settled";
 export * from "./live/sse";
 export * from "./theme/theme";

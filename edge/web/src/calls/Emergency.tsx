@@ -41,7 +41,7 @@ export function EmergencyScreen() {
         type="button"
         data-testid="emergency-bar"
         onClick={() => setAside(new Set())}
-        className="fixed inset-x-0 top-0 z-40 flex min-h-12 items-center justify-center gap-3 bg-emergency px-4 text-sm font-semibold text-on-emergency"
+        className="sticky top-0 z-30 flex min-h-12 w-full items-center justify-center gap-3 bg-emergency px-4 text-sm font-semibold text-on-emergency"
       >
         <Siren aria-hidden className="size-5 shrink-0" />
         <span className="truncate">{t("emergency.banner", { rooms: emergencies.map((r) => r.room_name || r.room).join(", ") })}</span>

@@ -45,7 +45,7 @@ export function DevicesPage() {
             testId="device-filter"
             className="min-w-0 flex-1 basis-72"
           />
-          <label className="flex min-w-0 flex-1 items-center gap-2 text-sm text-fg-muted sm:flex-none">
+          <label className="flex min-w-0 flex-1 basis-36 items-center gap-2 text-sm text-fg-muted sm:flex-none">
             <span className="sr-only lg:not-sr-only">{t("devices.sort")}</span>
             <Select
               value={sort}
@@ -59,7 +59,7 @@ export function DevicesPage() {
         <FilterChips filter={filter} onChange={setFilter} />
       </div>
       <div className="flex min-h-12 items-center text-sm text-fg-muted" role="status" data-testid="device-count">
-        {t("devices.shown", { shown: number(found), total: number(hub.devices.size) })}
+        {hub.devices.size > 0 && t("devices.shown", { shown: number(found), total: number(hub.devices.size) })}
       </div>
       <NewItems settled={settled} />
       <DataView

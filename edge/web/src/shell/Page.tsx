@@ -1,4 +1,4 @@
-import { OfflineBanner, StaleNote } from "@obedio/web";
+import { OfflineBanner, StalePill } from "@obedio/web";
 import { useEffect, type ReactNode } from "react";
 import { useHub, useReach, useSystem, useT } from "../context";
 import { ShoreLink } from "./ShoreLink";
@@ -32,7 +32,7 @@ export function Page({ title, actions, children }: PageProps) {
       </header>
       <main id="content" tabIndex={-1} className="mx-auto w-full max-w-400 px-4 py-5 outline-none sm:px-6">
         {reach.kind === "offline" && <OfflineBanner since={reach.since} onRetry={hub.retry} />}
-        {reach.kind === "stale" && <StaleNote asOf={reach.asOf} />}
+        {reach.kind === "stale" && <StalePill asOf={reach.asOf} />}
         {children}
       </main>
     </>

@@ -31,13 +31,13 @@ export function Shell() {
           </button>
         </nav>
         <div className="pb-[calc(5rem+env(safe-area-inset-bottom))] md:pb-0">
+          <EmergencyScreen />
           <ErrorBoundary resetKey={path}>
             <Outlet />
           </ErrorBoundary>
         </div>
       </div>
       <Menu open={menu} onOpenChange={setMenu} />
-      <EmergencyScreen />
     </RingProvider>
   );
 }

@@ -70,9 +70,10 @@ export const en = {
 
   "view.loading": "Loading",
   "view.stale": "Not live at the moment. These are the last values known.",
+  "view.stale.short": "Not live",
   "view.stale.age": "As of",
   "view.offline.title": "No connection to this program",
-  "view.offline.since": "Since",
+  "view.offline.since": "for",
   "view.offline.detail": "The last values are kept. Nothing can be changed until the connection is back.",
   "view.retry": "Try again",
   "view.retrying": "Trying again",

@@ -34,7 +34,7 @@ export function Section({ title, note, actions, children, className, testId }: S
 /** Name and value pairs, in as many columns as fit. */
 export function Facts({ items, className }: { items: readonly { label: string; value: ReactNode }[]; className?: string }) {
   return (
-    <dl className={classes("grid grid-cols-[repeat(auto-fill,minmax(min(100%,13rem),1fr))] gap-x-6 gap-y-4 p-4", className)}>
+    <dl className={classes("grid grid-cols-[repeat(auto-fill,minmax(min(100%,9.75rem),1fr))] gap-x-6 gap-y-4 p-4", className)}>
       {items.map(({ label, value }) => (
         <div key={label} className="min-w-0">
           <dt className="text-xs text-fg-dim">{label}</dt>

@@ -87,11 +87,23 @@ function FilteredEmpty({ total, onClear }: { total: number; onClear?: (() => voi
 export function StaleNote({ asOf }: { asOf: number | undefined }) {
   const t = useWebMessages();
   return (
-    <p role="status" data-testid="view-stale" className="flex flex-wrap items-center gap-x-2 gap-y-1 pb-3 text-sm text-warn">
-      <History aria-hidden className="size-4 shrink-0" />
-      <span>{t("view.stale")}</span>
-      {asOf !== undefined && <span>{t("view.stale.age")} <RelativeTime at={asOf} /></span>}
+    <p role="status" data-testid="view-stale" className="flex items-start gap-2 pb-3 text-sm text-warn">
+      <History aria-hidden className="mt-0.5 size-4 shrink-0" />
+      <span>{t("view.stale")} {asOf !== undefined && <>{t("view.stale.age")} <RelativeTime at={asOf} /></>}</span>
     </p>
+  );
+}
+
+/** The same for a whole page: floats, because a short loss of the line must not move what is under a finger. */
+export function StalePill({ asOf }: { asOf: number | undefined }) {
+  const t = useWebMessages();
+  return (
+    <div className="pointer-events-none sticky top-2 z-20 flex h-0 justify-center">
+      <p role="status" data-testid="view-stale" className="appear inline-flex h-9 -translate-y-3 items-center gap-2 rounded-full border border-warn/50 bg-warn-soft px-4 text-sm whitespace-nowrap text-warn shadow-raised">
+        <History aria-hidden className="size-4 shrink-0" />
+        <span>{t("view.stale.short")} {asOf !== undefined && <>· {t("view.stale.age").toLowerCase()} <RelativeTime at={asOf} focusable={false} /></>}</span>
+      </p>
+    </div>
   );
 }
 
@@ -103,7 +115,7 @@ export function OfflineBanner({ since, onRetry }: { since: number; onRetry?: (()
         testId="view-offline"
         tone="warn"
         icon={CloudOff}
-        title={<>{t("view.offline.title")} · {t("view.offline.since")} <RelativeTime at={since} bare /></>}
+        title={<>{t("view.offline.title")} {t("view.offline.since")} <RelativeTime at={since} bare /></>}
         actions={onRetry && <Button onClick={onRetry}>{t("view.retry")}</Button>}
       >
         {t("view.offline.detail")}

@@ -1,0 +1,71 @@
+package api_test
+
+import (
+	"testing"
+
+	"github.com/obedio/obedio/edge/internal/hub"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/rest/resttest"
+)
+
+func TestRoutes_EveryRoleMayDoWhatTheTableSaysAndNothingElse(t *testing.T) {
+	h, err := hub.New(t.Context(), hub.Config{Data: "hub", Site: "yacht-1", FS: store.InMemory()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	resttest.WalkRoles(t, h.API().Rest(), rights)
+}
+
+// rights is written by hand: who may use a route is decided here, and the
+// program must agree.
+var rights = resttest.Rights{
+	"GET /api/v1/openapi.json":            "public",
+	"GET /api/docs":                       "public",
+	"GET /api/docs/docs.js":               "public",
+	"GET /api/docs/docs.css":              "public",
+	"GET /healthz":                        "public",
+	"GET /readyz":                         "public",
+	"GET /api/v1/setup":                   "public",
+	"POST /api/v1/setup":                  "public",
+	"POST /api/v1/setup/local":            "public",
+	"POST /api/v1/sessions":               "public",
+	"GET /api/v1/sessions/current":        "admin chief crew viewer",
+	"DELETE /api/v1/sessions/current":     "admin chief crew viewer",
+	"GET /api/v1/sessions":                "admin chief crew viewer",
+	"DELETE /api/v1/sessions/{id}":        "admin chief crew viewer",
+	"GET /api/v1/tokens":                  "admin",
+	"POST /api/v1/tokens":                 "admin",
+	"DELETE /api/v1/tokens/{id}":          "admin",
+	"GET /api/v1/users":                   "admin chief",
+	"POST /api/v1/users":                  "admin",
+	"POST /api/v1/devices/import":         "admin chief",
+	"GET /api/v1/devices":                 "admin chief crew viewer",
+	"GET /api/v1/devices/search":          "admin chief crew viewer",
+	"POST /api/v1/devices":                "admin chief",
+	"GET /api/v1/devices/{id}":            "admin chief crew viewer",
+	"PUT /api/v1/devices/{id}":            "admin chief",
+	"DELETE /api/v1/devices/{id}":         "admin chief",
+	"GET /api/v1/devices/{id}/status":     "admin chief crew viewer",
+	"GET /api/v1/devices/{id}/presses":    "admin chief crew viewer",
+	"GET /api/v1/rooms":                   "admin chief crew viewer",
+	"PUT /api/v1/rooms/{id}":              "admin chief",
+	"GET /api/v1/requests":                "admin chief crew viewer",
+	"GET /api/v1/requests/{id}":           "admin chief crew viewer",
+	"POST /api/v1/requests/{id}/accept":   "admin chief crew",
+	"POST /api/v1/requests/{id}/complete": "admin chief crew",
+	"POST /api/v1/requests/{id}/cancel":   "admin chief crew",
+	"POST /api/v1/devices/{id}/command":   "admin chief",
+	"GET /api/v1/commands":                "admin chief crew viewer",
+	"GET /api/v1/commands/{id}":           "admin chief crew viewer",
+	"POST /api/v1/commands/{id}/cancel":   "admin chief",
+	"GET /api/v1/system":                  "admin chief crew viewer",
+	"GET /api/v1/sync":                    "admin chief crew viewer",
+	"POST /api/v1/sync":                   "admin chief",
+	"POST /api/v1/sync/enrolment":         "admin",
+	"GET /api/v1/events":                  "admin chief crew viewer",
+}
