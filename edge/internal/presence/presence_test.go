@@ -1,0 +1,199 @@
+package presence_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/obedio/obedio/edge/internal/dialect"
+	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// watchman is presence that runs over a store in memory.
+type watchman struct {
+	*presence.Presence
+	t    *testing.T
+	fs   store.FileSystem
+	kill func(cleanly bool)
+}
+
+func newWatchman(t *testing.T, fs store.FileSystem) *watchman {
+	t.Helper()
+	s, err := store.Open(store.Config{Dir: "hub", FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := presence.New(t.Context(), presence.Config{Store: s, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	return &watchman{Presence: p, t: t, fs: fs, kill: func(cleanly bool) {
+		if cleanly {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if !cleanly {
+			<-done // its last write finds the store closed, as after a kill
+		}
+	}}
+}
+
+func (w *watchman) is(id fleet.DeviceID, want fleet.Presence) fleet.DeviceState {
+	w.t.Helper()
+	synctest.Wait()
+	s, _ := w.State(id)
+	if s.Presence != want {
+		w.t.Errorf("%s is %s, want %s", id, s.Presence, want)
+	}
+	return s
+}
+
+func watch(id fleet.DeviceID) fleet.Device {
+	return fleet.Device{ID: id, Type: fleet.Watch, Room: "bridge", Profile: "watch", Version: 1, CreatedAt: fleet.Millis(time.Now())}
+}
+
+// Defect 4 of the product: stale status shown as live.
+func TestPresence_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchman(t, store.InMemory())
+		defer w.kill(true)
+		w.Registered(watch("w-1"))
+		w.is("w-1", fleet.NeverSeen)
+		w.Connected("w-1", 1)
+		seen := fleet.Millis(time.Now())
+		s := w.is("w-1", fleet.Ready)
+		if !s.Since.Equal(seen) || !s.LastSeen.Equal(seen) {
+			t.Errorf("since %s, last seen %s, want %s", s.Since, s.LastSeen, seen)
+		}
+		time.Sleep(2*time.Minute + 45*time.Second) // one interval is a minute
+		s = w.is("w-1", fleet.Late)
+		if !s.LastSeen.Equal(seen) || !s.Since.After(seen) {
+			t.Errorf("late since %s, last seen %s", s.Since, s.LastSeen)
+		}
+		time.Sleep(10 * time.Minute)
+		w.is("w-1", fleet.Lost)
+		w.Heard("w-1", nil)
+		w.is("w-1", fleet.Ready)
+	})
+}
+
+// Defect 8 of the product.
+func TestPresence_OldConnectionsEndDoesNotMarkADeviceThatIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchman(t, store.InMemory())
+		defer w.kill(true)
+		w.Registered(watch("w-1"))
+		w.Connected("w-1", 1)
+		w.Connected("w-1", 2)
+		w.Disconnected("w-1", 1, false)
+		w.is("w-1", fleet.Ready)
+		w.Disconnected("w-1", 2, false)
+		w.is("w-1", fleet.Disconnected)
+	})
+}
+
+func TestPresence_ButtonThatSaysGoodbyeSleepsAndAWatchDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchman(t, store.InMemory())
+		defer w.kill(true)
+		b := watch("b-1")
+		b.Type = fleet.Button
+		w.Registered(b)
+		w.Registered(watch("w-1"))
+		for _, id := range []fleet.DeviceID{"b-1", "w-1"} {
+			w.Connected(id, 7)
+			w.Disconnected(id, 7, true)
+		}
+		w.is("b-1", fleet.Sleeping)
+		w.is("w-1", fleet.Disconnected)
+		time.Sleep(23 * time.Hour)
+		w.is("b-1", fleet.Sleeping)
+		w.is("w-1", fleet.Lost)
+		time.Sleep(2 * time.Hour)
+		w.is("b-1", fleet.Late)
+		time.Sleep(24 * time.Hour)
+		w.is("b-1", fleet.Lost)
+	})
+}
+
+func TestPresence_VersionsGoOnUpwardsOverAKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := store.InMemory()
+		var told uint64
+		for range 4 {
+			w := newWatchman(t, fs)
+			w.Registered(watch("w-1"))
+			for n := range 20 {
+				battery := n
+				w.Heard("w-1", &dialect.Telemetry{Battery: &battery})
+				if s, _ := w.State("w-1"); s.Version <= told {
+					t.Fatalf("version %d after %d was told", s.Version, told)
+				} else {
+					told = s.Version
+				}
+			}
+			w.kill(false)
+		}
+	})
+}
+
+func TestStates_TellWhatChangedAfterAVersionInPiecesThatLeaveNothingOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchman(t, store.InMemory())
+		defer w.kill(true)
+		want := map[fleet.DeviceID]int{}
+		for i := range 100 {
+			id := fleet.DeviceID("w-" + string(rune('a'+i%26)) + string(rune('a'+i/26)))
+			w.Registered(watch(id))
+			battery := i
+			w.Heard(id, &dialect.Telemetry{Battery: &battery})
+			want[id] = i
+		}
+		got := map[fleet.DeviceID]int{}
+		for after := uint64(0); after < w.StateHead(); {
+			b, err := w.States(after, 500)
+			if err != nil || b.Upto <= after || b.After != after {
+				t.Fatalf("batch after %d goes to %d: %v", after, b.Upto, err)
+			}
+			for _, s := range b.States {
+				got[s.ID] = *s.Battery
+			}
+			after = b.Upto
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestPresence_RemovedDeviceIsRetiredAndComesBackAsNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchman(t, store.InMemory())
+		defer w.kill(true)
+		d := watch("w-1")
+		w.Registered(d)
+		w.Connected("w-1", 1)
+		d.Removed, d.Version = true, 2
+		w.Registered(d)
+		w.is("w-1", fleet.Retired)
+		w.Heard("w-1", nil) // its last message, late
+		w.is("w-1", fleet.Retired)
+		d.Removed, d.Version = false, 3
+		w.Registered(d)
+		w.is("w-1", fleet.NeverSeen)
+	})
+}

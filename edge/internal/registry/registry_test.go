@@ -1,0 +1,158 @@
+package registry_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/registry"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+var by = fleet.Actor{Kind: fleet.ActorUser, ID: "u", Name: "Chief"}
+
+type wall struct{}
+
+func (wall) Now() (time.Time, bool) { return time.Now(), true }
+
+func newRegistry(t *testing.T, most int) *registry.Registry {
+	t.Helper()
+	s, err := store.Open(store.Config{Dir: "hub", FS: store.InMemory()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r, err := registry.New(registry.Config{
+		Site: "yacht-1", Store: s, Journal: journal.New(journal.Config{Store: s, Clock: wall{}}), MaxDevices: most,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var button = fleet.Device{ID: "btn-1", Type: fleet.Button, Room: "cabin-101"}
+
+func TestIdentify_OnlyTheRightPasswordOfAnExistingDevice(t *testing.T) {
+	r := newRegistry(t, 0)
+	d, password, err := r.Add(t.Context(), by, button, registry.Password{Generate: true})
+	if err != nil || len(password) < 20 || d.Profile != "button" || d.Version != 1 {
+		t.Fatalf("%+v, %q, %v", d, password, err)
+	}
+	for range 3 { // the second and third time from memory
+		if got, p, err := r.Identify("btn-1", []byte(password)); err != nil || got.ID != "btn-1" || p.Name != "button" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	for _, c := range [][2]string{{"btn-1", ""}, {"btn-1", password + "x"}, {"btn-2", password}, {"", password}, {"btn/1", password}} {
+		if _, _, err := r.Identify(c[0], []byte(c[1])); !errors.Is(err, fleet.ErrUnauthenticated) {
+			t.Errorf("%q %q: %v", c[0], c[1], err)
+		}
+	}
+	if err := r.Remove(t.Context(), by, "btn-1", 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
+		t.Errorf("removed: %v", err)
+	}
+	again, second, err := r.Add(t.Context(), by, button, registry.Password{Chosen: "correct horse"})
+	if err != nil || again.Version != 3 || second != "correct horse" {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	if _, _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
+		t.Errorf("the password of the device before: %v", err)
+	}
+	if _, _, err := r.Identify("btn-1", []byte("correct horse")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestChange_OnAnOldVersionIsRefused(t *testing.T) {
+	r := newRegistry(t, 0)
+	if _, _, err := r.Add(t.Context(), by, button, registry.Password{}); err != nil {
+		t.Fatal(err)
+	}
+	moved := button
+	moved.Room = "deck-3"
+	d, err := r.Change(t.Context(), by, moved, 1)
+	if err != nil || d.Room != "deck-3" || d.Version != 2 || d.BaseTopic("yacht-1") != "obedio/yacht-1/deck-3/button/btn-1" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if _, err := r.Change(t.Context(), by, moved, 1); !errors.Is(err, fleet.ErrVersion) {
+		t.Errorf("change: %v", err)
+	}
+	if err := r.Remove(t.Context(), by, "btn-1", 1); !errors.Is(err, fleet.ErrVersion) {
+		t.Errorf("remove: %v", err)
+	}
+	if _, _, err := r.Add(t.Context(), by, button, registry.Password{}); !errors.Is(err, fleet.ErrExists) {
+		t.Errorf("add: %v", err)
+	}
+	rooms, err := r.Rooms()
+	if err != nil || len(rooms) != 2 || rooms[0].Name != "Cabin 101" {
+		t.Errorf("rooms %v, %v", rooms, err)
+	}
+}
+
+func TestAdd_BadDevicesAreRefusedWithAReason(t *testing.T) {
+	r := newRegistry(t, 1)
+	for name, d := range map[string]fleet.Device{
+		"type":    {ID: "a", Type: "toaster", Room: "r"},
+		"room":    {ID: "a", Type: fleet.Button, Room: "a/b"},
+		"system":  {ID: "a", Type: fleet.Button, Room: "system"},
+		"id":      {ID: "#", Type: fleet.Button, Room: "r"},
+		"profile": {ID: "a", Type: fleet.Button, Room: "r", Profile: "nonesuch"},
+	} {
+		if _, _, err := r.Add(t.Context(), by, d, registry.Password{}); !errors.Is(err, fleet.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := r.Add(t.Context(), by, button, registry.Password{Chosen: "short"}); !errors.Is(err, fleet.ErrInvalid) {
+		t.Errorf("short password: %v", err)
+	}
+	if _, _, err := r.Add(t.Context(), by, button, registry.Password{}); err != nil {
+		t.Fatal(err)
+	}
+	other := button
+	other.ID = "btn-2"
+	if _, _, err := r.Add(t.Context(), by, other, registry.Password{}); !errors.Is(err, fleet.ErrLimit) {
+		t.Errorf("one too many: %v", err)
+	}
+}
+
+func TestImport_WrongRowsAreToldWithTheirLineAndTheRestIsImported(t *testing.T) {
+	r := newRegistry(t, 0)
+	file := "\ufeffdevice_id,type,room,profile,password\n" +
+		"btn-1,button,cabin-101,,\n" +
+		"btn-2,toaster,cabin-101,,\n" +
+		"btn-3,button\n" +
+		"btn-4,button,cabin-102,button,chosen by hand\n" +
+		"btn-1,button,cabin-103,,\n"
+	var good, bad []string
+	err := r.Import(t.Context(), by, strings.NewReader(file), func(row registry.Imported) error {
+		if row.Err != nil {
+			bad = append(bad, string(rune('0'+row.Line)))
+		} else {
+			good = append(good, string(row.Device.ID)+"="+row.Password)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(bad, "") != "346" || len(good) != 2 || good[1] != "btn-4=chosen by hand" || len(good[0]) < 20 {
+		t.Errorf("good %q, bad lines %q", good, bad)
+	}
+	for _, header := range []string{"", "device_id,type\n", "device_id,type,room,colour\n"} {
+		err := r.Import(t.Context(), by, strings.NewReader(header), func(registry.Imported) error { return nil })
+		if !errors.Is(err, fleet.ErrInvalid) {
+			t.Errorf("header %q: %v", header, err)
+		}
+	}
+}
