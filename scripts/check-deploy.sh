@@ -11,4 +11,4 @@ for unit in deploy/systemd/*.service; do
 	systemd-analyze verify --man=no "$work/$(basename "$unit")"
 	systemd-analyze security --offline=true --threshold=25 "$work/$(basename "$unit")" | tail -n 1
 done
-node scripts/check-deploy.mjs
+(cd scripts/tools && GOWORK=off go test ./deploy)

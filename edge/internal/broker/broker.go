@@ -90,7 +90,8 @@ type Broker struct {
 	byUser   map[string]int       // live connections of each user name
 	sessions map[string]*inbound  // what outlives a connection, by client id
 	wills    map[string]*lateWill // delayed wills, by client id
-	lastGen  uint64
+	// The numbers given last, of sessions and of sockets.
+	lastGen, lastSocket uint64
 }
 
 // New checks the settings and allocates. It starts nothing. The broker owns the

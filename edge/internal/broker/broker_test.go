@@ -657,3 +657,30 @@ func TestConnect_WaitsForTheEndOfTheLastConnectionButNotForEver(t *testing.T) {
 		}
 	})
 }
+
+func TestConnect_SlowlyAuthenticatedConnectionDoesNotEndANewerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startMem(t, nil)
+		r.people.device(t, button("btn-001"))
+		slow, calls := make(chan struct{}), atomic.Int64{}
+		r.people.hold = func(Credentials) {
+			if calls.Add(1) == 1 {
+				<-slow
+			}
+		}
+		old := r.dialMem(t, frame.V311)
+		old.send(connectPacket(frame.V311, options{id: "btn-001", user: "btn-001", password: "pw-btn-001", keepalive: 60}))
+		synctest.Wait()
+		fresh := r.dialMem(t, frame.V311)
+		fresh.signIn("btn-001", nil)
+		close(slow)
+		if got := old.wantClosed(); len(got) != 0 {
+			t.Fatalf("got %+v", got)
+		}
+		fresh.ping()
+		if n := r.Stats().Refused[RefusedSuperseded]; n != 1 {
+			t.Fatalf("counted %d", n)
+		}
+		r.stop()
+	})
+}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,8 +30,14 @@ type inbound struct {
 	received map[uint16]struct{}
 }
 
+// errSuperseded: the client has connected again while this connection was
+// being authenticated.
+var errSuperseded = errors.New("client has connected again")
+
 // claim makes c the only connection of its client id: the one before it is
-// ended and waited for. After nil the caller must release.
+// ended and waited for. Before and after is the order in which connections were
+// accepted, not the order in which the Authenticator got round to them. After
+// nil the caller must release.
 func (b *Broker) claim(c *conn) error {
 	id := c.session.Identity.ClientID
 	b.mu.Lock()
@@ -40,6 +47,11 @@ func (b *Broker) claim(c *conn) error {
 	}
 	s := b.enter(id)
 	before := s.newest
+	if before != nil && before.number > c.number {
+		b.exit(id, s)
+		b.mu.Unlock()
+		return errSuperseded
+	}
 	s.newest = c
 	b.mu.Unlock()
 

@@ -28,6 +28,8 @@ func (c *conn) handshake() bool {
 	c.settle(&p)
 	if err := c.b.claim(c); err != nil {
 		switch {
+		case errors.Is(err, errSuperseded):
+			return c.refuse(RefusedSuperseded, 0, "", err)
 		case errors.Is(err, fleet.ErrLimit):
 			return c.refuse(RefusedIdentity, frame.QuotaExceeded, "too many connections", err)
 		default:

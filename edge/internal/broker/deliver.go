@@ -177,8 +177,8 @@ func (c *conn) behind() bool {
 }
 
 // waitCaughtUp makes a publisher wait, for at most Backpressure, until this
-// subscriber's backlog is small again. One that does not get there is not
-// waited for again until it has.
+// subscriber's backlog is small again. One that has acknowledged nothing for
+// StallTime is not waited for any more until it has caught up.
 func (c *conn) waitCaughtUp() {
 	c.out.mu.Lock()
 	if c.out.slow || c.out.closing {
@@ -186,7 +186,7 @@ func (c *conn) waitCaughtUp() {
 		return
 	}
 	if c.out.caughtUp == nil {
-		c.out.caughtUp = make(chan struct{})
+		c.out.caughtUp, c.out.progress = make(chan struct{}), time.Now()
 	}
 	caughtUp := c.out.caughtUp
 	c.out.mu.Unlock()
@@ -198,7 +198,7 @@ func (c *conn) waitCaughtUp() {
 	case <-timer.C:
 		c.b.counters.limits.add(LimitBackpressure)
 		c.out.mu.Lock()
-		c.out.slow = true
+		c.out.slow = c.out.slow || time.Since(c.out.progress) >= c.b.limits.StallTime
 		c.out.mu.Unlock()
 	}
 }

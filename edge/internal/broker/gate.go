@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -29,6 +28,7 @@ type conn struct {
 	in       *bufio.Reader
 	out      *outbox
 	listener *Listener
+	number   uint64 // of the socket
 	tls      bool
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
@@ -66,21 +66,21 @@ type conn struct {
 	subs   map[string]struct{} // granted filters
 }
 
-func (b *Broker) newConn(l *Listener, raw net.Conn, remote netip.AddrPort, tls bool) *conn {
+func (b *Broker) newConn(l *Listener, raw net.Conn, s *socket, tls bool) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{
-		b: b, raw: raw, in: bufio.NewReaderSize(raw, 2048), listener: l, tls: tls, ctx: ctx, cancel: cancel,
+		b: b, raw: raw, in: bufio.NewReaderSize(raw, 2048), listener: l, number: s.number, tls: tls, ctx: ctx, cancel: cancel,
 		subs: make(map[string]struct{}),
 	}
 	c.out = newOutbox(c)
-	c.session.Remote, c.session.Listener = remote, l.Name
+	c.session.Remote, c.session.Listener = s.remote, l.Name
 	return c
 }
 
 // serve runs a connection from its first byte to its end. Handshakes below MQTT
-// are done.
-func (b *Broker) serve(l *Listener, raw net.Conn, remote netip.AddrPort, tls bool) {
-	c := b.newConn(l, raw, remote, tls)
+// are done: raw is the stream of MQTT packets on the socket s.
+func (b *Broker) serve(l *Listener, raw net.Conn, s *socket, tls bool) {
+	c := b.newConn(l, raw, s, tls)
 	b.mu.Lock()
 	stopping := b.stopping
 	if !stopping {

@@ -481,7 +481,7 @@ func TestGate_FiftyPublishersNeitherHangNorLoseAtReceiveMaximum20(t *testing.T) 
 	for n := 0; n < publishers*each; {
 		m := sub.message()
 		if m.payload != fmt.Sprint(next[m.name]) {
-			t.Fatalf("%s: got %s: want %d", m.name, m.payload, next[m.name])
+			t.Fatalf("%s: got %s: want %d; %+v %+v", m.name, m.payload, next[m.name], r.Stats().Dropped, r.Stats().Limits)
 		}
 		next[m.name]++
 		n++
@@ -675,7 +675,7 @@ func TestGate_StalledSubscriberDoesNotStopPublishers(t *testing.T) {
 			other.message()
 			slowest = max(slowest, time.Since(sent))
 		}
-		if took := time.Since(begin); took > time.Second || slowest > 200*time.Millisecond {
+		if took := time.Since(begin); took > 1200*time.Millisecond || slowest > 200*time.Millisecond {
 			t.Fatalf("took %v, slowest %v", took, slowest)
 		}
 		time.Sleep(35*time.Second - time.Since(begin)) // of the bubble's clock

@@ -138,8 +138,8 @@ func (c *conn) publish(p frame.Publish) error {
 		c.inbound.received[p.PacketID] = struct{}{}
 		c.out.answer(frame.BuildAck(c.version, frame.PUBREC, p.PacketID, frame.Success, ""))
 	}
-	if slow := c.pressed.Swap(nil); slow != nil {
-		slow.waitCaughtUp()
+	if slow := c.pressed.Swap(nil); slow != nil && c.out.flushed(c.b.limits.MaxOutboundBytes) {
+		slow.waitCaughtUp() // with this publish acknowledged
 	}
 	return nil
 }

@@ -27,9 +27,12 @@ type Limits struct {
 	DefaultKeepalive time.Duration
 	// SessionExpiry is the longest life of a session without connection. 7 days.
 	SessionExpiry time.Duration
-	// Backpressure is how long a publisher waits, once, for a subscriber that
-	// falls behind. 200 ms.
+	// Backpressure is how long a publisher waits, after a message, for a
+	// subscriber that has fallen behind. 200 ms.
 	Backpressure time.Duration
+	// StallTime without an acknowledgement, after which a subscriber that has
+	// fallen behind is not waited for any more. 1 s.
+	StallTime time.Duration
 
 	// MaxConnectBytes of the CONNECT packet. 8 KiB.
 	MaxConnectBytes int
@@ -67,6 +70,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.DefaultKeepalive, 300*time.Second)
 	def(&l.SessionExpiry, 7*24*time.Hour)
 	def(&l.Backpressure, 200*time.Millisecond)
+	def(&l.StallTime, time.Second)
 	def(&l.MaxConnectBytes, 8<<10)
 	def(&l.MaxPacketBytes, 256<<10)
 	def(&l.MaxPayloadBytes, 64<<10)

@@ -44,10 +44,10 @@ func (b *Broker) serveTCP(l *Listener, s *socket) {
 			_ = s.Close()
 			return
 		}
-		b.serve(l, s, s.remote, true)
+		b.serve(l, s, s, true)
 		return
 	}
-	b.serve(l, s, s.remote, false)
+	b.serve(l, s, s, false)
 }
 
 // untilStop runs f, and closes the socket under it when the broker stops.
@@ -127,6 +127,7 @@ type socket struct {
 	net.Conn
 	b      *Broker
 	remote netip.AddrPort // zero for an in-memory connection
+	number uint64         // of the connection, in the order of their acceptance
 	once   sync.Once
 }
 
@@ -148,6 +149,8 @@ func (b *Broker) admit(raw net.Conn) (*socket, Refusal) {
 		b.byAddr[s.remote.Addr()]++
 	}
 	b.sockets++
+	b.lastSocket++
+	s.number = b.lastSocket
 	b.work.Add(1)
 	return s, ""
 }

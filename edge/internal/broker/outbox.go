@@ -28,8 +28,11 @@ type outbox struct {
 	inflight map[uint16]flight
 	held     []heldID
 	resuming bool // a resumed session is being resent: everything is held
-	slow     bool // a publisher has waited in vain
+	// For publishers that wait for this client to catch up: closed when it has;
+	// when it last made progress; and whether they have given up.
 	caughtUp chan struct{}
+	progress time.Time
+	slow     bool
 	drained  chan struct{} // closed and replaced when the writer has written all
 }
 

@@ -25,6 +25,7 @@ const (
 	RefusedClientID    Refusal = "client_id"       // not the identity's
 	RefusedWill        Refusal = "will"            // rights or limits of the will
 	RefusedIdentity    Refusal = "max_connections" // of the identity
+	RefusedSuperseded  Refusal = "superseded"      // its client had connected again
 	RefusedUnavailable Refusal = "unavailable"     // the hub cannot tell now
 )
 
@@ -93,7 +94,8 @@ type Stats struct {
 var (
 	allRefusals = []Refusal{
 		RefusedConnections, RefusedAddress, RefusedHandshake, RefusedOrigin, RefusedSilent, RefusedMalformed,
-		RefusedTooLarge, RefusedCredentials, RefusedForbidden, RefusedClientID, RefusedWill, RefusedIdentity, RefusedUnavailable,
+		RefusedTooLarge, RefusedCredentials, RefusedForbidden, RefusedClientID, RefusedWill, RefusedIdentity,
+		RefusedSuperseded, RefusedUnavailable,
 	}
 	allDrops = []DropReason{
 		DroppedSlow, DroppedQueue, DroppedSession, DroppedReceive, DroppedExpired, DroppedGone,

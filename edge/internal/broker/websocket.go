@@ -79,7 +79,7 @@ func (b *Broker) upgrade(l *Listener, u *websocket.Upgrader, w http.ResponseWrit
 	ws.SetReadLimit(int64(b.limits.MaxPacketBytes) + 16)
 	s := ws.NetConn().(*socket)
 	_, secure := s.Conn.(*tls.Conn)
-	b.serve(l, &wsConn{ws: ws}, s.remote, secure)
+	b.serve(l, &wsConn{ws: ws}, s, secure)
 }
 
 // sameOrigin reports whether the page that opens the connection, if it is a

@@ -1,6 +1,9 @@
 package broker
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // The window keeps the client's Receive Maximum [MQTT-4.9.0-2]. It is part of
 // the outbox and guarded by its mutex.
@@ -55,6 +58,9 @@ func (o *outbox) settled(id uint16) (note, bool) {
 	defer o.mu.Unlock()
 	f, ok := o.inflight[id]
 	delete(o.inflight, id)
+	if o.caughtUp != nil {
+		o.progress = time.Now()
+	}
 	return f.note, ok
 }
 
