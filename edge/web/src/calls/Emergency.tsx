@@ -50,6 +50,7 @@ export function EmergencyScreen() {
     );
   }
   return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- keeps the focus on the screen, nothing else
     <div
       ref={screen}
       role="alert"

@@ -99,6 +99,7 @@ function DeviceView({ device }: { device: Device }) {
         device={device.name || device.device_id}
         suggestions={suggestions[device.type] ?? ["identify"]}
         ttls={ttls}
+        presetTtl={30_000}
         send={async (draft, key) => {
           await hub.sendCommand(device.device_id, draft, key);
           toast({ tone: "ok", title: t("send.sent"), detail: draft.name });

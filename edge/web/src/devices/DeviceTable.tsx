@@ -1,4 +1,4 @@
-import { Battery, DataTable, PresenceBadge, RelativeTime, Signal, typeIcon, useItem, useWords, type Column, type Sorting } from "@obedio/web";
+import { Battery, DataTable, PresenceBadge, RelativeTime, Signal, typeIcon, useWords, type Column, type Sorting } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { Device } from "../api/resources";
@@ -12,6 +12,7 @@ export interface DeviceTableProps {
 
 export function DeviceTable({ ids, sorting, onSortingChange }: DeviceTableProps) {
   const t = useT();
+  const { devices } = useHub();
   const columns = useMemo<Column<Device>[]>(
     () => [
       { id: "id", header: t("devices.col.device"), width: "minmax(10rem,1.5fr)", sortable: true, cell: (d) => <span className="font-medium">{d.name || d.device_id}</span> },
@@ -32,7 +33,7 @@ export function DeviceTable({ ids, sorting, onSortingChange }: DeviceTableProps)
         testId="device-table"
         ids={ids}
         columns={columns}
-        useRow={useDevice}
+        items={devices}
         sorting={sorting}
         onSortingChange={onSortingChange}
         rowHeight={52}
@@ -48,9 +49,6 @@ export function DeviceTable({ ids, sorting, onSortingChange }: DeviceTableProps)
   );
 }
 
-function useDevice(id: string): Device | undefined {
-  return useItem(useHub().devices, id);
-}
 
 function TypeCell({ type }: { type: string }) {
   const words = useWords();

@@ -22,8 +22,10 @@ export interface SendCommandProps {
   device: string;
   /** Names that devices of this type know, offered while typing. */
   suggestions: readonly string[];
-  /** The choices of time to live, in milliseconds; the first is preset. */
+  /** The choices of time to live, in milliseconds. */
   ttls: readonly number[];
+  /** The one that is chosen at first. */
+  presetTtl: number;
   /** What the sender must know, given the chosen time to live: "site last seen 6 h ago; expires in 24 h". */
   advice?: (ttl: number) => ReactNode;
   /** Sends it. The key stays the same when the same draft is tried again. */
@@ -41,12 +43,12 @@ export function SendCommand(props: SendCommandProps) {
   );
 }
 
-function SendForm({ suggestions, ttls, advice, send, onOpenChange }: SendCommandProps) {
+function SendForm({ suggestions, ttls, presetTtl, advice, send, onOpenChange }: SendCommandProps) {
   const t = useWebMessages();
   const errorText = useErrorText();
   const [name, setName] = useState("");
   const [args, setArgs] = useState("");
-  const [ttl, setTtl] = useState(ttls[0] ?? 30_000);
+  const [ttl, setTtl] = useState(presetTtl);
   const [busy, setBusy] = useState(false);
   const [tried, setTried] = useState(false);
   const [failure, setFailure] = useState<string>();

@@ -25,6 +25,6 @@ export class Cell<T> implements Notifier {
   };
 
   notify(): void {
-    for (const reader of [...this.#readers]) reader();
+    for (const reader of this.#readers) reader();
   }
 }

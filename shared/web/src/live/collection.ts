@@ -151,7 +151,7 @@ export class Collection<T> implements Notifier {
     for (const key of keys) {
       for (const reader of this.#keyReaders.get(key) ?? []) reader();
     }
-    for (const reader of [...this.#readers]) reader();
+    for (const reader of this.#readers) reader();
   }
 
   #write(id: string, item: T): void {

@@ -1,4 +1,4 @@
-import { Batcher } from "./batch";
+import type { Batcher } from "./batch";
 import { Cell } from "./cell";
 import { EventStream, type Connection } from "./event-stream";
 import type { Frame } from "./sse";

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 export interface Settled {
   ids: readonly string[];
@@ -29,7 +29,9 @@ export interface SettleOptions {
 export function useSettledOrder(live: readonly string[], options: SettleOptions = {}): Settled {
   const [held, setHeld] = useState<readonly string[] | undefined>();
   const latest = useRef(live);
-  latest.current = live;
+  useEffect(() => {
+    latest.current = live;
+  });
   const hold = useCallback(() => setHeld((h) => h ?? latest.current), []);
   const settle = useCallback(() => setHeld(undefined), []);
   const handlers = useMemo(

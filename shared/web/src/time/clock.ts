@@ -62,7 +62,7 @@ export class Clock {
 
   #beat(): void {
     this.#tick = Math.floor(this.now() / 1000) * 1000;
-    for (const reader of [...this.#readers]) reader();
+    for (const reader of this.#readers) reader();
   }
 
   #schedule(): void {

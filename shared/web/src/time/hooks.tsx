@@ -70,6 +70,7 @@ function KnownTime({ time, focusable, bare, className }: { time: number; focusab
     <time
       dateTime={new Date(time).toISOString()}
       // A keyboard reaches the absolute time here; inside rows the row does it.
+      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
       tabIndex={focusable ? 0 : undefined}
       className={`relative whitespace-nowrap rounded-sm ${className}`}
     >

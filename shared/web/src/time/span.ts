@@ -5,7 +5,7 @@ export interface Span {
 }
 
 const steps: readonly [Span["unit"], number][] = [
-  ["wk", 14 * 86_400_000],
+  ["wk", 28 * 86_400_000],
   ["d", 2 * 86_400_000],
   ["h", 3_600_000],
   ["min", 60_000],
@@ -13,7 +13,7 @@ const steps: readonly [Span["unit"], number][] = [
 ];
 const lengths: Record<Span["unit"], number> = { wk: 604_800_000, d: 86_400_000, h: 3_600_000, min: 60_000, s: 1000 };
 
-/** Rounds down; days from 48 h on and weeks from 14 days on. Negative lengths count as none. */
+/** Rounds down; days from 48 h on and weeks from 28 days on. Negative lengths count as none. */
 export function spanOf(ms: number): Span {
   const length = Math.max(0, ms);
   for (const [unit, from] of steps) {

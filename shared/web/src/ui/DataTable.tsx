@@ -3,6 +3,8 @@ import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { memo, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useWebMessages } from "../i18n/context";
+import type { Collection } from "../live/collection";
+import { useItem } from "../live/hooks";
 import { classes } from "./classes";
 
 export interface Sorting {
@@ -27,8 +29,8 @@ export interface DataTableProps<T> {
   label: string;
   ids: readonly string[];
   columns: readonly Column<T>[];
-  /** A hook that reads one item; called in each row. */
-  useRow: (id: string) => T | undefined;
+  /** Where the rows are read from, each by itself. */
+  items: Collection<T>;
   sorting: Sorting;
   onSortingChange: (sorting: Sorting) => void;
   rowHeight: number;
@@ -95,7 +97,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
       <div role="table" aria-label={label} aria-rowcount={rows.length + 1} data-testid={testId} style={{ minWidth }}>
         <div role="rowgroup">
           {table.getHeaderGroups().map((group) => (
-            <div key={group.id} role="row" aria-rowindex={1} className="grid items-center gap-x-6 border-b border-line px-4 text-xs text-fg-dim" style={{ gridTemplateColumns: template }}>
+            <div key={group.id} role="row" aria-rowindex={1} className="grid items-center gap-x-5 border-b border-line px-4 text-xs text-fg-dim" style={{ gridTemplateColumns: template }}>
               {group.headers.map((header) => {
                 const column = byId.get(header.column.id)!;
                 const sorted = header.column.getIsSorted();
@@ -139,7 +141,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
                 height={rowHeight}
                 template={template}
                 columns={columns as readonly Column<unknown>[]}
-                useRow={props.useRow}
+                items={props.items as Collection<unknown>}
                 rowLink={props.rowLink as (item: unknown, children: ReactNode) => ReactNode}
                 rowAttributes={props.rowAttributes as ((item: unknown) => Record<string, string>) | undefined}
               />
@@ -158,20 +160,20 @@ interface RowProps {
   height: number;
   template: string;
   columns: readonly Column<unknown>[];
-  useRow: (id: string) => unknown;
+  items: Collection<unknown>;
   rowLink: (item: unknown, children: ReactNode) => ReactNode;
   rowAttributes: ((item: unknown) => Record<string, string>) | undefined;
 }
 
-const Row = memo(function Row({ id, index, offset, height, template, columns, useRow, rowLink, rowAttributes }: RowProps) {
-  const item = useRow(id);
+const Row = memo(function Row({ id, index, offset, height, template, columns, items, rowLink, rowAttributes }: RowProps) {
+  const item = useItem(items, id);
   if (item === undefined) return null;
   return (
     <div
       role="row"
       aria-rowindex={index + 2}
       {...rowAttributes?.(item)}
-      className="absolute inset-x-0 grid items-center gap-x-6 border-b border-line/60 px-4 text-sm hover:bg-ink-800/60 has-[a:focus-visible]:bg-ink-800/60"
+      className="absolute inset-x-0 grid items-center gap-x-5 border-b border-line/60 px-4 text-sm hover:bg-ink-800/60 has-[a:focus-visible]:bg-ink-800/60"
       style={{ gridTemplateColumns: template, height, transform: `translateY(${offset}px)` }}
     >
       {columns.map((column, i) => (

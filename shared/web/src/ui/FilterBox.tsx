@@ -18,13 +18,13 @@ export interface FilterBoxProps {
   testId?: string;
 }
 
-export function FilterBox({ value, onChange, label, placeholder, faults = [], words = [], className, testId }: FilterBoxProps) {
+export function FilterBox({ value, onChange, label, placeholder, faults, words, className, testId }: FilterBoxProps) {
   const t = useWebMessages();
   const id = useId();
-  const fault = faults[0];
+  const fault = faults?.[0];
   const text = fault
     ? fault.kind === "unknown"
-      ? t("filter.unknown", { word: fault.word, known: words.join(", ") })
+      ? t("filter.unknown", { word: fault.word, known: words?.join(", ") ?? "" })
       : t(fault.kind === "value" ? "filter.value" : "filter.number", { word: fault.word })
     : undefined;
   return (

@@ -44,7 +44,9 @@ function ToastCard({ toast, onDismiss }: { toast: Toast; onDismiss: () => void }
   const t = useWebMessages();
   const Icon = icons[toast.tone];
   const dismiss = useRef(onDismiss);
-  dismiss.current = onDismiss;
+  useEffect(() => {
+    dismiss.current = onDismiss;
+  });
   const lasting = toast.tone === "bad";
   useEffect(() => {
     if (lasting) return;

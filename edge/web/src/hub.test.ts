@@ -1,0 +1,69 @@
+import { jsonResponse } from "@obedio/web/testing";
+import { FakeStream } from "@obedio/web/testing";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Hub } from "./hub";
+import { aDevice, aRequest, at } from "./testing";
+
+const asked: string[] = [];
+let stream: FakeStream;
+
+beforeEach(() => {
+  asked.length = 0;
+  stream = new FakeStream();
+  vi.stubGlobal("fetch", async (url: string) => {
+    const path = url.replace("/api/v1", "").split("?")[0]!;
+    asked.push(path);
+    switch (path) {
+      case "/events":
+        return stream.response;
+      case "/devices":
+        return jsonResponse({ items: [aDevice()], next_cursor: null });
+      case "/devices/btn-002":
+        return jsonResponse(aDevice({ device_id: "btn-002" }));
+      case "/requests":
+        return jsonResponse({ items: [aRequest()], next_cursor: null });
+      default:
+        return jsonResponse({}, { status: 404 });
+    }
+  });
+});
+
+describe("Hub", () => {
+  test("applies events to the stores and asks for no list because of them", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.devices.status.phase).toBe("ready"));
+    const before = asked.length;
+    stream.event("mqtt:device-status", aDevice({ battery: 75 }), "a-1");
+    stream.event("request", aRequest({ state: "accepted", version: 2 }), "a-2");
+    await vi.waitFor(() => expect(hub.requests.get("r-1")?.state).toBe("accepted"));
+    expect(hub.devices.get("btn-001")?.battery).toBe(75);
+    expect(asked.length).toBe(before);
+    stop();
+    expect(hub.devices.size).toBe(0);
+  });
+
+  test("reads the one device that was added, and forgets the one that was removed", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.devices.size).toBe(1));
+    stream.event("config", { kind: "device", id: "btn-002", removed: false }, "a-1");
+    await vi.waitFor(() => expect(hub.devices.ids()).toEqual(["btn-001", "btn-002"]));
+    stream.event("config", { kind: "device", id: "btn-001", removed: true }, "a-2");
+    await vi.waitFor(() => expect(hub.devices.ids()).toEqual(["btn-002"]));
+    stop();
+  });
+
+  test("a tablet that runs for months keeps only the newest ended requests", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.requests.status.phase).toBe("ready"));
+    for (let i = 0; i < 200; i++) {
+      stream.event("request", aRequest({ request_id: `done-${i}`, state: "completed", ended_at: at(i) }), `a-${i}`);
+    }
+    await vi.waitFor(() => expect(hub.requests.get("done-199")).toBeDefined());
+    expect(hub.requests.size).toBe(51);
+    expect(hub.requests.get("r-1")).toBeDefined();
+    stop();
+  });
+});

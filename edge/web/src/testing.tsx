@@ -1,0 +1,38 @@
+// Fixtures for this workspace's tests; not part of the build.
+import type { Session } from "@obedio/web";
+import { renderWithin } from "@obedio/web/testing";
+import type { ReactNode } from "react";
+import type { CallRequest, Device } from "./api/resources";
+import { HubProvider, SessionProvider } from "./context";
+import { Hub } from "./hub";
+import { en } from "./messages/en";
+
+export const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, second)).toISOString();
+
+export function aRequest(over: Partial<CallRequest> = {}): CallRequest {
+  return {
+    request_id: "r-1", device_id: "btn-001", device_name: "Bedside button", device_type: "button", room: "cabin-101", room_name: "Cabin 101",
+    state: "open", priority: "normal", version: 1, presses: 1, opened_at: at(0), last_press_at: at(0), waiting_ms: 0,
+    notified: { watches: 2, reached: 2, unreachable: [] }, ...over,
+  };
+}
+
+export function aDevice(over: Partial<Device> = {}): Device {
+  return {
+    device_id: "btn-001", site: "yacht-1", room: "cabin-101", room_name: "Cabin 101", type: "button", mqtt_client_id: "btn-001",
+    base_topic: "obedio/yacht-1/cabin-101/button/btn-001", last_will: null, security_profile: "button", created_at: at(0), updated_at: at(0),
+    mqtt_subscriptions: [], presence: { state: "ready", since: at(0), as_of: at(0) }, metadata: {}, tags: [], version: 1, etag: '"1"', ...over,
+  };
+}
+
+export function aSession(permissions: string[] = ["requests.accept", "requests.complete", "requests.cancel"]): Session {
+  return {
+    session_id: "s", user: { user_id: "u-mila", username: "mila", name: "Mila", role: "crew" }, permissions, expires_at: at(3600),
+  };
+}
+
+export function renderInHub(node: ReactNode, { hub = new Hub(), session = aSession() } = {}) {
+  const wrap = (inner: ReactNode) => <HubProvider value={hub}><SessionProvider value={session}>{inner}</SessionProvider></HubProvider>;
+  const result = renderWithin(wrap(node), { messages: en, clock: hub.clock });
+  return { ...result, hub };
+}
