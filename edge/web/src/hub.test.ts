@@ -18,8 +18,6 @@ beforeEach(() => {
         return stream.response;
       case "/devices":
         return jsonResponse({ items: [aDevice()], next_cursor: null });
-      case "/devices/btn-002":
-        return jsonResponse(aDevice({ device_id: "btn-002" }));
       case "/requests":
         return jsonResponse({ items: [aRequest()], next_cursor: null });
       default:
@@ -43,11 +41,12 @@ describe("Hub", () => {
     expect(hub.devices.size).toBe(0);
   });
 
-  test("reads the one device that was added, and forgets the one that was removed", async () => {
+  test("takes a new device from its event, and forgets one that was removed", async () => {
     const hub = new Hub();
     const stop = hub.start();
     await vi.waitFor(() => expect(hub.devices.size).toBe(1));
     stream.event("config", { kind: "device", id: "btn-002", removed: false }, "a-1");
+    stream.event("mqtt:device-status", aDevice({ device_id: "btn-002" }), "a-1");
     await vi.waitFor(() => expect(hub.devices.ids()).toEqual(["btn-001", "btn-002"]));
     stream.event("config", { kind: "device", id: "btn-001", removed: true }, "a-2");
     await vi.waitFor(() => expect(hub.devices.ids()).toEqual(["btn-002"]));

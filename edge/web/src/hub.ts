@@ -7,6 +7,8 @@ import type { CallRequest, CancelReason, Command, ConfigChange, Device, Press, S
 const pageSize = 500;
 /** How many ended requests are kept for "the last call". */
 const keepEnded = 50;
+/** Milliseconds without a change of rooms until their names are read again. */
+const roomsSettle = 1000;
 
 /**
  * All that this page knows of its hub and does to it: the stores, the event
@@ -23,6 +25,8 @@ export class Hub {
   readonly live: Live;
   // Commands are followed for the devices whose pages are open.
   readonly #commands = new Map<string, { commands: Collection<Command>; readers: number }>();
+
+  #roomsChanged: ReturnType<typeof setTimeout> | undefined;
 
   constructor(base = "/api/v1") {
     const { batcher } = this;
@@ -56,6 +60,7 @@ export class Hub {
     const stop = this.live.start();
     return () => {
       stop();
+      clearTimeout(this.#roomsChanged);
       this.batcher.run(() => {
         this.devices.clear();
         this.requests.clear();
@@ -67,10 +72,7 @@ export class Hub {
   /** Reads everything anew. */
   reload(): void {
     void this.#readSystem();
-    void this.requests.load((cursor, signal) =>
-      this.api.get<Page<CallRequest>>("/requests", { query: { state: "open,accepted", limit: pageSize, cursor }, signal }));
-    void this.devices.load((cursor, signal) =>
-      this.api.get<Page<Device>>("/devices", { query: { limit: pageSize, cursor }, signal }));
+    this.#readLists();
     for (const id of this.#commands.keys()) this.#readCommands(id);
   }
 
@@ -167,9 +169,21 @@ export class Hub {
   }
 
   #config({ kind, id, removed }: ConfigChange): void {
-    if (kind !== "device") return;
-    if (removed) this.devices.remove(id);
-    else void this.api.get<Device>(`/devices/${encodeURIComponent(id)}`).then((d) => this.devices.upsert(d), () => {});
+    if (kind === "device") {
+      // A device that is new or changed comes as an event of its own.
+      if (removed) this.devices.remove(id);
+      return;
+    }
+    // A room's name is part of many devices and requests: read them once for many changes.
+    clearTimeout(this.#roomsChanged);
+    this.#roomsChanged = setTimeout(() => this.#readLists(), roomsSettle);
+  }
+
+  #readLists(): void {
+    void this.requests.load((cursor, signal) =>
+      this.api.get<Page<CallRequest>>("/requests", { query: { state: "open,accepted", limit: pageSize, cursor }, signal }));
+    void this.devices.load((cursor, signal) =>
+      this.api.get<Page<Device>>("/devices", { query: { limit: pageSize, cursor }, signal }));
   }
 
   async #readSystem(): Promise<void> {

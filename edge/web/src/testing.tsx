@@ -20,7 +20,7 @@ export function aRequest(over: Partial<CallRequest> = {}): CallRequest {
 export function aDevice(over: Partial<Device> = {}): Device {
   return {
     device_id: "btn-001", site: "yacht-1", room: "cabin-101", room_name: "Cabin 101", type: "button", mqtt_client_id: "btn-001",
-    base_topic: "obedio/yacht-1/cabin-101/button/btn-001", last_will: null, security_profile: "button", created_at: at(0), updated_at: at(0),
+    base_topic: "obedio/yacht-1/cabin-101/button/btn-001", security_profile: "button", created_at: at(0), updated_at: at(0),
     mqtt_subscriptions: [], presence: { state: "ready", since: at(0), as_of: at(0) }, metadata: {}, tags: [], version: 1, etag: '"1"', ...over,
   };
 }

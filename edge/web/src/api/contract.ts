@@ -17,20 +17,20 @@ export interface Device {
   name?: string;
   mqtt_client_id: string;
   base_topic: string;
-  last_will: { topic: string; message: string } | null;
+  last_will?: { topic: string; message: string };
   security_profile: string;
   created_at: string;
   updated_at: string;
-  legacy_device_id?: number | string;
+  legacy_device_id?: string;
   last_mqtt_activity?: string;
-  mqtt_subscriptions: string[];
+  mqtt_subscriptions?: string[];
   presence: Presence;
   battery?: number;
   signal_strength?: number;
   firmware_version?: string;
   boot_id?: string;
   uptime_s?: number;
-  metadata: Record<string, unknown>;
+  metadata: Record<string, string> | null;
   tags: string[];
   version: number;
   etag: string;
@@ -47,6 +47,7 @@ export interface Press {
   received_at: string;
   late_by_ms?: number;
   request_id: string;
+  via?: string;
 }
 
 export interface Actor {
@@ -62,7 +63,7 @@ export interface CallRequest {
   request_id: string;
   device_id: string;
   device_name?: string;
-  device_type: string;
+  device_type?: string;
   room: string;
   room_name: string;
   state: RequestState;
@@ -79,14 +80,15 @@ export interface CallRequest {
   cancel_reason?: CancelReason;
   note?: string;
   waiting_ms: number;
-  notified: { watches: number; reached: number; unreachable: { device_id: string; why: string }[] };
+  /** Absent until the hub has told somebody. */
+  notified?: { watches: number; reached: number; unreachable: { device_id: string; why: string }[] };
 }
 
 export interface Command {
   command_id: string;
   device_id: string;
   name: string;
-  args?: Record<string, unknown>;
+  args?: unknown;
   state: CommandState;
   issued_by: Actor;
   issued_at: string;
@@ -97,7 +99,7 @@ export interface Command {
   steps: { state: CommandState; at: string }[];
   result?: unknown;
   error?: string;
-  anomaly?: string;
+  anomaly?: CommandState;
 }
 
 export interface Uplink {
@@ -123,6 +125,7 @@ export interface System {
     devices: Record<PresenceState, number>;
     requests: { open: number; accepted: number };
     watches_reachable: number;
+    watches: number;
   };
   storage: { bytes: number };
 }

@@ -44,7 +44,7 @@ function Body({ request }: { request: CallRequest }) {
       <header className="flex items-start justify-between gap-3">
         <div className="min-w-0">
           <h3 className="text-lg font-semibold">{room}</h3>
-          <p className="truncate text-sm text-fg-muted">{request.device_name || request.device_id}</p>
+          <p className="text-sm text-fg-muted">{request.device_name || request.device_id}</p>
         </div>
         <div className="flex shrink-0 items-center gap-1">
           <StatePill request={request} />
@@ -70,6 +70,7 @@ function Body({ request }: { request: CallRequest }) {
                 kind="primary"
                 large
                 icon={Footprints}
+                className="grow sm:grow-0"
                 disabled={!canWrite}
                 busy={actions.busy(request, "accept")}
                 aria-label={t("calls.acceptLabel", { room })}
@@ -82,6 +83,7 @@ function Body({ request }: { request: CallRequest }) {
               <Button
                 large
                 icon={CircleCheck}
+                className="grow sm:grow-0"
                 disabled={!canWrite}
                 busy={actions.busy(request, "complete")}
                 aria-label={t("calls.completeLabel", { room })}

@@ -8,8 +8,9 @@ import { useT } from "../context";
 export function Told({ request, icon }: { request: CallRequest; icon: ReactNode }) {
   const t = useT();
   const [open, setOpen] = useState(false);
-  const { watches, reached, unreachable } = request.notified;
   const room = request.room_name || request.room;
+  if (!request.notified) return null;
+  const { watches, reached, unreachable } = request.notified;
   if (watches === 0) {
     return <span className="inline-flex items-center gap-1.5 font-medium text-bad"><TriangleAlert aria-hidden className="size-4" />{t("calls.nobodyTold")}</span>;
   }

@@ -6,13 +6,14 @@ import { useT } from "../context";
 /** Where the device speaks and listens on the broker. */
 export function Topics({ device }: { device: Device }) {
   const t = useT();
+  const subscriptions = device.mqtt_subscriptions ?? [];
   const none = <span className="text-fg-dim">{t("device.topics.none")}</span>;
   return (
     <Section title={t("device.topics")}>
       <dl className="flex flex-col gap-4 p-4">
         <Row label={t("device.topics.base")}><Topic>{device.base_topic}</Topic></Row>
         <Row label={t("device.topics.subscriptions")}>
-          {device.mqtt_subscriptions.length > 0 ? device.mqtt_subscriptions.map((s) => <Topic key={s}>{s}</Topic>) : none}
+          {subscriptions.length > 0 ? subscriptions.map((s) => <Topic key={s}>{s}</Topic>) : none}
         </Row>
         <Row label={t("device.topics.will")}>
           {device.last_will ? <><Topic>{device.last_will.topic}</Topic><Topic>{device.last_will.message}</Topic></> : none}

@@ -102,7 +102,7 @@ function ViewChoice({ view, onChange }: { view: "grid" | "table"; onChange: (vie
           aria-pressed={view === value}
           onClick={() => onChange(value)}
           className={classes(
-            "inline-flex min-h-[calc(var(--spacing-control)-2px)] items-center gap-2 px-3.5 text-sm -outline-offset-2!",
+            "inline-flex min-h-control items-center gap-2 px-3.5 text-sm -outline-offset-2!",
             view === value ? "bg-accent-soft text-accent-fg" : "text-fg-muted hover:bg-ink-800",
           )}
         >

@@ -1,0 +1,253 @@
+package notify_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// ship is a notifier with two watches and a button, whose connections are in
+// the test's hand.
+type ship struct {
+	t       *testing.T
+	store   *store.Store
+	journal *journal.Journal
+	*notify.Notifier
+	stop func()
+
+	mu       sync.Mutex
+	away     map[fleet.DeviceID]string // why
+	takes    bool                      // devices acknowledge at once
+	messages []told
+}
+
+type told struct {
+	to   fleet.DeviceID
+	name string
+	body map[string]any
+}
+
+func newShip(t *testing.T, fs store.FileSystem) *ship {
+	t.Helper()
+	s, err := store.Open(store.Config{Dir: "hub", FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &ship{t: t, store: s, away: map[fleet.DeviceID]string{}, takes: true}
+	h.journal = journal.New(journal.Config{Store: s, Clock: h})
+	h.Notifier = notify.New(notify.Config{Store: s, Journal: h.journal, Devices: h, Sender: h, Now: time.Now})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	h.stop = func() {
+		cancel()
+		if err := errors.Join(<-done, s.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	synctest.Wait()
+	return h
+}
+
+func (h *ship) Now() (time.Time, bool) { return time.Now(), true }
+
+func (h *ship) Devices() ([]fleet.Device, error) {
+	return []fleet.Device{
+		{ID: "btn-1", Type: fleet.Button, Room: "cabin-1"},
+		{ID: "watch-1", Type: fleet.Watch, Room: "bridge"}, {ID: "watch-2", Type: fleet.Watch, Room: "galley"},
+	}, nil
+}
+
+func (h *ship) Device(id fleet.DeviceID) (fleet.Device, error) {
+	all, _ := h.Devices()
+	for _, d := range all {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return fleet.Device{}, fleet.ErrNotFound
+}
+
+func (h *ship) Why(d fleet.Device, _ string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.away[d.ID]
+}
+
+func (h *ship) Notify(_ context.Context, o notify.Outbound) error {
+	var body map[string]any
+	if err := json.Unmarshal(o.Payload, &body); err != nil {
+		h.t.Error(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.messages = append(h.messages, told{o.Device.ID, o.Name, body})
+	if h.takes {
+		h.Delivered(o.Device.ID, o.Ref)
+	}
+	return nil
+}
+
+// count is how often a device was told something of that stage.
+func (h *ship) count(to fleet.DeviceID, stage string) int {
+	synctest.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, m := range h.messages {
+		if m.to == to && m.body["stage"] == stage {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *ship) is(to fleet.DeviceID, stage string, want int) {
+	h.t.Helper()
+	if got := h.count(to, stage); got != want {
+		h.t.Errorf("%s was told %q %d times, want %d", to, stage, got, want)
+	}
+}
+
+func (h *ship) set(fn func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fn()
+}
+
+func (h *ship) do(body ...fleet.Body) {
+	h.t.Helper()
+	err := h.journal.Do(h.t.Context(), func(tx *journal.Tx) error {
+		for _, b := range body {
+			if err := tx.Append(fleet.Actor{Kind: fleet.ActorUser, ID: "u", Name: "Mila"}, b); err != nil {
+				return err
+			}
+			if p, ok := b.(fleet.Pressed); ok {
+				if err := tx.PutReceipt(store.Receipt{Press: p.PressKey, Stage: store.StageStored, At: tx.Now()}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+const call = fleet.RequestID("0190163d-8694-739b-aea5-966c26f8ad91")
+
+func (h *ship) press(p fleet.Priority) {
+	h.do(fleet.Pressed{
+		Press: fleet.Press{PressKey: fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: 1}, Type: fleet.PressSingle, Priority: p, Request: call},
+		Room:  "cabin-1", Opens: true,
+	})
+}
+
+func TestWatches_AllRingAndAreToldWhoHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.press(fleet.Normal)
+		h.is("watch-1", "open", 1)
+		h.is("watch-2", "open", 1)
+		h.is("btn-1", "stored", 1)
+		h.do(fleet.RequestStepped{Request: call, Version: 2, State: fleet.RequestAccepted})
+		h.is("watch-1", "accepted", 1)
+		h.is("watch-2", "accepted", 1)
+		h.mu.Lock()
+		if last := h.messages[len(h.messages)-1]; last.body["taken_by"] != "Mila" {
+			t.Errorf("told %v", last.body)
+		}
+		h.mu.Unlock()
+		time.Sleep(time.Hour)
+		h.is("watch-1", "open", 1)
+		h.is("watch-1", "accepted", 1)
+	})
+}
+
+func TestEmergency_RingsAgainUntilItIsAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.press(fleet.Emergency)
+		time.Sleep(time.Minute)
+		if n := h.count("watch-1", "open"); n < 6 || n > 8 {
+			t.Errorf("rang %d times in a minute", n)
+		}
+		h.do(fleet.RequestStepped{Request: call, Version: 2, State: fleet.RequestAccepted})
+		before := h.count("watch-1", "open")
+		time.Sleep(time.Hour)
+		h.is("watch-1", "open", before)
+	})
+}
+
+func TestReach_NamesTheWatchesThatDoNotKnowAndWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.set(func() { h.away["watch-2"] = "not subscribed" })
+		h.press(fleet.Normal)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		h.Wake("watch-1") // anything that makes it look again
+		synctest.Wait()
+		r := h.Reach(call)
+		if r.Watches != 2 || r.Reached != 1 || len(r.Unreachable) != 1 || r.Unreachable[0].Why != "not subscribed" {
+			t.Errorf("reach %+v", r)
+		}
+		h.set(func() { delete(h.away, "watch-2") })
+		h.Wake("watch-2")
+		h.is("watch-2", "open", 1)
+	})
+}
+
+func TestRestart_OpenRequestsRingAgainAndReceiptsAreStillOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := store.InMemory()
+		h := newShip(t, fs)
+		h.set(func() { h.away["btn-1"] = "not connected" })
+		h.press(fleet.Urgent)
+		h.is("btn-1", "stored", 0)
+		h.stop()
+		h = newShip(t, fs)
+		defer h.stop()
+		h.is("watch-1", "open", 1)
+		h.is("btn-1", "stored", 1)
+		time.Sleep(time.Hour)
+		h.is("btn-1", "stored", 1)
+		owed, err := h.store.Receipts("")
+		if err != nil || len(owed) != 0 {
+			t.Errorf("still owed: %v, %v", owed, err)
+		}
+	})
+}
+
+func TestReceipt_IsRepeatedUntilTheButtonTakesItAndAgainWhenItReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.set(func() { h.takes = false })
+		h.press(fleet.Normal)
+		time.Sleep(10 * time.Minute)
+		n := h.count("btn-1", "stored")
+		if n < 3 || n > 8 {
+			t.Errorf("sent %d times to a button that does not take it", n)
+		}
+		h.set(func() { h.takes = true })
+		h.Wake("btn-1")
+		h.is("btn-1", "stored", n+1)
+		time.Sleep(time.Hour)
+		h.is("btn-1", "stored", n+1)
+	})
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# All tests: Go with the race detector (end to end with real programs among
+# them), both UIs' own, and a real browser against the real programs.
+source "$(dirname "$0")/lib.sh"
+need gcc gcc # the race detector is built with C
+[ -e /usr/include/stdlib.h ] || need /nonexistent/libc libc6-dev
+need mosquitto_pub mosquitto-clients
+need chromium chromium
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+failed=0
+
+say "Go"
+# One test binary at a time of those that start programs keeps two cores calm.
+go_tool gotestsum --format pkgname --hide-summary skipped --jsonfile "$results/go.json" -- \
+	-race -tags nomsgpack -timeout 20m $(printf './%s/... ' "${MODULES[@]}") || failed=1
+
+say "web"
+for w in shared/web edge/web console/web; do
+	(cd "$w" && npx --no-install vitest run --reporter=default --reporter=json --outputFile="$results/$(dirname "$w" | tr / -).json") || failed=1
+done
+
+say "browser"
+PLAYWRIGHT_JSON_OUTPUT_FILE="$results/browser.json" npx --no-install playwright test -c firmware-sim/e2e/browser --reporter=list,json || failed=1
+
+node scripts/count-tests.mjs "$results" || failed=1
+exit $failed
