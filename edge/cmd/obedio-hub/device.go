@@ -80,9 +80,9 @@ func (c *deviceAdd) Run(ctx context.Context, env *program.Env) error {
 		}
 		in["password"] = strings.TrimRight(string(b), "\r\n")
 	}
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var d view
-		if err := l.call(ctx, http.MethodPost, "/api/v1/devices", nil, in, &d); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/devices", nil, in, &d); err != nil {
 			return err
 		}
 		made := credentials{DeviceID: d.DeviceID, Username: d.DeviceID, BaseTopic: d.BaseTopic}
@@ -107,7 +107,7 @@ type deviceList struct {
 
 // Run lists devices.
 func (c *deviceList) Run(ctx context.Context, env *program.Env) error {
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		all := []view{}
 		for cursor := ""; ; {
 			var page struct {
@@ -115,7 +115,7 @@ func (c *deviceList) Run(ctx context.Context, env *program.Env) error {
 				Next  *string `json:"next_cursor"`
 			}
 			q := url.Values{"limit": {"500"}, "filter": {c.Filter}, "cursor": {cursor}}
-			if err := l.call(ctx, http.MethodGet, "/api/v1/devices?"+q.Encode(), nil, nil, &page); err != nil {
+			if err := l.Call(ctx, http.MethodGet, "/api/v1/devices?"+q.Encode(), nil, nil, &page); err != nil {
 				return err
 			}
 			all = append(all, page.Items...)
@@ -149,17 +149,17 @@ type deviceMove struct {
 
 // Run moves a device; everything else of it stays.
 func (c *deviceMove) Run(ctx context.Context, env *program.Env) error {
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		path := "/api/v1/devices/" + url.PathEscape(c.ID)
 		var d view
-		if err := l.call(ctx, http.MethodGet, path, nil, nil, &d); err != nil {
+		if err := l.Call(ctx, http.MethodGet, path, nil, nil, &d); err != nil {
 			return err
 		}
 		in := map[string]any{
 			"room": c.Room, "name": d.Name, "security_profile": d.Profile, "tags": d.Tags, "metadata": d.Metadata,
 			"legacy_device_id": d.LegacyID,
 		}
-		if err := l.call(ctx, http.MethodPut, path, http.Header{"If-Match": {d.ETag}}, in, &d); err != nil {
+		if err := l.Call(ctx, http.MethodPut, path, http.Header{"If-Match": {d.ETag}}, in, &d); err != nil {
 			return err
 		}
 		return c.Print(env, d, func(w io.Writer) error {
@@ -176,13 +176,13 @@ type deviceRemove struct {
 
 // Run removes a device.
 func (c *deviceRemove) Run(ctx context.Context, env *program.Env) error {
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		path := "/api/v1/devices/" + url.PathEscape(c.ID)
 		var d view
-		if err := l.call(ctx, http.MethodGet, path, nil, nil, &d); err != nil {
+		if err := l.Call(ctx, http.MethodGet, path, nil, nil, &d); err != nil {
 			return err
 		}
-		return l.call(ctx, http.MethodDelete, path, http.Header{"If-Match": {d.ETag}}, nil, nil)
+		return l.Call(ctx, http.MethodDelete, path, http.Header{"If-Match": {d.ETag}}, nil, nil)
 	})
 }
 
@@ -207,8 +207,8 @@ func (c *importDevices) Run(ctx context.Context, env *program.Env) (err error) {
 		defer func() { err = errors.Join(err, f.Close()) }()
 		in = f
 	}
-	return withHub(ctx, c.Data, env, func(l *local) (err error) {
-		resp, err := l.send(ctx, http.MethodPost, "/api/v1/devices/import", "text/csv", nil, in)
+	return withHub(ctx, c.Data, env, func(l *program.Local) (err error) {
+		resp, err := l.Send(ctx, http.MethodPost, "/api/v1/devices/import", "text/csv", nil, in)
 		if err != nil {
 			return err
 		}
@@ -270,9 +270,9 @@ func (c *commandSend) Run(ctx context.Context, env *program.Env) error {
 		}
 		in["args"] = json.RawMessage(c.Args)
 	}
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var made map[string]any
-		if err := l.call(ctx, http.MethodPost, "/api/v1/devices/"+url.PathEscape(c.Device)+"/command", nil, in, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/devices/"+url.PathEscape(c.Device)+"/command", nil, in, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,15 +11,6 @@ import (
 	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
 )
-
-// withHub runs fn with the hub of a data directory.
-func withHub(ctx context.Context, d config.Data, env *program.Env, fn func(*local) error) error {
-	l, err := open(ctx, d, env)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(l), l.close())
-}
 
 type setup struct {
 	config.Data
@@ -37,13 +27,13 @@ func (c *setup) Run(ctx context.Context, env *program.Env) error {
 	if err := env.ReadJSON(&in); err != nil {
 		return err
 	}
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var made struct {
 			UserID   string `json:"user_id"`
 			Username string `json:"username"`
 			Role     string `json:"role"`
 		}
-		if err := l.call(ctx, http.MethodPost, "/api/v1/setup/local", nil, in, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/setup/local", nil, in, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {
@@ -66,13 +56,13 @@ type tokenCreate struct {
 
 // Run makes a token.
 func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var made struct {
 			ID    string `json:"id"`
 			Token string `json:"token"`
 		}
 		in := map[string]string{"name": c.Name, "role": c.Role}
-		if err := l.call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {
@@ -111,11 +101,11 @@ func (c *enroll) Run(ctx context.Context, env *program.Env) error {
 		}
 		claim.URL = c.Console
 	}
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var made struct {
 			HubID string `json:"hub_id"`
 		}
-		if err := l.call(ctx, http.MethodPost, "/api/v1/sync/enrolment", nil, claim, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/sync/enrolment", nil, claim, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {
@@ -131,9 +121,9 @@ type syncing struct {
 
 // Run prints lanes, cursors and the digest of the folded state.
 func (c *syncing) Run(ctx context.Context, env *program.Env) error {
-	return withHub(ctx, c.Data, env, func(l *local) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var v map[string]any
-		if err := l.call(ctx, http.MethodGet, "/api/v1/sync", nil, nil, &v); err != nil {
+		if err := l.Call(ctx, http.MethodGet, "/api/v1/sync", nil, nil, &v); err != nil {
 			return err
 		}
 		return program.Output{JSON: true}.Print(env, v, nil)

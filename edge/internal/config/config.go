@@ -6,9 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/broker"
@@ -19,6 +16,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/program"
 )
 
 // Data is where the hub keeps everything.
@@ -27,8 +25,8 @@ type Data struct {
 	Site string `name:"site" placeholder:"SITE" help:"The site's id, such as yacht-1; needed once, for a new data directory."`
 }
 
-// SocketPath is where the running hub listens for its own commands.
-func (d Data) SocketPath() string { return filepath.Join(d.Data, "hub.sock") }
+// Socket is where the running hub listens for its own commands.
+func (d Data) Socket() program.Socket { return program.Socket{Dir: d.Data, Name: "hub.sock"} }
 
 // Serve is the settings of a running hub.
 type Serve struct {
@@ -138,33 +136,6 @@ func (s Serve) Listen(ctx context.Context) (l hub.Listeners, err error) {
 			return l, fmt.Errorf("--%s %s: %w", v.name, v.addr, err)
 		}
 	}
-	l.Local, err = s.listenLocal(ctx)
+	l.Local, err = s.Socket().Listen(ctx)
 	return l, err
-}
-
-// listenLocal binds the socket of the command line. One that a killed hub has
-// left behind is replaced; the store's lock makes sure that no other hub runs.
-func (s Serve) listenLocal(ctx context.Context) (net.Listener, error) {
-	path := s.SocketPath()
-	if strings.ContainsRune(path, 0) || len(path) > 100 {
-		return nil, fmt.Errorf("%w: --data %s: the path of the socket in it has %d bytes, more than Unix sockets can have", fleet.ErrInvalid, s.Data.Data, len(path))
-	}
-	if err := os.MkdirAll(s.Data.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
-	}
-	if c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("%w: a hub runs on %s already", fleet.ErrExists, s.Data.Data)
-	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("remove old socket: %w", err)
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, fmt.Errorf("protect %s: %w", path, err)
-	}
-	return l, nil
 }

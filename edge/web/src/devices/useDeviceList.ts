@@ -1,6 +1,5 @@
-import { compileFilter, useFormats, useKeys, useSettledOrder, useStatus, viewStateOf, type Collection } from "@obedio/web";
-import { useCallback, useMemo } from "react";
-import type { Device } from "../api/resources";
+import { compileFilter, useFormats, useSettledOrder, useSortedKeys, useStatus, viewStateOf } from "@obedio/web";
+import { useMemo } from "react";
 import { useHub, useReach } from "../context";
 import { compareDevices, deviceFilter, type DeviceSort } from "./filter";
 
@@ -9,16 +8,8 @@ export function useDeviceList(filterText: string, sort: DeviceSort, descending =
   const hub = useHub();
   const { collator } = useFormats();
   const filter = useMemo(() => compileFilter(deviceFilter, filterText), [filterText]);
-  const compute = useCallback(
-    (devices: Collection<Device>) => {
-      const compare = compareDevices(sort, collator);
-      const fitting = [...devices.values()].filter(filter.matches).sort(compare);
-      if (descending) fitting.reverse();
-      return fitting.map((d) => d.device_id);
-    },
-    [filter, sort, descending, collator],
-  );
-  const ids = useKeys(hub.devices, compute);
+  const compare = useMemo(() => compareDevices(sort, collator), [sort, collator]);
+  const ids = useSortedKeys(hub.devices, filter.matches, compare, descending);
   const settled = useSettledOrder(ids);
   const status = useStatus(hub.devices);
   const reach = useReach();

@@ -132,7 +132,7 @@ export const en = {
   "auth.setup.lead": "Make the first administrator. The setup code stands in the program’s output.",
   "auth.setup.code": "Setup code",
   "auth.setup.codeHint": "The program prints it when it starts",
-  "auth.setup.usernameHint": "Small letters and digits",
+  "auth.setup.usernameHint": "Letters, digits and . _ - @ +",
   "auth.setup.passwordHint": "At least 8 characters",
   "auth.setup.passwordShort": "The password needs at least 8 characters.",
   "auth.setup.repeat": "Password again",

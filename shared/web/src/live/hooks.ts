@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useRef, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { Cell } from "./cell";
 import type { Collection, CollectionStatus } from "./collection";
 
@@ -29,16 +29,67 @@ export function useCell<T>(cell: Cell<T>): T {
 export function useKeys<T>(collection: Collection<T>, compute: (collection: Collection<T>) => string[]): readonly string[] {
   const version = useVersion(collection);
   const held = useRef<readonly string[]>([]);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- version stands for the items
-  const next = useMemo(() => compute(collection), [collection, compute, version]);
-  if (!equal(held.current, next)) held.current = next;
-  return held.current;
+  const next = useMemo(() => {
+    const keys = compute(collection);
+    return equal(held.current, keys) ? held.current : keys;
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- version stands for the items
+  }, [collection, compute, version]);
+  useEffect(() => {
+    held.current = next;
+  }, [next]);
+  return next;
+}
+
+/**
+ * The keys of the items that match, sorted. Sorting begins with the order of
+ * before: almost nothing has changed then, and sorting ten thousand is one pass.
+ * `matches` and `compare` must be memoised by the caller.
+ */
+export function useSortedKeys<T>(
+  collection: Collection<T>,
+  matches: (item: T) => boolean,
+  compare: (a: T, b: T) => number,
+  descending = false,
+): readonly string[] {
+  const version = useVersion(collection);
+  const held = useRef<readonly string[]>([]);
+  const next = useMemo(() => {
+    const order = sortKeys(collection, held.current, matches, compare, descending);
+    return equal(held.current, order) ? held.current : order;
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- version stands for the items
+  }, [collection, matches, compare, descending, version]);
+  useEffect(() => {
+    held.current = next;
+  }, [next]);
+  return next;
+}
+
+/** See useSortedKeys. */
+export function sortKeys<T>(
+  collection: Collection<T>,
+  before: readonly string[],
+  matches: (item: T) => boolean,
+  compare: (a: T, b: T) => number,
+  descending: boolean,
+): readonly string[] {
+  const known = new Set(before);
+  const rows: { id: string; item: T }[] = [];
+  const add = (id: string) => {
+    const item = collection.get(id);
+    if (item !== undefined && matches(item)) rows.push({ id, item });
+  };
+  for (const id of before) add(id);
+  for (const id of collection.ids()) {
+    if (!known.has(id)) add(id);
+  }
+  const sign = descending ? -1 : 1;
+  return rows.sort((a, b) => sign * compare(a.item, b.item)).map((row) => row.id);
 }
 
 /** A value computed from all items, such as counts. `compute` must be memoised by the caller. */
 export function useDerived<T, V>(collection: Collection<T>, compute: (collection: Collection<T>) => V): V {
   const version = useVersion(collection);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- version stands for the items
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- version stands for the items
   return useMemo(() => compute(collection), [collection, compute, version]);
 }
 
