@@ -4,13 +4,8 @@
 package hubtest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -18,6 +13,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/fleettest"
 )
 
 // Config is what Start needs.
@@ -43,9 +39,8 @@ func NewDisk() *Disk { return &Disk{store.InMemory()} }
 
 // Hub is a hub that runs.
 type Hub struct {
-	t      testing.TB
+	fleettest.Caller
 	hub    *hub.Hub
-	local  *http.Server
 	cancel context.CancelFunc
 	done   chan error
 }
@@ -65,7 +60,7 @@ func Start(t testing.TB, c Config) *Hub {
 		t.Fatalf("start hub: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	out := &Hub{t: t, hub: h, local: h.API().LocalServer(), cancel: cancel, done: make(chan error, 1)}
+	out := &Hub{Caller: fleettest.Caller{T: t, Local: h.API().LocalServer()}, hub: h, cancel: cancel, done: make(chan error, 1)}
 	go func() { out.done <- h.Run(ctx) }()
 	<-h.Ready()
 	return out
@@ -73,52 +68,19 @@ func Start(t testing.TB, c Config) *Hub {
 
 // Stop stops the hub and waits until all of it has ended.
 func (h *Hub) Stop() {
-	h.t.Helper()
+	h.T.Helper()
 	h.cancel()
 	if err := <-h.done; err != nil {
-		h.t.Errorf("stop hub: %v", err)
+		h.T.Errorf("stop hub: %v", err)
 	}
-}
-
-// Call makes a request to the API as the machine itself, and reads the answer
-// into out (nil for none). It fails the test on an error answer.
-func (h *Hub) Call(method, path string, in, out any) {
-	h.t.Helper()
-	if code, body := h.Try(method, path, in, out); code >= 400 {
-		h.t.Fatalf("%s %s: %d %s", method, path, code, body)
-	}
-}
-
-// Try is Call that returns the status and the body.
-func (h *Hub) Try(method, path string, in, out any) (int, string) {
-	h.t.Helper()
-	b, err := json.Marshal(in)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	r := httptest.NewRequestWithContext(h.local.ConnContext(h.t.Context(), nil), method, "http://localhost"+path, bytes.NewReader(b))
-	r.RemoteAddr = "@"
-	if in != nil {
-		r.Header.Set("Content-Type", "application/json")
-	} else {
-		r.Body, r.ContentLength = http.NoBody, 0
-	}
-	w := httptest.NewRecorder()
-	h.local.Handler.ServeHTTP(w, r)
-	if out != nil && w.Code < 400 {
-		if err := json.Unmarshal(w.Body.Bytes(), out); err != nil {
-			h.t.Fatal(fmt.Errorf("%s %s: %w in %s", method, path, err, w.Body))
-		}
-	}
-	return w.Code, w.Body.String()
 }
 
 // Digest sums up the hub's folded state.
 func (h *Hub) Digest() string {
-	h.t.Helper()
+	h.T.Helper()
 	d, err := h.hub.Store().Digest()
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return d
 }

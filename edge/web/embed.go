@@ -11,8 +11,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Files returns the built user interface with index.html at its root; Ready
-// says whether one was built.
+// Files returns the built user interface, with index.html at its root if one
+// was built.
 func Files() fs.FS {
 	sub, err := fs.Sub(dist, "dist")
 	if err != nil { // dist is embedded, so this cannot happen

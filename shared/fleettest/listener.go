@@ -8,7 +8,7 @@ import (
 )
 
 // Listener is a net.Listener in memory, for whole programs inside a
-// testing/synctest bubble: connections are net.Pipe's.
+// testing/synctest bubble.
 type Listener struct {
 	name    string
 	conns   chan net.Conn
@@ -36,7 +36,7 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	if cut {
 		return nil, ErrCut
 	}
-	client, server := net.Pipe()
+	client, server := newPipe(address(l.name))
 	select {
 	case l.conns <- server:
 		l.mu.Lock()

@@ -72,7 +72,8 @@ function DeviceView({ device }: { device: Device }) {
           <p className="mt-0.5 text-sm text-fg-muted">{device.name ? `${words.type(device.type)} · ${device.device_id}` : words.type(device.type)}</p>
           <p className="mt-2 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-fg-muted">
             <PresenceBadge state={device.presence.state} />
-            <span>{t("device.since")} <RelativeTime at={device.presence.since} /></span>
+            <span>{t("device.since")} <RelativeTime at={device.presence.since} bare /></span>
+            <span>· {t("device.asOf").toLowerCase()} <RelativeTime at={device.presence.as_of} /></span>
           </p>
         </div>
         {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}

@@ -12,7 +12,6 @@ export const en = {
   "time.in": ({ span }: { span: Span }) => `in ${spanText(span)}`,
   "time.span": ({ span }: { span: Span }) => spanText(span),
   "time.unknown": "unknown",
-  "time.never": "never",
 
   "presence.ready": "Ready",
   "presence.sleeping": "Sleeping",
@@ -64,9 +63,7 @@ export const en = {
 
   "battery.label": ({ percent }: { percent: number }) => `Battery ${percent}%`,
   "battery.low": ({ percent }: { percent: number }) => `Battery low, ${percent}%`,
-  "battery.unknown": "Battery unknown",
   "signal.label": ({ value }: { value: number }) => (value <= 0 ? `Signal ${value} dBm` : `Signal ${value}%`),
-  "signal.unknown": "Signal unknown",
 
   "view.loading": "Loading",
   "view.stale": "Not live at the moment. These are the last values known.",
@@ -76,7 +73,6 @@ export const en = {
   "view.offline.since": "for",
   "view.offline.detail": "The last values are kept. Nothing can be changed until the connection is back.",
   "view.retry": "Try again",
-  "view.retrying": "Trying again",
   "view.partial": ({ shown }: { shown: number }) =>
     `Only a part could be loaded: ${shown} ${plural(shown, { one: "row", other: "rows" })}.`,
   "view.filtered": ({ total }: { total: number }) => `0 of ${total} match`,
@@ -89,7 +85,6 @@ export const en = {
     needs ? `It needs the permission ${needs}. Ask an administrator.` : "Your role does not allow it. Ask an administrator.",
   "view.old.title": "This program is too old for this page",
   "view.old.detail": ({ needs }: { needs: string }) => needs || "Update the program, then open the page again.",
-  "view.new": ({ count }: { count: number }) => `${count} new`,
 
   "fault.network": "There was no answer. Check the Wi-Fi, then try again.",
   "fault.timeout": "The answer took too long.",
@@ -104,15 +99,12 @@ export const en = {
   "toast.region": "Messages",
   "toast.dismiss": "Dismiss",
 
-  "filter.label": "Filter",
   "filter.clear": "Clear the filter",
   "filter.unknown": ({ word, known }: { word: string; known: string }) => `“${word}” is no filter word. Use ${known}.`,
   "filter.value": ({ word }: { word: string }) => `“${word}” needs a value after the colon.`,
   "filter.number": ({ word }: { word: string }) => `“${word}” compares with a number, such as <20.`,
 
   "sort.by": ({ column }: { column: string }) => `Sort by ${column}`,
-  "sort.ascending": "ascending",
-  "sort.descending": "descending",
 
   "theme.label": "Screen",
   "theme.dark": "Dark",

@@ -1,6 +1,6 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
-import { useEffect, type ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { useWebMessages } from "../i18n/context";
 import { IconButton } from "./Button";
 
@@ -20,6 +20,7 @@ export interface DialogProps {
  */
 export function Dialog({ open, onOpenChange, title, description, children, testId }: DialogProps) {
   const t = useWebMessages();
+  const before = useRef<Element | null>(null);
   useScrollLock(open);
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
@@ -27,6 +28,14 @@ export function Dialog({ open, onOpenChange, title, description, children, testI
         <div className="appear fixed inset-0 z-40 flex items-end justify-center bg-scrim sm:items-center sm:p-6">
           <Radix.Content
             data-testid={testId}
+            onOpenAutoFocus={() => {
+              before.current = document.activeElement;
+            }}
+            // There is no Radix trigger, so the focus goes back to where it was.
+            onCloseAutoFocus={(e) => {
+              e.preventDefault();
+              if (before.current instanceof HTMLElement && before.current.isConnected) before.current.focus();
+            }}
             {...(description === undefined ? { "aria-describedby": undefined } : {})}
             className="rise flex max-h-[92dvh] w-full flex-col overflow-hidden rounded-t-card border border-line bg-ink-850 shadow-raised sm:max-w-lg sm:rounded-card"
           >

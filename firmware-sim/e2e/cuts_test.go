@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/obedio/obedio/console/consoletest"
+	"github.com/obedio/obedio/edge/hubtest"
+	"github.com/obedio/obedio/shared/fleettest"
+)
+
+// A whole hub and a whole console in one process, on one bubble's time: hours
+// pass in seconds, through TLS, Connect, both stores and both folds. (Weeks are
+// for the pure core in shared/lane: the engines' own tickers keep a bubble busy.)
+func TestCuts_LinkGoesAndComesAndBothFoldsBecomeEqualEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// A bubble begins in 2000, which no program of ours believes.
+		time.Sleep(time.Until(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)))
+		link := fleettest.NewListener("hublink")
+		console := consoletest.Start(t, link)
+		hub := hubtest.Start(t, hubtest.Config{
+			Site: "yacht-1", Disk: hubtest.NewDisk(), StateEvery: time.Minute, Retry: time.Minute,
+			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return link.Dial(ctx) },
+		})
+		defer console.Stop()
+		defer hub.Stop()
+
+		var claim json.RawMessage
+		console.Call(http.MethodPost, "/api/v1/sites", map[string]string{"site_id": "yacht-1", "name": "M/Y Aurelia"}, nil)
+		console.Call(http.MethodPost, "/api/v1/sites/yacht-1/claim", nil, &claim)
+		hub.Call(http.MethodPost, "/api/v1/sync/enrolment", claim, nil)
+
+		equal := func(when string) {
+			t.Helper()
+			if h, c := hub.Digest(), console.Digest("yacht-1"); h != c {
+				var link syncView
+				hub.Call(http.MethodGet, "/api/v1/sync", nil, &link)
+				t.Errorf("%s: hub %s, console %s; link %s %s", when, h, c, link.Uplink.State, link.Uplink.LastError)
+			}
+		}
+		began := time.Now()
+		const rounds = 6
+		for round := range rounds {
+			id := fmt.Sprintf("watch-%d", round)
+			hub.Call(http.MethodPost, "/api/v1/devices", map[string]string{"device_id": id, "type": "watch", "room": "bridge"}, nil)
+			hub.Call(http.MethodPost, "/api/v1/devices/"+id+"/command", map[string]any{"name": "locate", "ttl_ms": 600_000}, nil)
+			time.Sleep(20 * time.Minute)
+			equal(fmt.Sprintf("round %d", round))
+
+			link.Cut(true)
+			hub.Call(http.MethodPost, "/api/v1/devices/"+id+"/command", map[string]any{"name": "config", "ttl_ms": 1000}, nil)
+			console.Call(http.MethodPost, "/api/v1/sites/yacht-1/devices/"+id+"/command", map[string]any{"name": "reset", "ttl_ms": 60_000}, nil)
+			time.Sleep(time.Hour)
+			link.Cut(false)
+			time.Sleep(10 * time.Minute)
+			equal(fmt.Sprintf("round %d, after the cut", round))
+		}
+		if passed := time.Since(began); passed < rounds*time.Hour {
+			t.Errorf("only %s passed", passed)
+		}
+		// The commands that were queued ashore while the link was cut came too late.
+		var commands struct {
+			Items []commandView `json:"items"`
+		}
+		console.Call(http.MethodGet, "/api/v1/sites/yacht-1/commands?limit=500", nil, &commands)
+		for _, c := range commands.Items {
+			if c.State != "expired" {
+				t.Errorf("command %s is %s", c.ID, c.State)
+			}
+		}
+		if len(commands.Items) != 3*rounds {
+			t.Errorf("%d commands, want %d", len(commands.Items), 3*rounds)
+		}
+	})
+}
