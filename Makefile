@@ -2,7 +2,6 @@
 # npm. What is longer than a line is a script of the same name.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-GO_TOOL := go tool -modfile=$(CURDIR)/scripts/tools/go.mod
 GO_FLAGS := -trimpath -tags nomsgpack -ldflags "-s -w $(if $(VERSION),-X github.com/obedio/obedio/shared/program.version=$(VERSION))"
 
 .PHONY: help run test check bench generate build web release

@@ -7,6 +7,9 @@ generated=(proto/gen edge/web/openapi.json console/web/openapi.json edge/web/src
 fingerprint() { for g in "${generated[@]}"; do find "$g" -type f -print0 | sort -z | xargs -0 sha256sum; done; }
 [ "${1:-}" = --check ] && { before=$(mktemp -d); cp -a --parents "${generated[@]}" "$before"; was=$(fingerprint); }
 
+# Built by asking for their versions.
+go_tool protoc-gen-go --version >/dev/null
+go_tool protoc-gen-connect-go --version >/dev/null
 (cd proto && go_tool buf generate)
 go run -tags nomsgpack ./edge/cmd/obedio-hub openapi >edge/web/openapi.json
 go run -tags nomsgpack ./console/cmd/obedio-console openapi >console/web/openapi.json

@@ -7,7 +7,23 @@ MODULES=(proto shared edge console firmware-sim)
 
 say() { printf '\n== %s\n' "$*"; }
 
-go_tool() { go tool -modfile="$ROOT/scripts/tools/go.mod" "$@"; }
+# go_tool NAME ARGS…: runs a tool that scripts/tools/go.mod pins. It is built
+# first, since "go tool -modfile" does not work inside the workspace that most
+# tools are to look at.
+declare -A TOOL_PACKAGES=(
+	[buf]=github.com/bufbuild/buf/cmd/buf
+	[golangci-lint]=github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	[gotestsum]=gotest.tools/gotestsum
+	[govulncheck]=golang.org/x/vuln/cmd/govulncheck
+	[protoc-gen-go]=google.golang.org/protobuf/cmd/protoc-gen-go
+	[protoc-gen-connect-go]=connectrpc.com/connect/cmd/protoc-gen-connect-go
+)
+go_tool() {
+	local name=$1
+	shift
+	(cd "$ROOT/scripts/tools" && GOWORK=off go build -o "$ROOT/bin/tools/$name" "${TOOL_PACKAGES[$name]}")
+	"$ROOT/bin/tools/$name" "$@"
+}
 
 # need COMMAND PACKAGE: installs a Debian package if its command is missing.
 need() {

@@ -24,7 +24,9 @@ start() {
 	local name=$1
 	shift
 	rm -f "$RUN/$name.ready.json"
-	"$@" >"$RUN/$name.log" 2>&1 &
+	# In a session of its own: Ctrl-C reaches this script alone, which then ends
+	# the programs one by one.
+	setsid "$@" >"$RUN/$name.log" 2>&1 &
 	pids+=($!)
 	echo $! >"$RUN/$name.pid"
 }

@@ -13,7 +13,7 @@ export interface CommandLike {
   state: CommandState;
   issued_at: string;
   expires_at: string;
-  steps: readonly { state: CommandState; at: string }[];
+  steps: readonly { state: string; at: string }[];
   result?: unknown;
   error?: string | undefined;
   anomaly?: string | undefined;

@@ -1,0 +1,14 @@
+// The one place where this user interface takes its resource types from.
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+export type Actor = Schemas["Actor"];
+export type Backlog = Schemas["SiteBacklog"];
+export type Claim = Schemas["Claim"];
+export type Command = Schemas["SiteCommand"];
+export type Order = Schemas["OrderView"];
+export type Site = Schemas["SiteView"];
+export type SiteDevice = Schemas["SiteDevice"];
+export type SiteRequest = Schemas["Request"];
+export type SyncState = Schemas["SyncView"];
+export type System = Schemas["SystemView"];

@@ -1,0 +1,93 @@
+import { ApiError, Button, DataView, LinkStateBadge, Section, TextField, useErrorText, useItem } from "@obedio/web";
+import { Link } from "@tanstack/react-router";
+import { CircleCheck, Hourglass, Plus } from "lucide-react";
+import { useState, type FormEvent } from "react";
+import type { Site } from "../api/resources";
+import { useCanWrite, useConsole, usePermits, useT } from "../context";
+import { Page } from "../shell/Page";
+import { ClaimFile } from "./ClaimFile";
+
+const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** Name a site, take its claim file, and wait for its hub. */
+export function AddSitePage() {
+  const t = useT();
+  const mayAdd = usePermits("sites.write");
+  const [added, setAdded] = useState<Site>();
+  return (
+    <Page title={t("add.title")} name={t("add.title")}>
+      <div className="mx-auto max-w-2xl">
+        <DataView
+          state={mayAdd ? { kind: "live" } : { kind: "unavailable", why: "forbidden", needs: t("add.forbidden") }}
+          empty={{ title: t("add.title") }}
+          skeleton={null}
+        >
+          {added ? <Waiting site={added} onAnother={() => setAdded(undefined)} /> : <AddForm onAdded={setAdded} />}
+        </DataView>
+      </div>
+    </Page>
+  );
+}
+
+function AddForm({ onAdded }: { onAdded: (site: Site) => void }) {
+  const t = useT();
+  const console = useConsole();
+  const errorText = useErrorText();
+  const canWrite = useCanWrite();
+  const [name, setName] = useState("");
+  const [id, setId] = useState("");
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string>();
+  const submit = async (e: FormEvent) => {
+    e.preventDefault();
+    setTried(true);
+    if (busy || name.trim() === "" || !idPattern.test(id)) return;
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      onAdded(await console.addSite(id, name.trim()));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setFailure(errorText(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Section title={t("add.title")} note={t("add.lead")}>
+      <form noValidate onSubmit={(e) => void submit(e)} className="flex flex-col gap-4 p-4" data-testid="add-site">
+        <TextField label={t("add.name")} hint={t("add.nameHint")} error={tried && name.trim() === "" ? t("add.nameMissing") : undefined} value={name} maxLength={128} autoFocus onChange={(e) => setName(e.target.value)} />
+        <TextField label={t("add.id")} hint={t("add.idHint")} error={tried && !idPattern.test(id) ? t("add.idWrong") : undefined} value={id} autoCapitalize="none" autoComplete="off" spellCheck={false} onChange={(e) => setId(e.target.value.trim())} />
+        {failure && <p role="status" className="text-sm text-bad">{failure}</p>}
+        <div className="flex justify-end">
+          <Button kind="primary" type="submit" icon={Plus} busy={busy} disabled={!canWrite}>{busy ? t("add.doing") : t("add.do")}</Button>
+        </div>
+      </form>
+    </Section>
+  );
+}
+
+function Waiting({ site: added, onAnother }: { site: Site; onAnother: () => void }) {
+  const t = useT();
+  const site = useItem(useConsole().sites, added.site_id) ?? added;
+  const connected = site.link_state !== "never_connected";
+  const Icon = connected ? CircleCheck : Hourglass;
+  return (
+    <div className="flex flex-col gap-5">
+      <Section title={t("claim.title")} note={t("add.added", { name: site.name })}>
+        <ClaimFile siteId={site.site_id} />
+      </Section>
+      <div role="status" data-testid="waiting-for-hub" className="flex flex-wrap items-center gap-3 rounded-card border border-line bg-ink-850 px-4 py-3">
+        <Icon aria-hidden className={connected ? "size-5 text-ok" : "size-5 text-fg-dim"} />
+        <span className="flex-1 text-sm">{connected ? t("claim.connected") : t("claim.waiting")}</span>
+        <LinkStateBadge state={site.link_state} />
+      </div>
+      <div className="flex flex-wrap justify-end gap-3">
+        <Button onClick={onAnother}>{t("add.another")}</Button>
+        <Link to="/sites/$siteId" params={{ siteId: site.site_id }} className="inline-flex min-h-control items-center rounded-control bg-accent px-4 text-sm font-medium text-on-accent hover:bg-accent-strong">
+          {t("claim.open")}
+        </Link>
+      </div>
+    </div>
+  );
+}

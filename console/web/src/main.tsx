@@ -1,0 +1,15 @@
+import { applyTheme } from "@obedio/web";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./App";
+import "./app.css";
+import { FleetConsole } from "./fleet-console";
+
+applyTheme();
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no #root");
+createRoot(root).render(
+  <StrictMode>
+    <App fleet={new FleetConsole()} />
+  </StrictMode>,
+);
