@@ -1,6 +1,7 @@
 import {
   Battery, Button, DataView, Facts, Notice, PresenceBadge, RelativeTime, Section, SendCommand, Signal, Skeletons, spanOf, useClock, useItem, useStatus,
   useToast, useWords, viewStateOf,
+  suggestedCommands,
 } from "@obedio/web";
 import { Link, useParams } from "@tanstack/react-router";
 import { ChevronLeft, SearchX, Send } from "lucide-react";
@@ -13,12 +14,6 @@ import type { SiteData } from "../site-data";
 import { CommandList } from "./CommandList";
 import { SiteGate, Stamp } from "./SitePage";
 
-const suggestions: Record<string, readonly string[]> = {
-  button: ["identify", "reset", "config"],
-  watch: ["identify", "vibrate", "config", "reset"],
-  repeater: ["identify", "restart", "config"],
-  sensor: ["identify", "sample", "config"],
-};
 const hour = 3_600_000;
 const ttls = [hour, 24 * hour, 7 * 24 * hour, 14 * 24 * hour];
 
@@ -112,7 +107,7 @@ function DeviceView({ site, data, device }: { site: Site; data: SiteData; device
         open={sending}
         onOpenChange={setSending}
         device={name}
-        suggestions={suggestions[device.type] ?? ["identify"]}
+        suggestions={suggestedCommands(device.type)}
         ttls={ttls}
         presetTtl={24 * hour}
         advice={advice}

@@ -1,6 +1,7 @@
 import {
   Battery, Button, DataView, Facts, Notice, PresenceBadge, RelativeTime, Section, SendCommand, Signal, Skeletons, spanOf, useItem, useStatus,
   useToast, useWords, viewStateOf,
+  suggestedCommands,
 } from "@obedio/web";
 import { Link, useParams } from "@tanstack/react-router";
 import { ChevronLeft, SearchX, Send } from "lucide-react";
@@ -14,13 +15,6 @@ import { Commands } from "./Commands";
 import { Presses } from "./Presses";
 import { Topics } from "./Topics";
 
-/** Names that the simulator and the first firmware understand, by type. */
-const suggestions: Record<string, readonly string[]> = {
-  button: ["identify", "reset", "config"],
-  watch: ["identify", "vibrate", "config", "reset"],
-  repeater: ["identify", "restart", "config"],
-  sensor: ["identify", "sample", "config"],
-};
 const ttls = [30_000, 120_000, 600_000, 3_600_000];
 
 export function DevicePage() {
@@ -98,7 +92,7 @@ function DeviceView({ device }: { device: Device }) {
         open={sending}
         onOpenChange={setSending}
         device={device.name || device.device_id}
-        suggestions={suggestions[device.type] ?? ["identify"]}
+        suggestions={suggestedCommands(device.type)}
         ttls={ttls}
         presetTtl={30_000}
         send={async (draft, key) => {

@@ -32,6 +32,12 @@ export interface SendCommandProps {
   send: (draft: CommandDraft, idempotencyKey: string) => Promise<void>;
 }
 
+/** Names that every type of device understands, as the simulated ones do. */
+const everywhere: readonly string[] = ["locate", "config", "reset"];
+
+/** Names of commands to offer for a type of device. */
+export const suggestedCommands = (type: string): readonly string[] => (type === "watch" ? [...everywhere, "message"] : everywhere);
+
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export function SendCommand(props: SendCommandProps) {

@@ -1,0 +1,40 @@
+// What all stories do with a page.
+import AxeBuilder from '@axe-core/playwright'
+import { expect, type BrowserContext, type Page } from '@playwright/test'
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { password } from './programs'
+
+export const phone = { width: 390, height: 844 }
+export const desktop = { width: 1440, height: 900 }
+const screens = resolve(import.meta.dirname, '../../../.run/screens')
+
+/** Fails the story if a page asks any other host for anything. */
+export async function onlyFrom(context: BrowserContext, base: string): Promise<void> {
+  await context.route(
+    (url) => !url.href.startsWith(base) && url.protocol.startsWith('http'),
+    (route) => {
+      throw new Error(`a page asks ${route.request().url()}`)
+    },
+  )
+}
+
+export async function signIn(page: Page, base: string, username: string): Promise<void> {
+  await page.goto(base)
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByTestId('sign-in')).toHaveCount(0)
+}
+
+/** Looks at the page as a person with any ability, and keeps a picture of it. */
+export async function look(page: Page, name: string): Promise<void> {
+  mkdirSync(screens, { recursive: true })
+  for (const [size, viewport] of Object.entries({ phone, desktop })) {
+    await page.setViewportSize(viewport)
+    await page.screenshot({ path: `${screens}/${name}-${size}.png` })
+    const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
+    expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`), `${name} at ${size} width`).toEqual([])
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'scrolls sideways').toBeLessThanOrEqual(0)
+  }
+}
