@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/obedio/obedio/console/internal/config"
+	"github.com/obedio/obedio/console/internal/console"
+	"github.com/obedio/obedio/console/web"
+	"github.com/obedio/obedio/shared/program"
+)
+
+type serve struct{ config.Serve }
+
+// Run runs the console until the program is told to end.
+func (c *serve) Run(ctx context.Context, env *program.Env) error {
+	if err := c.Check(); err != nil {
+		return program.Usagef("%s", err)
+	}
+	settings, err := c.Console()
+	if err != nil {
+		return err
+	}
+	listeners, err := c.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	settings.Version, settings.Logger, settings.Listeners, settings.UI = env.Version, env.Log, listeners, web.Files()
+	v, err := console.New(ctx, settings)
+	if err != nil {
+		listeners.Close()
+		return err
+	}
+	if code, err := v.Accounts().SetupCode(ctx); err == nil {
+		fmt.Fprintf(env.Stderr, "Make the first owner with the setup code %s\n", code)
+	}
+	done := make(chan error, 1)
+	go func() { done <- v.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-v.Ready():
+	}
+	remove, err := program.WriteReady(c.ReadyFile, listeners.Addresses())
+	if err != nil {
+		return err
+	}
+	err = <-done
+	if rerr := remove(); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+type version struct{ program.Output }
+
+// Run prints the version.
+func (c *version) Run(env *program.Env) error {
+	return c.Print(env, map[string]string{"version": env.Version}, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, env.Version)
+		return err
+	})
+}
+
+type openAPI struct{}
+
+// Run prints the OpenAPI document, which needs no data.
+func (c *openAPI) Run(ctx context.Context, env *program.Env) error {
+	doc, err := console.Document(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = env.Stdout.Write(doc)
+	return err
+}

@@ -1,0 +1,318 @@
+// Package console is the wiring of the console: what starts, in which order,
+// and what stops, in reverse. Read this first.
+//
+//	store → pki → hublink ⇄ dispatch → fleetview → accounts → api
+//
+// Stopping has two stages: first the ways in (the hub link, the API), then,
+// when nothing can come in any more, those who write, and the store.
+package console
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/obedio/obedio/console/internal/api"
+	"github.com/obedio/obedio/console/internal/dispatch"
+	"github.com/obedio/obedio/console/internal/fleetview"
+	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/pki"
+	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/console/internal/store/badger"
+	"github.com/obedio/obedio/shared/account"
+	"github.com/obedio/obedio/shared/account/accountkv"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Config is what New needs. Sections with zero fields take their packages'
+// defaults.
+type Config struct {
+	// Data is the data directory.
+	Data string
+	// InMemory keeps everything in memory and needs no directory: for tests, and
+	// for documents.
+	InMemory  bool
+	Version   string
+	Listeners Listeners
+	// TLS of the HTTP listener; nil serves plain HTTP.
+	TLS *tls.Config
+	// HubLinkURL is what claims tell hubs to dial; by default the address of the
+	// hub link's listener.
+	HubLinkURL string
+	// Now is the clock; time.Now.
+	Now    func() time.Time
+	Logger *slog.Logger
+	UI     fs.FS
+
+	Store     badger.Config
+	HubLink   hublink.Config
+	Dispatch  dispatch.Config
+	Intervals fleetview.Intervals
+	// ClaimTTL and MaxSites: see api.Config.
+	ClaimTTL time.Duration
+	MaxSites int
+	// Hosts and TrustedOrigins of the API: see rest.Config.
+	Hosts, TrustedOrigins []string
+	// StopWithin is how long a clean stop may take. 5 s.
+	StopWithin time.Duration
+}
+
+// Console is the whole program but its command line.
+type Console struct {
+	c        Config
+	log      *slog.Logger
+	identity store.Identity
+	store    *badger.Store
+	pki      *pki.PKI
+	link     *hublink.Link
+	dispatch *dispatch.Dispatch
+	fleet    *fleetview.View
+	accounts *account.Accounts
+	api      *api.API
+
+	ready chan struct{} // closed when every listener takes work
+}
+
+// New opens the store and builds everything; it takes over the listeners. The
+// console must be Run or Closed.
+func New(ctx context.Context, c Config) (*Console, error) {
+	c.StopWithin = cmp.Or(c.StopWithin, 5*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if (c.Data == "") != c.InMemory {
+		return nil, fmt.Errorf("%w: the console needs a data directory, or none when it is in memory", fleet.ErrInvalid)
+	}
+	sc := c.Store
+	sc.Dir, sc.Logger = c.Data, c.Logger
+	s, err := badger.Open(sc)
+	if err != nil {
+		return nil, err
+	}
+	v := &Console{c: c, log: c.Logger, store: s, ready: make(chan struct{})}
+	if err := v.build(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return v, nil
+}
+
+// rootSetting names the fleet root's fingerprint in the store: with it, an
+// authority that has got lost is noticed instead of made again.
+const rootSetting = "fleet_root_sha256"
+
+// build makes the parts, from the store upwards.
+func (v *Console) build(ctx context.Context) error {
+	c := v.c
+	if err := v.identify(ctx); err != nil {
+		return err
+	}
+	root, err := v.store.Setting(ctx, rootSetting)
+	if err != nil {
+		return err
+	}
+	if v.pki, err = pki.Open(pki.Config{Dir: c.Data, Root: root, Now: c.Now, Logger: v.log}); err != nil {
+		return err
+	}
+	if root == "" {
+		if err := v.store.SetSetting(ctx, rootSetting, v.pki.Fingerprint()); err != nil {
+			return fmt.Errorf("store the fleet root's fingerprint: %w", err)
+		}
+	}
+
+	dc := c.Dispatch
+	dc.Store, dc.Now, dc.Logger = v.store, c.Now, v.log
+	dc.Wake = func(site fleet.SiteID) { v.link.Wake(site) }
+	v.dispatch = dispatch.New(dc)
+	hc := c.HubLink
+	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, v.dispatch, c.Now, v.log
+	v.link = hublink.New(hc)
+	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
+		Store: v.store, Now: c.Now, Session: v.link.Open, Intervals: c.Intervals, Logger: v.log,
+	}); err != nil {
+		return err
+	}
+	if v.accounts, err = account.New(account.Config{
+		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log,
+	}); err != nil {
+		return err
+	}
+	v.api, err = api.New(api.Config{
+		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
+		Link: v.link, Accounts: v.accounts, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites,
+		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
+	})
+	return err
+}
+
+// identify reads whose store this is, or names a new one.
+func (v *Console) identify(ctx context.Context) error {
+	id, found, err := v.store.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("read the store's identity: %w", err)
+	}
+	if !found {
+		now := fleet.Millis(v.c.Now())
+		id = store.Identity{ConsoleID: fleet.NewUUID[string](now), Epoch: string(fleet.NewEpoch()), CreatedAt: now}
+		if err := v.store.SetIdentity(ctx, id); err != nil {
+			return fmt.Errorf("store the console's identity: %w", err)
+		}
+	}
+	v.identity = id
+	return nil
+}
+
+func (v *Console) notReady() error {
+	select {
+	case <-v.ready:
+	default:
+		return errors.New("the console is starting or stopping")
+	}
+	return v.store.Err()
+}
+
+// Accounts are the people of the console.
+func (v *Console) Accounts() *account.Accounts { return v.accounts }
+
+// API is the console's face.
+func (v *Console) API() *api.API { return v.api }
+
+// Store is the console's store.
+func (v *Console) Store() store.Store { return v.store }
+
+// Ready is closed when every listener takes work.
+func (v *Console) Ready() <-chan struct{} { return v.ready }
+
+// Close closes a console that is not Run.
+func (v *Console) Close() error {
+	v.c.Listeners.Close()
+	return v.store.Close()
+}
+
+// Run runs the console until ctx ends or a part fails, stops everything, and
+// closes the store.
+func (v *Console) Run(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+
+	// The parts outlive the ways in: what came in is carried to its end.
+	inner, stopInner := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopInner()
+	var inside, ways sync.WaitGroup
+	start := func(wg *sync.WaitGroup, name string, ctx context.Context, run func(context.Context) error) {
+		wg.Go(func() {
+			if err := run(ctx); err != nil {
+				fail(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	v.rememberURL(ctx)
+	start(&inside, "store", inner, v.store.Run)
+	start(&inside, "store failure", inner, v.watchStore)
+	start(&inside, "pki", inner, v.pki.Run)
+	start(&inside, "dispatch", inner, v.dispatch.Run)
+	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "contacts", inner, v.followLink)
+	start(&inside, "orders", inner, v.followOrders)
+	start(&inside, "events", inner, v.api.Run)
+	start(&inside, "accounts", inner, v.sweepAccounts)
+
+	for _, w := range v.ways() {
+		if w.listener != nil {
+			start(&ways, w.name, ctx, func(ctx context.Context) error { return w.serve(ctx, v.c.StopWithin/2) })
+		}
+	}
+	close(v.ready)
+	v.log.Info("console is ready", "listeners", v.c.Listeners.Addresses())
+
+	<-ctx.Done()
+	v.log.Info("console is stopping")
+	v.api.Rest().Stop()
+	v.link.Stop()
+	ways.Wait()
+	stopInner()
+	inside.Wait()
+	err := v.store.Close()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	v.log.Info("console has stopped")
+	return err
+}
+
+// ways are the ways in.
+func (v *Console) ways() []way {
+	l := v.c.Listeners
+	people := v.api.Server()
+	people.TLSConfig = v.c.TLS
+	link := v.link.Server()
+	link.TLSConfig = v.pki.ServerTLS(v.link.CheckCertificate)
+	return []way{
+		{"http", l.HTTP, people}, {"hublink", l.HubLink, link},
+		{"metrics", l.Metrics, v.metricsServer()}, {"local", l.Local, v.api.LocalServer()},
+	}
+}
+
+// watchStore ends the console when a write has failed: it starts again on
+// fresh file handles.
+func (v *Console) watchStore(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-v.store.Failed():
+		return v.store.Err()
+	}
+}
+
+// followLink tells the fleet view which sites were in contact.
+func (v *Console) followLink(ctx context.Context) error {
+	return follow(ctx, v, v.link.Events(), func(e hublink.Event) fleet.SiteID { return e.Site })
+}
+
+// followOrders tells it for which sites there are orders.
+func (v *Console) followOrders(ctx context.Context) error {
+	return follow(ctx, v, v.dispatch.Events(), func(e dispatch.Event) fleet.SiteID { return e.Site })
+}
+
+func follow[T any](ctx context.Context, v *Console, from *feed.Feed[T], site func(T) fleet.SiteID) error {
+	r := from.Subscribe(from.Head())
+	for {
+		item, err := r.Next(ctx)
+		switch {
+		case errors.Is(err, feed.ErrLagged):
+			for _, r := range v.fleet.Sites(func(fleetview.Row) bool { return true }) {
+				v.fleet.Touch(r.Site.ID)
+			}
+		case err != nil:
+			return nil
+		default:
+			v.fleet.Touch(site(item.Value))
+		}
+	}
+}
+
+// sweepAccounts removes sessions that have ended, now and then.
+func (v *Console) sweepAccounts(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if _, err := v.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
+				v.log.Warn("sessions not swept", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package console
+
+import (
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/obedio/obedio/console/internal/fleetview"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/rest"
+)
+
+const namespace = "obedio_console"
+
+// metricsServer serves what Prometheus reads.
+func (v *Console) metricsServer() *http.Server {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{Namespace: namespace}),
+		rest.BuildInfo(namespace, v.c.Version, runtime.Version()),
+		v.api.Rest().Collector(namespace),
+		newGauges(v),
+	)
+	return &http.Server{
+		Handler: rest.MetricsHandler(r), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+// gauges read the console's parts whenever somebody asks.
+type gauges struct {
+	v                                         *Console
+	sites, ingested, pending, requests, bytes *prometheus.Desc
+}
+
+func newGauges(v *Console) *gauges {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+	}
+	return &gauges{
+		v:        v,
+		sites:    desc("sites", "Sites by the state of their link.", "link_state"),
+		ingested: desc("ingest_records_total", "Records and device states taken from hubs.", "lane"),
+		pending:  desc("orders_pending", "Orders of which no end is known."),
+		requests: desc("requests_open", "Requests of all sites that nobody has accepted."),
+		bytes:    desc("store_bytes", "Size of the store on disk."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{g.sites, g.ingested, g.pending, g.requests, g.bytes} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, n float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n, labels...)
+	}
+	t := g.v.fleet.Totals(func(fleetview.Row) bool { return true })
+	for _, s := range fleetview.LinkStates() {
+		gauge(g.sites, float64(t.Links[s]), string(s))
+	}
+	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands, fleet.LaneState, fleet.LaneRegistry} {
+		ch <- prometheus.MustNewConstMetric(g.ingested, prometheus.CounterValue, float64(g.v.link.Ingested(l)), l.String())
+	}
+	gauge(g.pending, float64(t.OrdersPending))
+	gauge(g.requests, float64(t.OpenRequests))
+	gauge(g.bytes, float64(g.v.store.Bytes()))
+}

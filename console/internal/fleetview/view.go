@@ -1,0 +1,274 @@
+// Package fleetview is the fleet as managers see it: of each site how the link
+// to its hub is, how old the data is, what waits, and how much it needs
+// somebody.
+//
+// What always holds: link state and data age are two things and never merged;
+// what is not known is not shown as good; the rules (Link, Attention) are
+// functions of values. The rows of all sites are kept in memory, read from the
+// store at the start and again whenever a site has changed; nothing here is
+// the only copy of anything.
+//
+// The methods of View may be called from any goroutine; Run from one.
+package fleetview
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// Config is what New needs. Zero fields take their defaults.
+type Config struct {
+	Store store.Store
+	// Now is the clock; time.Now.
+	Now func() time.Time
+	// Session says whether a hub has one; never, by default.
+	Session   func(fleet.HubID) bool
+	Intervals Intervals
+	// SweepEvery is how often sites that have changed are told of, and those that
+	// time has changed looked for. 1 s.
+	SweepEvery time.Duration
+	// Kept is how many events a reader of the feed may lag; 4096.
+	Kept   int
+	Logger *slog.Logger
+}
+
+// Row is one site.
+type Row struct {
+	Site    store.Site
+	Contact store.Contact
+	Counts  store.Counts
+	Epoch   fleet.Epoch
+	// Durable is how far each lane is held; Backlog what the hub is known to hold
+	// more.
+	Durable map[fleet.Lane]uint64
+	Backlog map[fleet.Lane]uint64
+	Orders  store.OrderMarks
+
+	Link      LinkState
+	LinkSince time.Time
+	Attention int
+	Reasons   []string
+}
+
+// View is the fleet as managers see it.
+type View struct {
+	c    Config
+	rows *feed.Feed[Row]
+
+	reading sync.Mutex // held from reading a site to keeping it, so that what is kept never goes back
+
+	mu    sync.Mutex // guards all below
+	sites map[fleet.SiteID]Row
+	dirty map[fleet.SiteID]bool
+}
+
+// New reads all sites.
+func New(ctx context.Context, c Config) (*View, error) {
+	c.Intervals = c.Intervals.withDefaults()
+	c.SweepEvery = cmp.Or(c.SweepEvery, time.Second)
+	c.Kept = cmp.Or(c.Kept, 4096)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Session == nil {
+		c.Session = func(fleet.HubID) bool { return false }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	v := &View{c: c, rows: feed.New[Row](c.Kept), sites: map[fleet.SiteID]Row{}, dirty: map[fleet.SiteID]bool{}}
+	for behind := fleet.SiteID(""); ; {
+		page, err := c.Store.Sites(ctx, behind, 1000)
+		if err != nil {
+			return nil, fmt.Errorf("read sites: %w", err)
+		}
+		for _, s := range page {
+			if _, err := v.Refresh(ctx, s.ID); err != nil {
+				return nil, err
+			}
+			behind = s.ID
+		}
+		if len(page) < 1000 {
+			return v, nil
+		}
+	}
+}
+
+// Changes is the feed of rows that have changed, each at most once a sweep.
+func (v *View) Changes() *feed.Feed[Row] { return v.rows }
+
+// Touch tells that a site has changed.
+func (v *View) Touch(id fleet.SiteID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dirty[id] = true
+}
+
+// Refresh reads a site from the store at once and tells of it if it has
+// changed; fleet.ErrNotFound.
+func (v *View) Refresh(ctx context.Context, id fleet.SiteID) (Row, error) {
+	v.reading.Lock()
+	defer v.reading.Unlock()
+	after, err := v.read(ctx, id)
+	if err != nil {
+		return after, err
+	}
+	v.mu.Lock()
+	before, known := v.sites[id]
+	v.sites[id] = after
+	v.mu.Unlock()
+	if !known || !reflect.DeepEqual(before, after) {
+		v.rows.Publish(after)
+	}
+	return after, nil
+}
+
+func (v *View) read(ctx context.Context, id fleet.SiteID) (Row, error) {
+	var r Row
+	err := v.c.Store.ViewSite(ctx, id, func(s store.SiteView) (err error) {
+		r.Site = s.Site()
+		if r.Contact, err = s.Contact(); err != nil {
+			return err
+		}
+		if r.Counts, err = s.Counts(); err != nil {
+			return err
+		}
+		if r.Epoch, err = s.Epoch(); err != nil {
+			return err
+		}
+		if r.Orders, err = s.Marks(); err != nil {
+			return err
+		}
+		r.Durable, err = Positions(s)
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("read site %s: %w", id, err)
+	}
+	r.Backlog = Backlog(r.Contact, r.Durable)
+	return v.judge(r), nil
+}
+
+// Positions are how far the lanes of a site are held.
+func Positions(s store.SiteView) (map[fleet.Lane]uint64, error) {
+	out := map[fleet.Lane]uint64{}
+	for _, l := range fleet.LogLanes() {
+		p, err := s.Position(l)
+		if err != nil {
+			return nil, err
+		}
+		out[l] = uint64(p.Seq)
+	}
+	v, err := s.StateVersion()
+	out[fleet.LaneState] = v
+	return out, err
+}
+
+// judge fills in what follows from the rest of the row, and from the time.
+func (v *View) judge(r Row) Row {
+	var waiting uint64
+	for _, n := range r.Backlog {
+		waiting += n
+	}
+	r.Link, r.LinkSince = Link(r.Site, r.Contact, waiting, v.c.Session(r.Site.Hub), v.c.Now(), v.c.Intervals)
+	r.Attention, r.Reasons = Attention(r)
+	return r
+}
+
+// Site returns a site as it is now; fleet.ErrNotFound.
+func (v *View) Site(ctx context.Context, id fleet.SiteID) (Row, error) { return v.Refresh(ctx, id) }
+
+// Sites returns all sites that keep says yes to: those that need somebody
+// first, then by id. keep is called with what is in memory, which a site's
+// last change reaches within one sweep.
+func (v *View) Sites(keep func(Row) bool) []Row {
+	v.mu.Lock()
+	all := make([]Row, 0, len(v.sites))
+	for _, r := range v.sites {
+		all = append(all, r)
+	}
+	v.mu.Unlock()
+	kept := all[:0]
+	for _, r := range all {
+		if r = v.judge(r); keep(r) {
+			kept = append(kept, r)
+		}
+	}
+	slices.SortFunc(kept, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(b.Attention, a.Attention), cmp.Compare(a.Site.ID, b.Site.ID))
+	})
+	return kept
+}
+
+// Totals are the counts of the whole fleet, of the sites that keep says yes to.
+type Totals struct {
+	Links         map[LinkState]int
+	Devices       int
+	OpenRequests  int
+	OrdersPending int
+}
+
+// Totals sums up the fleet.
+func (v *View) Totals(keep func(Row) bool) Totals {
+	t := Totals{Links: map[LinkState]int{}}
+	for _, r := range v.Sites(keep) {
+		t.Links[r.Link]++
+		t.Devices += r.Counts.AllDevices()
+		t.OpenRequests += r.Counts.Open
+		t.OrdersPending += r.Counts.OrdersPending
+	}
+	return t
+}
+
+// Run tells of sites that have changed, until ctx ends.
+func (v *View) Run(ctx context.Context) error {
+	tick := time.NewTicker(v.c.SweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := v.Sweep(ctx); err != nil && ctx.Err() == nil {
+			if errors.Is(err, store.ErrClosed) {
+				return nil
+			}
+			v.c.Logger.Warn("fleet view not brought up to date", "error", err)
+		}
+	}
+}
+
+// Sweep does once what Run does.
+func (v *View) Sweep(ctx context.Context) error {
+	v.mu.Lock()
+	dirty := v.dirty
+	v.dirty = map[fleet.SiteID]bool{}
+	v.mu.Unlock()
+	for id := range dirty {
+		if _, err := v.Refresh(ctx, id); err != nil {
+			v.Touch(id)
+			return err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for id, r := range v.sites {
+		if after := v.judge(r); after.Link != r.Link {
+			v.sites[id] = after
+			v.rows.Publish(after)
+		}
+	}
+	return nil
+}

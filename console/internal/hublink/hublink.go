@@ -1,0 +1,217 @@
+// Package hublink is the service that hubs call: Enrol, Hello, Push and Pull
+// over Connect. It owns the connect handler.
+//
+// What always holds: a call other than Enrol is answered only to a hub whose
+// certificate names it, that is enrolled and not revoked; a push is stored and
+// folded in one transaction with the cursors that it moves, the orders that it
+// answers and the orders that ride back; Push and Pull need the ticket of the
+// newest Hello; one hub syncs one call at a time, and no hub waits for
+// another's.
+//
+// Tickets are kept in memory: after a restart every hub greets again. All
+// methods of Link may be called from any goroutine.
+package hublink
+
+import (
+	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/proto/gen/obedio/v1/obediov1connect"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
+)
+
+// Authority signs the identities of hubs; package pki.
+type Authority interface {
+	Root() *x509.Certificate
+	Authority() *x509.Certificate
+	SignHub(hub fleet.HubID, pub *ecdsa.PublicKey) (chain [][]byte, notAfter time.Time, err error)
+}
+
+// Orders are what the console wants of hubs; package dispatch.
+type Orders interface {
+	// Applied ends the orders that the hub's records speak of.
+	Applied(store.SiteTx, lane.Applied) error
+	// Due returns the orders behind a cursor, and notes that they are offered.
+	Due(tx store.SiteTx, cursor uint64, maxBytes int) ([]fleet.Order, error)
+}
+
+// Config is what New needs. Zero fields take their defaults.
+type Config struct {
+	Store     store.Store
+	Identity  store.Identity
+	Authority Authority
+	Orders    Orders
+	// Now is the clock; time.Now.
+	Now    func() time.Time
+	Logger *slog.Logger
+	// StateEvery is how often hubs are asked to send states; 0 leaves it to them.
+	StateEvery time.Duration
+	// PullWait is the longest that a Pull is held; 60 s.
+	PullWait time.Duration
+	// MaxMessage of a call after decompression; 4 MiB.
+	MaxMessage int
+	// MaxOrderBytes of the orders of one answer; 256 KiB.
+	MaxOrderBytes int
+	// MaxRecords, and as many states, are taken of one push at once: the hub
+	// sends the rest again. 4096.
+	MaxRecords int
+	// MaxPushBytes of records that are taken at once; 1 MiB.
+	MaxPushBytes int
+	// PauseAfter is how long a hub may be silent until its next call counts as a
+	// return; 90 s.
+	PauseAfter time.Duration
+	// EnrolEvery and EnrolBurst bound Enrol per address: one each 6 s, 10 at
+	// once. EnrolAll and EnrolAllBurst bound it for all: 20 a second, 400 at once.
+	EnrolEvery             time.Duration
+	EnrolBurst             int
+	EnrolAll               float64
+	EnrolAllBurst          int
+	ReadTimeout, WriteTime time.Duration // 2 min and 3 min
+	// Kept is how many events a reader of the feed may lag; 1024.
+	Kept int
+}
+
+// Event says that a hub was in contact, or what its push has changed.
+type Event struct {
+	Site fleet.SiteID
+	// Applied is the zero value when nothing has changed.
+	Applied lane.Applied
+}
+
+// Link is the console's end of the link to all hubs.
+type Link struct {
+	c      Config
+	limits *limits
+	events *feed.Feed[Event]
+	life   context.Context
+	stop   context.CancelFunc
+
+	mu    sync.Mutex // guards both
+	peers map[fleet.HubID]*peer
+	wakes map[fleet.SiteID]chan struct{}
+
+	records [256]atomic.Uint64 // ingested, by lane
+}
+
+var _ obediov1connect.HubLinkHandler = (*Link)(nil)
+
+// New returns the link.
+func New(c Config) *Link {
+	c.PullWait = cmp.Or(c.PullWait, time.Minute)
+	c.MaxMessage = cmp.Or(c.MaxMessage, 4<<20)
+	c.MaxOrderBytes = cmp.Or(c.MaxOrderBytes, 256<<10)
+	c.MaxRecords = cmp.Or(c.MaxRecords, 4096)
+	c.MaxPushBytes = cmp.Or(c.MaxPushBytes, 1<<20)
+	c.PauseAfter = cmp.Or(c.PauseAfter, 90*time.Second)
+	c.EnrolEvery = cmp.Or(c.EnrolEvery, 6*time.Second)
+	c.EnrolBurst = cmp.Or(c.EnrolBurst, 10)
+	c.EnrolAll = cmp.Or(c.EnrolAll, 20)
+	c.EnrolAllBurst = cmp.Or(c.EnrolAllBurst, 400)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, 2*time.Minute)
+	c.WriteTime = cmp.Or(c.WriteTime, 3*time.Minute)
+	c.Kept = cmp.Or(c.Kept, 1024)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Link{
+		c: c, limits: newLimits(c), events: feed.New[Event](c.Kept),
+		peers: map[fleet.HubID]*peer{}, wakes: map[fleet.SiteID]chan struct{}{},
+	}
+	l.life, l.stop = context.WithCancel(context.Background())
+	return l
+}
+
+// Events is the feed of what hubs have brought.
+func (l *Link) Events() *feed.Feed[Event] { return l.events }
+
+// Ingested counts the records and states taken since the start, by lane.
+func (l *Link) Ingested(v fleet.Lane) uint64 { return l.records[v].Load() }
+
+// Stop ends the calls that wait. It may be called more than once.
+func (l *Link) Stop() { l.stop() }
+
+// Server is a server of the link with every timeout set. Its listener must
+// speak TLS as pki.ServerTLS says.
+func (l *Link) Server() *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle(obediov1connect.NewHubLinkHandler(l,
+		connect.WithReadMaxBytes(l.c.MaxMessage), connect.WithCompressMinBytes(512),
+		connect.WithRecover(l.recovered), connect.WithInterceptors(connect.UnaryInterceptorFunc(l.translate))))
+	s := &http.Server{
+		Handler:           l.identify(http.MaxBytesHandler(mux, int64(l.c.MaxMessage)+4096)),
+		ReadHeaderTimeout: 15 * time.Second, ReadTimeout: l.c.ReadTimeout, WriteTimeout: l.c.WriteTime,
+		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 32 << 10,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 16},
+		// Broken handshakes and the like are the clients' affair.
+		ErrorLog: slog.NewLogLogger(l.c.Logger.Handler(), slog.LevelDebug),
+	}
+	s.RegisterOnShutdown(l.Stop)
+	return s
+}
+
+// recovered answers what a panic has left.
+func (l *Link) recovered(_ context.Context, s connect.Spec, _ http.Header, v any) error {
+	l.c.Logger.Error("call panicked", "procedure", s.Procedure, "panic", fmt.Sprint(v))
+	return connect.NewError(connect.CodeInternal, errInternal)
+}
+
+// Wake tells that there is an order for a site: a call that waits for one is
+// answered at once.
+func (l *Link) Wake(site fleet.SiteID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ch, ok := l.wakes[site]; ok {
+		close(ch)
+		delete(l.wakes, site)
+	}
+}
+
+// woken is closed by the next Wake of the site.
+func (l *Link) woken(site fleet.SiteID) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ch, ok := l.wakes[site]
+	if !ok {
+		ch = make(chan struct{})
+		l.wakes[site] = ch
+	}
+	return ch
+}
+
+// End ends the session of a hub at once: it was revoked, or another has taken
+// its place.
+func (l *Link) End(hub fleet.HubID) {
+	l.mu.Lock()
+	p, ok := l.peers[hub]
+	delete(l.peers, hub)
+	l.mu.Unlock()
+	if ok {
+		p.end()
+	}
+}
+
+// Open reports whether a hub has a session.
+func (l *Link) Open(hub fleet.HubID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, ok := l.peers[hub]
+	return ok && p.current() != nil
+}
+
+func (l *Link) now() time.Time { return fleet.Millis(l.c.Now()) }

@@ -1,0 +1,163 @@
+package hublink
+
+import (
+	"context"
+	"errors"
+
+	"connectrpc.com/connect"
+
+	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
+
+	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
+)
+
+// Push implements HubLink: it stores and folds what a hub brings, and lets
+// orders ride back.
+func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (*connect.Response[pb.PushResponse], error) {
+	hub, err := l.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	push, err := lane.DecodePush(req.Msg)
+	if err != nil {
+		return nil, err
+	}
+	p := l.peer(hub.ID)
+	leave, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	s, err := p.admit(push.Ticket)
+	if err != nil {
+		return nil, err
+	}
+	got, err := l.receive(ctx, hub, s, push)
+	if errors.Is(err, lane.ErrDiverged) {
+		p.end()
+		err = errors.Join(err, l.diverged(ctx, hub))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range got.applied.Records {
+		l.records[r.Lane].Add(1)
+	}
+	l.records[fleet.LaneState].Add(uint64(len(got.applied.States)))
+	if n := len(got.applied.Receipt.Rejected); n > 0 {
+		first := got.applied.Receipt.Rejected[0]
+		l.c.Logger.Warn("records set aside", "site", hub.Site, "records", n, "lane", first.Lane, "seq", first.Seq, "reason", first.Reason)
+	}
+	l.events.Publish(Event{Site: hub.Site, Applied: got.applied})
+	out := lane.EncodeReceipt(got.applied.Receipt)
+	out.ConsoleTimeMs, out.OrderHead = l.now().UnixMilli(), got.head
+	if out.Orders, err = encodeOrders(got.orders); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(out), nil
+}
+
+// received is what a push has come to.
+type received struct {
+	applied lane.Applied
+	orders  []fleet.Order
+	head    uint64
+}
+
+// receive is the transaction of a push. What is more than the store takes at
+// once is cut to its beginning: the receipt says how far it was taken, and the
+// hub goes on from there.
+func (l *Link) receive(ctx context.Context, hub store.Hub, s *session, push lane.Push) (received, error) {
+	for {
+		got, err := l.receiveOnce(ctx, hub, s, cut(push, s.most, l.c.MaxPushBytes, s.most))
+		if !errors.Is(err, store.ErrTooLarge) || s.most == 1 {
+			return got, err
+		}
+		s.most = max(1, s.most/4) // for the rest of the session: the next push is like this one
+	}
+}
+
+func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push lane.Push) (received, error) {
+	var got received
+	err := l.c.Store.UpdateSite(ctx, hub.Site, func(tx store.SiteTx) error {
+		if err := allowed(tx, hub); err != nil {
+			return err
+		}
+		if e, err := tx.Epoch(); err != nil {
+			return err
+		} else if e != s.epoch {
+			return lane.ErrTicket // another life of the hub has greeted since
+		}
+		var err error
+		if got.applied, err = lane.Receive(tx, push); err != nil {
+			return err
+		}
+		if err := l.c.Orders.Applied(tx, got.applied); err != nil {
+			return err
+		}
+		c, err := tx.Contact()
+		if err != nil {
+			return err
+		}
+		if err := tx.PutContact(l.pushContact(c, hub, push, got.applied)); err != nil {
+			return err
+		}
+		got.orders, got.head, err = l.due(tx, push.OrderCursor, l.c.MaxOrderBytes)
+		return err
+	})
+	return got, err
+}
+
+// due is what a hub that holds the orders up to cursor is to get.
+func (l *Link) due(tx store.SiteTx, cursor uint64, maxBytes int) ([]fleet.Order, uint64, error) {
+	if err := tx.Taken(cursor); err != nil {
+		return nil, 0, err
+	}
+	marks, err := tx.Marks()
+	if err != nil || cursor >= marks.Head {
+		return nil, marks.Head, err
+	}
+	orders, err := l.c.Orders.Due(tx, cursor, maxBytes)
+	return orders, marks.Head, err
+}
+
+// diverged notes that the records of a site and of its hub are not the same.
+func (l *Link) diverged(ctx context.Context, hub store.Hub) error {
+	return l.c.Store.UpdateSite(ctx, hub.Site, func(tx store.SiteTx) error {
+		c, err := tx.Contact()
+		if err != nil {
+			return err
+		}
+		c = l.touched(c, hub)
+		c.Verdict, c.VerdictAt = lane.VerdictDiverged.String(), c.At
+		return tx.PutContact(c)
+	})
+}
+
+// cut leaves the beginning of a push: at most so many records with so many
+// bytes, one at least of a lane that has any left, and so many states.
+func cut(p lane.Push, records, bytes, states int) lane.Push {
+	batches := p.Batches
+	p.Batches = nil
+	for _, b := range batches {
+		n := 0
+		for n < len(b.Records) && records > 0 && (bytes > 0 || n == 0 && len(p.Batches) == 0) {
+			bytes -= len(b.Records[n])
+			records--
+			n++
+		}
+		b.Records = b.Records[:n]
+		if n > 0 {
+			p.Batches = append(p.Batches, b)
+		}
+	}
+	if p.State != nil && len(p.State.States) > states {
+		s := *p.State
+		s.States = cutStates(s, states)
+		s.Upto = s.States[len(s.States)-1].Version
+		p.State = &s
+	}
+	return p
+}

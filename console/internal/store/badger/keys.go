@@ -1,0 +1,124 @@
+package badger
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// The key layout, version 1. What belongs to a site begins with its id, so
+// that a site's rows lie together; what belongs to none begins with 0x00,
+// which no site id contains. Segments and UUIDs contain neither 0x00 nor '/',
+// which separate. Numbers have 8 bytes, big endian.
+//
+//	00 M name                     the store itself: format, identity, settings
+//	00 S site_id                  site, JSON
+//	00 H hub_id                   hub, JSON
+//	00 C hash                     claim by the hash of its secret, JSON
+//	00 U site_id 00 hash          claim of a site that is not used: empty
+//	00 A kind/…                   people: see account/accountkv
+//	00 X expires(ms) number site  order that no hub was offered: empty
+//
+//	site 00 C                     cursor: epoch, positions of the lanes, JSON
+//	site 00 D epoch 00 lane seq   dead letter, JSON
+//	site 00 E kind 00 id          entity, JSON
+//	site 00 F epoch               former epoch: empty
+//	site 00 J epoch 00 lane seq   record in its wire form
+//	site 00 K                     contact, JSON
+//	site 00 M                     order marks, JSON
+//	site 00 N                     counts, JSON
+//	site 00 O request_id          request that has not ended: empty
+//	site 00 Q number              order, JSON
+//	site 00 S device_id           newest device state, JSON
+//	site 00 W command_id          command ordered and not told of yet: number
+//	site 00 Z command_id          cancel ordered and not answered yet: number
+const (
+	fleetMeta   = 'M'
+	fleetSite   = 'S'
+	fleetHub    = 'H'
+	fleetClaim  = 'C'
+	fleetUnused = 'U'
+	fleetPeople = 'A'
+	fleetDue    = 'X'
+
+	siteCursor  = 'C'
+	siteLetter  = 'D'
+	siteEntity  = 'E'
+	siteFormer  = 'F'
+	siteRecord  = 'J'
+	siteContact = 'K'
+	siteMarks   = 'M'
+	siteCounts  = 'N'
+	siteOpen    = 'O'
+	siteOrder   = 'Q'
+	siteState   = 'S'
+	siteWanted  = 'W'
+	siteCancel  = 'Z'
+)
+
+const formatVersion = "1"
+
+// empty is the value of a key that says all by being there.
+var empty = []byte{1}
+
+// fleetKey names a row that belongs to no site.
+func fleetKey(table byte, parts ...string) []byte { return join([]byte{0, table}, parts) }
+
+// siteKey names a row of a site.
+func siteKey(site fleet.SiteID, table byte, parts ...string) []byte {
+	k := make([]byte, 0, len(site)+2+48)
+	k = append(append(k, site...), 0, table)
+	return join(k, parts)
+}
+
+func join(k []byte, parts []string) []byte {
+	for i, p := range parts {
+		if i > 0 {
+			k = append(k, 0)
+		}
+		k = append(k, p...)
+	}
+	return k
+}
+
+func entityKey(site fleet.SiteID, r fleet.Ref) []byte {
+	return siteKey(site, siteEntity, string(r.Kind), r.ID)
+}
+
+func entityPrefix(site fleet.SiteID, kind fleet.EntityKind) []byte {
+	return append(siteKey(site, siteEntity, string(kind)), 0)
+}
+
+// lanePrefix begins the rows of a lane of an epoch.
+func lanePrefix(site fleet.SiteID, table byte, e fleet.Epoch, l fleet.Lane) []byte {
+	return append(siteKey(site, table, string(e)), 0, byte(l))
+}
+
+func number(k []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(k, n) }
+
+func orderKey(site fleet.SiteID, n uint64) []byte { return number(siteKey(site, siteOrder), n) }
+
+func dueKey(site fleet.SiteID, expires time.Time, n uint64) []byte {
+	return append(number(number(fleetKey(fleetDue), uint64(max(0, expires.UnixMilli()))), n), site...)
+}
+
+// parseDue reads what dueKey wrote.
+func parseDue(k []byte) (at time.Time, n uint64, site fleet.SiteID, ok bool) {
+	if len(k) < 2+16+1 {
+		return at, 0, "", false
+	}
+	ms := binary.BigEndian.Uint64(k[2:])
+	return time.UnixMilli(int64(ms)).UTC(), binary.BigEndian.Uint64(k[10:]), fleet.SiteID(k[18:]), true
+}
+
+// after is the first key behind all keys that begin with p.
+func after(p []byte) []byte {
+	end := append([]byte(nil), p...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

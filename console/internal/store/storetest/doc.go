@@ -1,0 +1,3 @@
+// Package storetest is the conformance suite of package store: every engine
+// passes it. It is for tests only.
+package storetest

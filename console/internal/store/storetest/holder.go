@@ -1,0 +1,236 @@
+package storetest
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/fleettest"
+	"github.com/obedio/obedio/shared/lane"
+	"github.com/obedio/obedio/shared/wire"
+)
+
+// holder drives a site's Holder and fleettest.Memory with the same pushes, cut
+// and repeated at random, and compares all that can be read.
+func holder(t *testing.T, stories int, open func(t *testing.T) store.Store) {
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	must(t, checks.Value.Set(strconv.Itoa(stories)))
+	defer func() { must(t, checks.Value.Set(before)) }()
+	s := open(t)
+	n := 0
+	rapid.Check(t, func(r *rapid.T) {
+		n++
+		site := fleet.SiteID(fmt.Sprint("site-", n))
+		if err := s.AddSite(t.Context(), store.Site{ID: site, CreatedAt: At}, 100_000); err != nil {
+			r.Fatal(err)
+		}
+		h := &held{t: r, store: s, site: site, memory: fleettest.NewMemory(), story: fleettest.NewStory(rapid.Uint64().Draw(r, "seed"))}
+		h.greet("epoch-1")
+		r.Repeat(map[string]func(*rapid.T){
+			"push": func(r *rapid.T) { h.push(h.grow(rapid.IntRange(1, 30).Draw(r, "records"))) },
+			"push again": func(r *rapid.T) {
+				if h.last != nil {
+					h.push(*h.last)
+				}
+			},
+			"push what comes too early": func(r *rapid.T) {
+				p := h.grow(3)
+				for i := range p.Batches {
+					p.Batches[i].First += 5
+				}
+				h.forget()
+				h.push(p)
+			},
+			"states": func(r *rapid.T) { h.push(h.states(r)) },
+			"broken record": func(r *rapid.T) {
+				h.append(fleet.LaneRegistry, []byte("no record"))
+				h.push(h.due())
+			},
+			"new epoch": func(r *rapid.T) {
+				h.lanes, h.version, h.last = nil, 0, nil
+				h.epoch++
+				h.greet(fleet.Epoch(fmt.Sprint("epoch-", h.epoch+1)))
+			},
+			"look": func(*rapid.T) { h.compare() },
+		})
+		h.compare()
+	})
+}
+
+// held is one site held twice.
+type held struct {
+	t       *rapid.T
+	store   store.Store
+	site    fleet.SiteID
+	memory  *fleettest.Memory
+	story   *fleettest.Story
+	lanes   map[fleet.Lane][][]byte
+	hashes  map[fleet.Lane][]lane.Hash
+	version uint64
+	last    *lane.Push
+	epoch   int
+	letters int
+}
+
+func (h *held) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *held) both(fn func(lane.Holder) error) {
+	h.must(fn(h.memory))
+	h.must(h.store.UpdateSite(h.t.Context(), h.site, func(tx store.SiteTx) error { return fn(tx) }))
+}
+
+func (h *held) greet(e fleet.Epoch) {
+	var got []lane.Welcome
+	h.both(func(x lane.Holder) error {
+		w, err := lane.Greet(x, lane.Hello{Epoch: e, Lanes: map[fleet.Lane]lane.HelloLane{}})
+		got = append(got, w)
+		return err
+	})
+	if d := cmp.Diff(got[0], got[1]); d != "" {
+		h.t.Fatalf("welcomes differ:\n%s", d)
+	}
+}
+
+func (h *held) append(l fleet.Lane, b []byte) {
+	if h.lanes == nil {
+		h.lanes, h.hashes = map[fleet.Lane][][]byte{}, map[fleet.Lane][]lane.Hash{}
+		for _, l := range fleet.LogLanes() {
+			h.hashes[l] = []lane.Hash{{}}
+		}
+	}
+	h.lanes[l] = append(h.lanes[l], b)
+	h.hashes[l] = append(h.hashes[l], h.hashes[l][len(h.hashes[l])-1].Next(b))
+}
+
+// grow adds records of the story to the lanes, and returns what is due.
+func (h *held) grow(n int) lane.Push {
+	for range n {
+		r := h.story.Next()
+		b, err := wire.EncodeRecord(r)
+		h.must(err)
+		h.append(r.Body.Lane(), b)
+	}
+	return h.due()
+}
+
+// forget takes back what the holders have not taken.
+func (h *held) forget() {
+	for l := range h.lanes {
+		p, err := h.memory.Position(l)
+		h.must(err)
+		h.lanes[l], h.hashes[l] = h.lanes[l][:p.Seq:p.Seq], h.hashes[l][:p.Seq+1:p.Seq+1]
+	}
+}
+
+func (h *held) due() lane.Push {
+	var p lane.Push
+	for _, l := range fleet.LogLanes() {
+		at, err := h.memory.Position(l)
+		h.must(err)
+		if from := int(at.Seq); from < len(h.lanes[l]) {
+			p.Batches = append(p.Batches, lane.Batch{Lane: l, First: at.Seq + 1, Prev: h.hashes[l][from], Records: h.lanes[l][from:]})
+		}
+	}
+	return p
+}
+
+func (h *held) states(r *rapid.T) lane.Push {
+	b := lane.StateBatch{After: h.version, AsOfMS: At.UnixMilli()}
+	for range rapid.IntRange(1, 5).Draw(r, "states") {
+		h.version++
+		b.States = append(b.States, fleet.DeviceState{
+			ID:       fleet.DeviceID(rapid.SampledFrom([]string{"button-001", "watch-002", "sensor-003", "nobody"}).Draw(r, "device")),
+			Presence: rapid.SampledFrom(fleet.Presences()).Draw(r, "presence"), Since: At, Version: h.version,
+		})
+	}
+	b.Upto = h.version
+	return lane.Push{State: &b}
+}
+
+func (h *held) push(p lane.Push) {
+	h.last = &p
+	var got []lane.Receipt
+	h.both(func(x lane.Holder) error {
+		a, err := lane.Receive(x, p)
+		got = append(got, a.Receipt)
+		if errors.Is(err, lane.ErrDiverged) { // records of before a new epoch
+			return nil
+		}
+		return err
+	})
+	if d := cmp.Diff(got[0], got[1]); d != "" {
+		h.t.Fatalf("receipts differ:\n%s", d)
+	}
+}
+
+func (h *held) compare() {
+	h.must(h.store.ViewSite(h.t.Context(), h.site, func(v store.SiteView) error {
+		d, err := v.Digest()
+		h.must(err)
+		if w := h.memory.Digest(); d != w {
+			h.t.Fatalf("digest is %s, want %s", d, w)
+		}
+		counts, err := v.Counts()
+		h.must(err)
+		again, err := v.Recount()
+		h.must(err)
+		if len(counts.Devices) == 0 {
+			counts.Devices = again.Devices // nil or empty
+		}
+		if d := cmp.Diff(again, counts); d != "" {
+			h.t.Fatalf("counts are not what is there (-there +counted):\n%s", d)
+		}
+		if n := len(h.memory.DeadLetters()); counts.DeadLetters != n {
+			h.t.Fatalf("%d dead letters, want %d", counts.DeadLetters, n)
+		}
+		states := map[fleet.DeviceID]fleet.DeviceState{}
+		for id := range h.memory.States() {
+			row, found, err := v.State(id)
+			h.must(err)
+			if found {
+				states[id] = row.DeviceState
+			}
+		}
+		if d := cmp.Diff(h.memory.States(), states); d != "" {
+			h.t.Fatalf("states differ:\n%s", d)
+		}
+		e, err := v.Epoch()
+		h.must(err)
+		if w, _ := h.memory.Epoch(); e != w {
+			h.t.Fatalf("epoch is %s, want %s", e, w)
+		}
+		for l, records := range maps.All(h.lanes) {
+			p, err := v.Position(l)
+			h.must(err)
+			w, _ := h.memory.Position(l)
+			if p != w {
+				h.t.Fatalf("lane %s is held up to %d, want %d", l, p.Seq, w.Seq)
+			}
+			n := fleet.Seq(0)
+			h.must(v.Records(l, 1, func(seq fleet.Seq, b []byte) bool {
+				if n++; seq != n || string(b) != string(records[seq-1]) {
+					h.t.Fatalf("record %d of lane %s is not what came", seq, l)
+				}
+				return true
+			}))
+			if n != w.Seq {
+				h.t.Fatalf("lane %s has %d records, want %d", l, n, w.Seq)
+			}
+		}
+		return nil
+	}))
+}

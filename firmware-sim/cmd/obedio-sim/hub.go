@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/obedio/obedio/firmware-sim/internal/device"
+	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
+	"github.com/obedio/obedio/shared/program"
+)
+
+// hub says where the hub is.
+type hub struct {
+	Hub       string `name:"hub" default:"http://127.0.0.1:8080" help:"The hub's REST address."`
+	MQTT      string `name:"mqtt" default:"127.0.0.1:1883" help:"The hub's address for MQTT."`
+	MQTTWS    string `name:"mqtt-ws" default:"" help:"The hub's address for MQTT over WebSocket."`
+	TokenFile string `name:"token-file" required:"" placeholder:"FILE" help:"File with an API token that may register devices; - for standard input."`
+}
+
+func (h hub) broker() device.Broker { return device.Broker{MQTT: h.MQTT, MQTTWS: h.MQTTWS} }
+
+// client returns a client of the hub's REST interface.
+func (h hub) client(env *program.Env) (*hubapi.Client, error) {
+	in := env.Stdin
+	if h.TokenFile != "-" {
+		f, err := os.Open(h.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("read token: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, 4096))
+	if err != nil {
+		return nil, fmt.Errorf("read token: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" || strings.ContainsAny(token, " \r\n\t") {
+		return nil, errors.New("read token: want one word")
+	}
+	c, err := hubapi.New(hubapi.Config{URL: h.Hub, Token: token})
+	if err != nil {
+		return nil, program.Usagef("--hub: %s", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	loading "github.com/obedio/obedio/firmware-sim/internal/load"
+	"github.com/obedio/obedio/shared/program"
+)
+
+type load struct {
+	hub
+	program.Output
+	Clients      int           `name:"clients" default:"100" help:"Devices that connect."`
+	Rate         float64       `name:"rate" default:"1" help:"Messages of each in a second."`
+	QoS          int           `name:"qos" default:"1" enum:"0,1" help:"0 or 1."`
+	PayloadBytes int           `name:"payload-bytes" default:"200" help:"Size of a payload."`
+	Duration     time.Duration `name:"duration" default:"10s" help:"How long they send."`
+	Drain        time.Duration `name:"drain" default:"10s" help:"How long to wait for what is under way then."`
+	Presses      bool          `name:"presses" help:"Press buttons, and measure the time to the receipt."`
+	Action       string        `name:"action" default:"heartbeat" enum:"status,heartbeat,metrics,mixed" help:"What they send otherwise: status, heartbeat, metrics, or mixed (70, 20, 9 % and 1 % presses)."`
+	Window       int           `name:"window" default:"32" help:"Messages of one device that may wait for their PUBACK."`
+	Seed         uint64        `name:"seed" default:"1" help:"Seed of the jitter."`
+	Keep         bool          `name:"keep" help:"Leave the devices on the hub."`
+}
+
+// Run measures.
+func (c *load) Run(ctx context.Context, env *program.Env) error {
+	switch {
+	case c.Clients < 1 || c.Rate <= 0 || c.Window < 1 || c.Window > 30000:
+		return program.Usagef("want --clients and --window from 1, and a --rate above 0")
+	case c.PayloadBytes < 1 || c.PayloadBytes > 60000:
+		return program.Usagef("--payload-bytes %d: want 1 to 60000", c.PayloadBytes)
+	}
+	api, err := c.client(env)
+	if err != nil {
+		return err
+	}
+	r, err := loading.Run(ctx, loading.Config{
+		API: api, MQTT: c.MQTT, Clients: c.Clients, Rate: c.Rate, QoS: byte(c.QoS), PayloadBytes: c.PayloadBytes,
+		Duration: c.Duration, Drain: c.Drain, Presses: c.Presses, Action: c.Action, Window: c.Window, Seed: c.Seed,
+		Keep: c.Keep, Logger: env.Log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.Print(env, r, func(w io.Writer) error { return printLoad(w, r) }); err != nil {
+		return err
+	}
+	if r.Lost > 0 || r.Failed > 0 || r.Broken > 0 || r.Presses != nil && r.Presses.Lost > 0 {
+		return fmt.Errorf("%d messages lost, %d connections failed, %d broken: %s", r.Lost, r.Failed, r.Broken, r.FirstError)
+	}
+	return nil
+}
+
+func printLoad(w io.Writer, r *loading.Report) error {
+	ms := func(us int64) string { return fmt.Sprintf("%.2f", float64(us)/1000) }
+	row := func(name string, l loading.Latency) []string {
+		return []string{name, fmt.Sprint(l.Count), ms(l.MeanUS), ms(l.P50US), ms(l.P95US), ms(l.P99US), ms(l.MaxUS)}
+	}
+	fmt.Fprintf(w, "%s, %d clients × %g a second, QoS %d, %d bytes, %.1f s\n", r.Mode, r.Clients, r.Rate, r.QoS, r.Payload, float64(r.DurationMS)/1000)
+	fmt.Fprintf(w, "connected %d of %d in %d ms, broken %d; registered in %d ms\n", r.Connected, r.Clients, r.ConnectMS, r.Broken, r.RegisterMS)
+	fmt.Fprintf(w, "sent %d (%.0f a second), acknowledged %d, lost %d, duplicates %d; generator behind by at most %d ms\n",
+		r.Sent, r.PerSecond, r.Acked, r.Lost, r.Duplicates, r.BehindMaxMS)
+	rows := [][]string{{"latency in ms", "count", "mean", "p50", "p95", "p99", "max"}, row("connect", r.Connect), row("PUBACK", r.PUBACK)}
+	if p := r.Presses; p != nil {
+		fmt.Fprintf(w, "presses %d, receipts %d, lost %d, receipts twice %d\n", p.Made, p.Receipted, p.Lost, p.Duplicates)
+		rows = append(rows, row("receipt", p.Receipt))
+	}
+	return program.Table(w, rows)
+}

@@ -1,0 +1,70 @@
+package device
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+)
+
+// link5 speaks MQTT 5.
+type link5 struct {
+	client *paho.Client
+	conn   net.Conn
+	gone   chan struct{}
+}
+
+func dial5(ctx context.Context, d dialing, conn net.Conn) (link, error) {
+	l := &link5{conn: packets.NewThreadSafeConn(conn), gone: make(chan struct{})}
+	l.client = paho.NewClient(paho.ClientConfig{
+		ClientID: d.clientID, Conn: l.conn, PacketTimeout: d.timeout,
+		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
+			d.receive(r.Packet.Topic, r.Packet.Payload)
+			return true, nil
+		}},
+		OnClientError:      func(error) {},
+		OnServerDisconnect: func(*paho.Disconnect) {},
+	})
+	// The library keeps room for as many messages as it says it takes at once.
+	receiveMaximum := uint16(20)
+	answer, err := l.client.Connect(ctx, &paho.Connect{
+		Properties: &paho.ConnectProperties{ReceiveMaximum: &receiveMaximum},
+		ClientID:   d.clientID, CleanStart: true, KeepAlive: uint16(d.keepalive.Seconds()),
+		Username: d.username, UsernameFlag: true, Password: []byte(d.password), PasswordFlag: true,
+		WillMessage: &paho.WillMessage{Topic: d.will.topic, Payload: d.will.payload, QoS: d.will.qos, Retain: d.will.retain},
+	})
+	if err != nil {
+		if answer != nil && (answer.ReasonCode == packets.ConnackBadUsernameOrPassword || answer.ReasonCode == packets.ConnackNotAuthorized) {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return nil, err
+	}
+	go func() {
+		<-l.client.Done()
+		_ = l.conn.Close()
+		close(l.gone)
+	}()
+	if _, err := l.client.Subscribe(ctx, &paho.Subscribe{
+		Subscriptions: []paho.SubscribeOptions{{Topic: d.subscribe, QoS: 1}},
+	}); err != nil {
+		l.cut()
+		return nil, fmt.Errorf("subscribe: %w", err)
+	}
+	return l, nil
+}
+
+func (l *link5) publish(ctx context.Context, m message) error {
+	_, err := l.client.Publish(ctx, &paho.Publish{Topic: m.topic, Payload: m.payload, QoS: m.qos, Retain: m.retain})
+	return err
+}
+
+func (l *link5) goodbye() {
+	_ = l.client.Disconnect(&paho.Disconnect{}) // the connection ends either way
+	_ = l.conn.Close()
+}
+
+func (l *link5) cut() { _ = l.conn.Close() }
+
+func (l *link5) lost() <-chan struct{} { return l.gone }

@@ -1,0 +1,285 @@
+package device
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/obedio/obedio/shared/topic"
+)
+
+// The reasons of a boot, as firmware tells them.
+const (
+	bootPower   = "power_on"
+	bootCommand = "command"
+	bootPanic   = "panic"
+)
+
+// PowerOn switches the device on, or wakes it; it connects by itself.
+func (d *Device) PowerOn() { d.post(func() { d.wake(bootPower) }) }
+
+// PowerOff takes the power away: the connection ends without a word, and what
+// the firmware does not keep is forgotten.
+func (d *Device) PowerOff() { d.post(d.powerOff) }
+
+// Crash restarts the device without its wish; it is up again after a while of
+// simulated time.
+func (d *Device) Crash(away time.Duration) { d.post(func() { d.reboot(away, bootPanic) }) }
+
+// Network says whether the radio reaches the site's network. Without it every
+// connection ends; with it again the device connects at once.
+func (d *Device) Network(up bool) {
+	d.post(func() {
+		d.network = up
+		if !up {
+			d.hangUp()
+			return
+		}
+		d.failed = 0
+		d.connect(0)
+	})
+}
+
+// DropLink ends the connection without a word; the device connects again with
+// back-off.
+func (d *Device) DropLink() { d.post(d.hangUp) }
+
+// Sleep says goodbye and ends the connection. A press or PowerOn wakes the
+// device.
+func (d *Device) Sleep() {
+	d.post(func() {
+		if !d.power || d.asleep {
+			return
+		}
+		d.asleep = true
+		d.abandon()
+		d.farewell()
+	})
+}
+
+func (d *Device) wake(reason string) {
+	switch {
+	case !d.power:
+		d.boot(reason)
+	case d.asleep:
+		d.asleep = false
+		d.connect(0)
+	}
+}
+
+func (d *Device) boot(reason string) {
+	d.power, d.asleep, d.reason = true, false, reason
+	d.boots++
+	d.bootAt = d.c.Clock.Now()
+	d.interval = d.c.Heartbeat
+	if !d.c.KeepsCounter {
+		d.sequence = 0
+	}
+	if d.c.BootIDs {
+		d.bootID = newBootID(d.boots)
+	}
+	d.light = light{lamp: LampOff}
+	d.ledger.note(func(f *Facts) { f.Boots++; f.Lamp = d.light.lamp })
+	d.applySettings()
+	d.later(d.jitter(d.interval, 0, 1), 0, d.beat)
+	d.startMetrics()
+	d.failed = 0
+	d.connect(0)
+}
+
+// newBootID is random, as that of real firmware: it must differ from those of
+// earlier runs against the same hub, also of runs with the same seed.
+func newBootID(boots uint64) string {
+	var b [4]byte
+	rand.Read(b[:])
+	return fmt.Sprintf("b%d-%s", boots, hex.EncodeToString(b[:]))
+}
+
+func (d *Device) powerOff() {
+	if !d.power {
+		return
+	}
+	d.power = false
+	d.abandon()
+	d.hangUp()
+	d.light = light{lamp: LampOff}
+	d.forgetRings()
+	d.samples = nil
+	d.ledger.note(func(f *Facts) { f.Lamp = LampOff })
+}
+
+func (d *Device) reboot(away time.Duration, reason string) {
+	if !d.power {
+		return
+	}
+	d.powerOff()
+	boot := d.boots
+	d.c.Clock.After(away, func() {
+		d.post(func() {
+			if !d.power && d.boots == boot {
+				d.boot(reason)
+			}
+		})
+	})
+}
+
+// hangUp ends the connection without a word.
+func (d *Device) hangUp() {
+	if d.link == nil {
+		return
+	}
+	d.link.cut()
+	d.lost(d.link)
+}
+
+// attempt is one try to connect.
+type attempt struct{ cancel context.CancelFunc }
+
+func (d *Device) abandon() {
+	if d.attempt != nil {
+		d.attempt.cancel()
+		d.attempt = nil
+	}
+}
+
+func (d *Device) awake() bool { return d.power && !d.asleep && d.network }
+
+// connect tries to connect, after a while of simulated time.
+func (d *Device) connect(after time.Duration) {
+	if !d.awake() || d.link != nil {
+		return
+	}
+	d.abandon()
+	ctx, cancel := context.WithCancel(d.ctx)
+	a := &attempt{cancel}
+	d.attempt = a
+	c := d.c
+	d.waiting.Go(func() {
+		if after > 0 && c.Clock.Sleep(ctx, after) != nil {
+			return
+		}
+		var l link
+		var err error
+		up := make(chan struct{}) // messages wait until the device has the link
+		l, err = dial(ctx, dialing{
+			transport: c.Transport, broker: c.Broker, version: c.MQTT, clientID: string(c.ID), username: c.Username,
+			password: c.Password, will: d.status(d.write.gone()), subscribe: topic.Commands(c.BaseTopic),
+			keepalive: c.Keepalive, timeout: c.Timeout,
+			receive: func(name string, payload []byte) {
+				select {
+				case <-up:
+				case <-ctx.Done():
+					return
+				}
+				d.post(func() {
+					if d.link == l {
+						d.receive(name, payload)
+					}
+				})
+			},
+		})
+		d.post(func() { d.connected(a, l, err); close(up) })
+		select {
+		case <-up:
+		case <-d.done: // nobody will take the link any more
+			if l != nil {
+				l.cut()
+			}
+		}
+	})
+}
+
+func (d *Device) connected(a *attempt, l link, err error) {
+	if d.attempt != a {
+		if l != nil {
+			l.cut()
+		}
+		return
+	}
+	d.attempt = nil
+	if err != nil {
+		a.cancel()
+		if d.ctx.Err() != nil {
+			return
+		}
+		d.log.Debug("device not connected", "device_id", d.c.ID, "error", err)
+		d.ledger.note(func(f *Facts) {
+			f.LastError = err.Error()
+			if errors.Is(err, ErrRefused) {
+				f.Refused++
+			}
+		})
+		d.retry()
+		return
+	}
+	d.link, d.failed = l, 0
+	d.sender = newSender(d.ctx, l, d.c.Timeout, &d.waiting)
+	d.ledger.note(func(f *Facts) { f.Connections++; f.Online = true })
+	d.waiting.Go(func() {
+		defer a.cancel()
+		select {
+		case <-l.lost():
+			d.post(func() { d.lost(l) })
+		case <-d.done:
+		}
+	})
+	d.birth()
+}
+
+// retry connects again after a wait that doubles, with jitter, so that a
+// thousand devices do not come back in step.
+func (d *Device) retry() {
+	pause := min(d.c.BackoffFirst<<min(d.failed, 12), d.c.BackoffMost)
+	d.failed++
+	least := time.Duration(float64(50*time.Millisecond) * d.c.Clock.speed) // the hub lives in real time
+	d.connect(max(least, d.jitter(pause, 0.5, 1)))
+}
+
+func (d *Device) jitter(of time.Duration, least, most float64) time.Duration {
+	return time.Duration(float64(of) * (least + (most-least)*d.chances.backoff.Float64()))
+}
+
+// lost takes the end of a connection that was not the device's wish.
+func (d *Device) lost(l link) {
+	if d.link != l {
+		return
+	}
+	d.sender.stop()
+	d.link, d.sender = nil, nil
+	d.ledger.note(func(f *Facts) { f.Online = false; f.Lost++ })
+	d.retry()
+}
+
+// birth is what a device says when it is connected.
+func (d *Device) birth() {
+	payload := d.write.status(time.Now(), d.reading(), d.c.Firmware, d.bootID, d.reason)
+	d.ledger.note(func(f *Facts) { f.Statuses.Sent++ })
+	d.send(d.status(payload), func(err error) {
+		if err == nil {
+			d.reason = ""
+			d.ledger.note(func(f *Facts) { f.Statuses.Acknowledged++ })
+		}
+	})
+	d.outbox.reconnected()
+	d.sendPresses()
+	d.answerAgain()
+	d.actAgain()
+	d.goOn()
+}
+
+// beat sends a heartbeat, and plans the next one.
+func (d *Device) beat() {
+	if d.link != nil {
+		d.ledger.note(func(f *Facts) { f.Heartbeats.Sent++ })
+		m := message{topic: topic.Action(d.c.BaseTopic, topic.Heartbeat), payload: d.write.heartbeat(time.Now(), d.reading()), qos: 1}
+		d.send(m, func(err error) {
+			if err == nil {
+				d.ledger.note(func(f *Facts) { f.Heartbeats.Acknowledged++ })
+			}
+		})
+	}
+	d.later(time.Duration(float64(d.interval)*(0.9+0.2*d.chances.beat.Float64())), 0, d.beat)
+}

@@ -1,0 +1,270 @@
+package hubapi
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// pageSize is the most that a hub gives at once.
+const pageSize = "500"
+
+// System is what the hub says of itself.
+type System struct {
+	Site    fleet.SiteID `json:"site"`
+	HubID   string       `json:"hub_id"`
+	Epoch   fleet.Epoch  `json:"epoch"`
+	Version string       `json:"version"`
+	Now     time.Time    `json:"now"`
+}
+
+// System asks the hub about itself.
+func (c *Client) System(ctx context.Context) (System, error) {
+	var s System
+	err := c.call(ctx, http.MethodGet, "/api/v1/system", nil, nil, &s)
+	return s, err
+}
+
+// Credentials are what a device connects with.
+type Credentials struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// Device is a registered device.
+type Device struct {
+	DeviceID  fleet.DeviceID   `json:"device_id"`
+	Type      fleet.DeviceType `json:"type"`
+	Room      fleet.RoomID     `json:"room"`
+	Name      string           `json:"name"`
+	BaseTopic string           `json:"base_topic"`
+	Tags      []string         `json:"tags"`
+	ETag      string           `json:"etag"`
+	Presence  struct {
+		State fleet.Presence `json:"state"`
+	} `json:"presence"`
+	Battery         *int         `json:"battery"`
+	FirmwareVersion string       `json:"firmware_version"`
+	BootID          string       `json:"boot_id"`
+	Credentials     *Credentials `json:"credentials"`
+}
+
+// NewDevice is what registering needs.
+type NewDevice struct {
+	DeviceID fleet.DeviceID   `json:"device_id"`
+	Type     fleet.DeviceType `json:"type"`
+	Room     fleet.RoomID     `json:"room"`
+	Name     string           `json:"name,omitempty"`
+	Tags     []string         `json:"tags,omitempty"`
+	Generate bool             `json:"generate_password"`
+}
+
+// Devices returns all devices of the site.
+func (c *Client) Devices(ctx context.Context) ([]Device, error) {
+	return all[Device](ctx, c, "/api/v1/devices", url.Values{"limit": {pageSize}}, nil)
+}
+
+// AddDevice registers a device; the answer has its credentials.
+func (c *Client) AddDevice(ctx context.Context, d NewDevice) (Device, error) {
+	d.Generate = true
+	var out Device
+	err := c.call(ctx, http.MethodPost, "/api/v1/devices", nil, d, &out)
+	if err == nil && (out.Credentials == nil || out.BaseTopic == "") {
+		err = fmt.Errorf("register %s: the hub's answer has no credentials", d.DeviceID)
+	}
+	return out, err
+}
+
+// RemoveDevice removes a device as it was seen.
+func (c *Client) RemoveDevice(ctx context.Context, d Device) error {
+	return c.call(ctx, http.MethodDelete, "/api/v1/devices/"+url.PathEscape(string(d.DeviceID)),
+		http.Header{"If-Match": {d.ETag}}, nil, nil)
+}
+
+// Imported is one device of ImportDevices.
+type Imported struct {
+	Line      int            `json:"line"`
+	DeviceID  fleet.DeviceID `json:"device_id"`
+	Username  string         `json:"username"`
+	Password  string         `json:"password"`
+	BaseTopic string         `json:"base_topic"`
+	Error     string         `json:"error"`
+}
+
+// ImportDevices registers many devices in one call. An error tells the first
+// row that the hub refused.
+func (c *Client) ImportDevices(ctx context.Context, devices []NewDevice) ([]Imported, error) {
+	body, out := io.Pipe()
+	go func() {
+		w := csv.NewWriter(out)
+		err := w.Write([]string{"device_id", "type", "room", "profile", "password"})
+		for _, d := range devices {
+			if err == nil {
+				err = w.Write([]string{string(d.DeviceID), string(d.Type), string(d.Room), "", ""})
+			}
+		}
+		w.Flush()
+		out.CloseWithError(errors.Join(err, w.Error()))
+	}()
+	resp, err := c.send(ctx, http.MethodPost, "/api/v1/devices/import", "text/csv", nil, body)
+	if err != nil {
+		_ = body.CloseWithError(err)
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	rows := make([]Imported, 0, len(devices))
+	for dec := json.NewDecoder(resp.Body); dec.More(); {
+		var row Imported
+		if err := dec.Decode(&row); err != nil {
+			return rows, fmt.Errorf("import devices: read the hub's answer: %w", err)
+		}
+		if row.Error != "" {
+			return rows, fmt.Errorf("import devices: line %d: %s", row.Line, row.Error)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// Press is a press as the hub has it.
+type Press struct {
+	DeviceID   fleet.DeviceID  `json:"device_id"`
+	BootID     string          `json:"boot_id"`
+	SequenceID uint64          `json:"sequence_id"`
+	Type       fleet.PressType `json:"press_type"`
+	Priority   fleet.Priority  `json:"priority"`
+	DeviceTime time.Time       `json:"device_time"`
+	ReceivedAt time.Time       `json:"received_at"`
+	LateByMS   int64           `json:"late_by_ms"`
+	RequestID  fleet.RequestID `json:"request_id"`
+}
+
+// Presses returns the presses of a button since a time of the hub's clock,
+// newest first.
+func (c *Client) Presses(ctx context.Context, id fleet.DeviceID, since time.Time) ([]Press, error) {
+	return all(ctx, c, "/api/v1/devices/"+url.PathEscape(string(id))+"/presses", url.Values{"limit": {pageSize}},
+		func(p Press) bool { return p.ReceivedAt.Before(since) })
+}
+
+// Actor is who acted.
+type Actor struct {
+	Kind fleet.ActorKind `json:"kind"`
+	ID   string          `json:"id"`
+	Name string          `json:"name"`
+}
+
+// Request is a request as the hub has it.
+type Request struct {
+	RequestID  fleet.RequestID    `json:"request_id"`
+	DeviceID   fleet.DeviceID     `json:"device_id"`
+	Room       fleet.RoomID       `json:"room"`
+	State      fleet.RequestState `json:"state"`
+	Priority   fleet.Priority     `json:"priority"`
+	Version    uint64             `json:"version"`
+	Presses    uint64             `json:"presses"`
+	OpenedAt   time.Time          `json:"opened_at"`
+	LateByMS   int64              `json:"late_by_ms"`
+	AcceptedAt time.Time          `json:"accepted_at"`
+	AcceptedBy *Actor             `json:"accepted_by"`
+	EndedAt    time.Time          `json:"ended_at"`
+	EndedBy    *Actor             `json:"ended_by"`
+}
+
+// Requests returns the requests that were opened since a time of the hub's
+// clock, newest first.
+func (c *Client) Requests(ctx context.Context, since time.Time) ([]Request, error) {
+	return all(ctx, c, "/api/v1/requests", url.Values{"limit": {pageSize}},
+		func(r Request) bool { return r.OpenedAt.Before(since) })
+}
+
+// Step takes a step with a request: accept, complete.
+func (c *Client) Step(ctx context.Context, id fleet.RequestID, step string, version uint64) (Request, error) {
+	var r Request
+	err := c.call(ctx, http.MethodPost, "/api/v1/requests/"+string(id)+"/"+step, nil, map[string]any{"version": version}, &r)
+	return r, err
+}
+
+// Command is a command as the hub has it.
+type Command struct {
+	CommandID fleet.CommandID    `json:"command_id"`
+	DeviceID  fleet.DeviceID     `json:"device_id"`
+	Name      string             `json:"name"`
+	State     fleet.CommandState `json:"state"`
+	ExpiresAt time.Time          `json:"expires_at"`
+	Error     string             `json:"error"`
+	Anomaly   fleet.CommandState `json:"anomaly"`
+}
+
+// SendCommand sends a command to a device; a ttl of 0 takes the hub's default.
+func (c *Client) SendCommand(ctx context.Context, id fleet.DeviceID, name string, args map[string]any, ttl time.Duration) (Command, error) {
+	in := map[string]any{"name": name}
+	if args != nil {
+		in["args"] = args
+	}
+	if ttl > 0 {
+		in["ttl_ms"] = ttl.Milliseconds()
+	}
+	var out Command
+	err := c.call(ctx, http.MethodPost, "/api/v1/devices/"+url.PathEscape(string(id))+"/command", nil, in, &out)
+	return out, err
+}
+
+// Command returns one command.
+func (c *Client) Command(ctx context.Context, id fleet.CommandID) (Command, error) {
+	var out Command
+	err := c.call(ctx, http.MethodGet, "/api/v1/commands/"+string(id), nil, nil, &out)
+	return out, err
+}
+
+// RemoveDevices removes all devices whose ids begin with a prefix.
+func (c *Client) RemoveDevices(ctx context.Context, prefix string) error {
+	list, err := c.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	work := make(chan Device)
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards failed
+	for range 8 {
+		wg.Go(func() {
+			for d := range work {
+				if err := c.RemoveDevice(ctx, d); err != nil && !IsStatus(err, http.StatusNotFound) {
+					mu.Lock()
+					failed = errors.Join(failed, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, d := range list {
+		if strings.HasPrefix(string(d.DeviceID), prefix) {
+			work <- d
+		}
+	}
+	close(work)
+	wg.Wait()
+	return failed
+}
+
+// Messages is how many messages the hub has taken from clients since its
+// start, by its own count.
+func (c *Client) Messages(ctx context.Context) (int64, error) {
+	var s struct {
+		Messages struct {
+			In int64 `json:"in"`
+		} `json:"messages"`
+	}
+	err := c.call(ctx, http.MethodGet, "/api/v1/system", nil, nil, &s)
+	return s.Messages.In, err
+}

@@ -1,0 +1,261 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/obedio/obedio/firmware-sim/internal/device"
+	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// oneWinner: an accepted request has one taker; the hub and every watch name
+// the same one.
+type oneWinner struct {
+	anyone `yaml:",inline"` // the watches
+}
+
+func (c *oneWinner) judge(e *Evidence) (v Verdict) {
+	watches := c.of(e, fleet.Watch)
+	for _, q := range e.Requests {
+		if q.AcceptedBy == nil {
+			continue
+		}
+		v.Looked++
+		for _, w := range watches {
+			for _, n := range w.Facts.Notices {
+				if n.RequestID == q.RequestID && n.TakenBy != "" && !named(n.TakenBy, fleet.DeviceID(q.AcceptedBy.ID), q.AcceptedBy.Name) {
+					v.fail(w.ID, fmt.Sprintf("to be told that %s took request %s", q.AcceptedBy.ID, q.RequestID), "taken_by %s", n.TakenBy)
+				}
+			}
+		}
+		if q.AcceptedBy.Kind == fleet.ActorDevice && !hasAction(watches, fleet.DeviceID(q.AcceptedBy.ID), q.RequestID, "accept") {
+			v.fail(q.DeviceID, "request "+string(q.RequestID)+" accepted by one who accepted it", "%s, which did not", q.AcceptedBy.ID)
+		}
+	}
+	return v
+}
+
+func hasAction(watches []DeviceEvidence, id fleet.DeviceID, request fleet.RequestID, action string) bool {
+	return slices.ContainsFunc(watches, func(w DeviceEvidence) bool {
+		return w.ID == id && slices.ContainsFunc(w.Facts.Actions, func(a device.ActionFact) bool {
+			return a.RequestID == request && a.Action == action
+		})
+	})
+}
+
+// racesDecided: of the watches that accepted at once, one won, and all were
+// told who.
+type racesDecided struct {
+	anyone `yaml:",inline"`
+	Races  int `yaml:"races"`
+	// Within: all accepts of a race were sent within this time, but for so many
+	// races as Slower allows.
+	Within time.Duration `yaml:"within"`
+	Slower int           `yaml:"slower"`
+}
+
+func (c *racesDecided) judge(e *Evidence) (v Verdict) {
+	slower := 0
+	for i, r := range e.Races {
+		v.Looked++
+		if r.Broken != "" {
+			v.fail(r.Button, fmt.Sprintf("race %d decided", i+1), "%s", r.Broken)
+			continue
+		}
+		at := slices.IndexFunc(e.Requests, func(q hubapi.Request) bool { return q.RequestID == r.RequestID })
+		if at < 0 || e.Requests[at].AcceptedBy == nil {
+			v.fail(r.Button, fmt.Sprintf("the request of race %d accepted", i+1), "%s is not", r.RequestID)
+			continue
+		}
+		winner := e.Requests[at].AcceptedBy
+		if !slices.Contains(r.Watches, fleet.DeviceID(winner.ID)) {
+			v.fail(r.Button, "one of the watches in the race to win", "%s", winner.ID)
+		}
+		if c.judgeRace(e, r, winner, &v) {
+			slower++
+		}
+	}
+	if v.Looked < c.Races {
+		v.fail("", fmt.Sprintf("%d races", c.Races), "%d", v.Looked)
+	}
+	if slower > c.Slower {
+		v.fail("", fmt.Sprintf("at most %d races with accepts further apart than %s", c.Slower, c.Within), "%d", slower)
+	}
+	return v
+}
+
+// judgeRace looks at each watch; slow says that the accepts were too far apart.
+func (c *racesDecided) judgeRace(e *Evidence, r Race, winner *hubapi.Actor, v *Verdict) (slow bool) {
+	var first, last time.Time
+	for _, id := range r.Watches {
+		at := slices.IndexFunc(e.Devices, func(d DeviceEvidence) bool { return d.ID == id })
+		if at < 0 {
+			continue
+		}
+		w := e.Devices[at]
+		accepts := 0
+		for _, a := range w.Facts.Actions {
+			if a.RequestID == r.RequestID && a.Action == "accept" {
+				accepts++
+				if first.IsZero() || a.SentAt.Before(first) {
+					first = a.SentAt
+				}
+				if a.SentAt.After(last) {
+					last = a.SentAt
+				}
+			}
+		}
+		if accepts == 0 {
+			v.fail(id, fmt.Sprintf("to have accepted request %s", r.RequestID), "it did not")
+		}
+		heard := slices.ContainsFunc(w.Facts.Notices, func(n device.NoticeFact) bool {
+			return n.RequestID == r.RequestID && named(n.TakenBy, fleet.DeviceID(winner.ID), winner.Name)
+		})
+		if !heard {
+			v.fail(id, fmt.Sprintf("to be told that %s has request %s", winner.ID, r.RequestID), "it was not")
+		}
+	}
+	return c.Within > 0 && last.Sub(first) > c.Within
+}
+
+// told: every watch was told of every request, and how it stands in the end.
+type told struct {
+	anyone `yaml:",inline"`
+}
+
+func (c *told) judge(e *Evidence) (v Verdict) {
+	for _, w := range c.of(e, fleet.Watch) {
+		newest := map[fleet.RequestID]device.NoticeFact{}
+		for _, n := range w.Facts.Notices {
+			if n.Version >= newest[n.RequestID].Version {
+				newest[n.RequestID] = n
+			}
+		}
+		for _, q := range e.Requests {
+			v.Looked++
+			switch n, ok := newest[q.RequestID]; {
+			case !ok:
+				v.fail(w.ID, fmt.Sprintf("to be told of request %s", q.RequestID), "it was not")
+			case n.Stage != q.State || n.Version != q.Version:
+				v.fail(w.ID, fmt.Sprintf("to be told that request %s is %s at version %d", q.RequestID, q.State, q.Version),
+					"told last: %s at version %d", n.Stage, n.Version)
+			}
+		}
+	}
+	return v
+}
+
+// lamps: the lamp of each button that was pressed shows this.
+type lamps struct {
+	anyone `yaml:",inline"`
+	Lamp   device.Lamp `yaml:"lamp"`
+}
+
+func (c *lamps) judge(e *Evidence) (v Verdict) {
+	for _, d := range c.of(e, fleet.Button) {
+		if len(d.Facts.Presses) == 0 {
+			continue
+		}
+		v.Looked++
+		if d.Facts.Lamp != c.Lamp {
+			v.fail(d.ID, "lamp "+string(c.Lamp), "%s", d.Facts.Lamp)
+		}
+	}
+	return v
+}
+
+// connected: each device has a connection, and none was refused.
+type connected struct {
+	anyone `yaml:",inline"`
+	// Again: each had more than one connection in this run.
+	Again bool `yaml:"again"`
+}
+
+func (c *connected) judge(e *Evidence) (v Verdict) {
+	for _, d := range c.of(e, "") {
+		v.Looked++
+		f := d.Facts
+		switch {
+		case !f.Online:
+			v.fail(d.ID, "connected", "not connected; last error: %s", f.LastError)
+		case f.Refused > 0:
+			v.fail(d.ID, "let in", "refused %d times; last error: %s", f.Refused, f.LastError)
+		case c.Again && f.Connections < 2:
+			v.fail(d.ID, "connected again", "%d connection", f.Connections)
+		}
+	}
+	return v
+}
+
+// presence: the hub says this of each device.
+type presence struct {
+	anyone `yaml:",inline"`
+	State  fleet.Presence `yaml:"state"`
+}
+
+func (c *presence) valid(groups map[string]bool) error {
+	if !slices.Contains(fleet.Presences(), c.State) {
+		return fmt.Errorf("state %q is no presence", c.State)
+	}
+	return c.anyone.valid(groups)
+}
+
+func (c *presence) judge(e *Evidence) (v Verdict) {
+	for _, d := range c.of(e, "") {
+		v.Looked++
+		if d.Presence != c.State {
+			v.fail(d.ID, "presence "+string(c.State), "%s", d.Presence)
+		}
+	}
+	return v
+}
+
+// commands: each command of the run has ended so.
+type commands struct {
+	anyone `yaml:",inline"`
+	State  fleet.CommandState `yaml:"state"`
+}
+
+func (c *commands) valid(groups map[string]bool) error {
+	if _, err := fleet.ParseCommandState(string(c.State)); err != nil {
+		return err
+	}
+	return c.anyone.valid(groups)
+}
+
+func (c *commands) judge(e *Evidence) (v Verdict) {
+	devices := c.of(e, "")
+	for _, k := range e.Commands {
+		if !slices.ContainsFunc(devices, func(d DeviceEvidence) bool { return d.ID == k.DeviceID }) {
+			continue
+		}
+		v.Looked++
+		if k.State != c.State || k.Anomaly != "" {
+			v.fail(k.DeviceID, fmt.Sprintf("command %s %s %s", k.Name, k.CommandID, c.State), "%s %s %s", k.State, k.Error, k.Anomaly)
+		}
+	}
+	return v
+}
+
+// commandsOnce: no device acted twice on one command.
+type commandsOnce struct {
+	anyone `yaml:",inline"`
+}
+
+func (c *commandsOnce) judge(e *Evidence) (v Verdict) {
+	for _, d := range c.of(e, "") {
+		for _, k := range d.Facts.Commands {
+			v.Looked++
+			if k.Acted > 1 {
+				v.fail(d.ID, fmt.Sprintf("command %s %s carried out once", k.Name, k.ID), "%d times", k.Acted)
+			}
+			if !k.ExpiresAt.IsZero() && k.LastAt.After(k.ExpiresAt.Add(time.Second)) {
+				v.fail(d.ID, fmt.Sprintf("command %s %s not sent after %s", k.Name, k.ID, k.ExpiresAt.Format(time.RFC3339)),
+					"it arrived at %s", k.LastAt.Format(time.RFC3339))
+			}
+		}
+	}
+	return v
+}
