@@ -62,7 +62,7 @@ func (a *API) cookieName(secure bool) string {
 }
 
 func (a *API) cookie(secure bool, secret string, maxAge int) http.Cookie {
-	return http.Cookie{
+	return http.Cookie{ //nolint:gosec // on the LAN without TLS there is no Secure cookie; Config.PlainHTTPRoles narrows who gets one
 		Name: a.cookieName(secure), Value: secret, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
 	}

@@ -94,7 +94,7 @@ func (b *Broker) serve(l *Listener, raw net.Conn, s *socket, tls bool) {
 		return
 	}
 	defer func() {
-		c.Close()
+		_ = c.Close()
 		<-c.out.done
 		b.mu.Lock()
 		delete(b.open, c)
@@ -175,6 +175,7 @@ func (c *conn) endWith(cause Cause, text string) {
 		reason = frame.ServerShuttingDown
 	case CauseGoodbye, CauseLost:
 		reason = frame.Success // nothing to say
+	default:
 	}
 	c.endSaying(cause, reason, text)
 }
@@ -191,7 +192,7 @@ func (c *conn) endSaying(cause Cause, reason byte, text string) {
 	if first && reason != frame.Success && c.established.Load() && c.version == frame.V5 {
 		c.out.control(frame.BuildDisconnect(reason, text))
 	}
-	c.Close()
+	_ = c.Close()
 }
 
 func (c *conn) endCause() Cause {

@@ -160,7 +160,7 @@ func (s *Store) Close() error {
 	close(s.jobs)
 	<-s.done
 	if s.Err() != nil {
-		return nil // the engine may hold its locks for ever; the process is about to end
+		return nil //nolint:nilerr // told before; the engine may hold its locks for ever, and the process is about to end
 	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close store: %w", err)

@@ -117,7 +117,7 @@ func free(r Reader, keys ...string) error {
 	return nil
 }
 
-func view[T any](s *Store, ctx context.Context, fn func(Reader) (T, error)) (T, error) {
+func view[T any](ctx context.Context, s *Store, fn func(Reader) (T, error)) (T, error) {
 	var v T
 	err := s.db.View(ctx, func(r Reader) (err error) {
 		v, err = fn(r)
@@ -126,8 +126,8 @@ func view[T any](s *Store, ctx context.Context, fn func(Reader) (T, error)) (T, 
 	return v, err
 }
 
-func list[T any](s *Store, ctx context.Context, prefix, after string, limit int) ([]T, error) {
-	return view(s, ctx, func(r Reader) ([]T, error) {
+func list[T any](ctx context.Context, s *Store, prefix, after string, limit int) ([]T, error) {
+	return view(ctx, s, func(r Reader) ([]T, error) {
 		var all []T
 		if after != "" {
 			after = prefix + after
@@ -145,7 +145,7 @@ func list[T any](s *Store, ctx context.Context, prefix, after string, limit int)
 }
 
 // HasUsers implements account.Store.
-func (s *Store) HasUsers(ctx context.Context) (bool, error) { return view(s, ctx, hasUsers) }
+func (s *Store) HasUsers(ctx context.Context) (bool, error) { return view(ctx, s, hasUsers) }
 
 func hasUsers(r Reader) (bool, error) {
 	any := false
@@ -242,19 +242,19 @@ func (s *Store) RemoveUser(ctx context.Context, id account.UserID) error {
 
 // User implements account.Store.
 func (s *Store) User(ctx context.Context, id account.UserID) (account.User, error) {
-	return view(s, ctx, func(r Reader) (account.User, error) { return read[account.User](r, users+string(id)) })
+	return view(ctx, s, func(r Reader) (account.User, error) { return read[account.User](r, users+string(id)) })
 }
 
 // UserByName implements account.Store.
 func (s *Store) UserByName(ctx context.Context, folded string) (account.User, error) {
-	return view(s, ctx, func(r Reader) (account.User, error) {
+	return view(ctx, s, func(r Reader) (account.User, error) {
 		return readBy[account.User](r, userNames+folded, users)
 	})
 }
 
 // Users implements account.Store: sorted by Folded.
 func (s *Store) Users(ctx context.Context, after string, limit int) ([]account.User, error) {
-	return view(s, ctx, func(r Reader) ([]account.User, error) {
+	return view(ctx, s, func(r Reader) ([]account.User, error) {
 		var all []account.User
 		if after != "" {
 			after = userNames + after
@@ -286,14 +286,14 @@ func (s *Store) AddSession(ctx context.Context, v account.Session) error {
 
 // SessionByHash implements account.Store.
 func (s *Store) SessionByHash(ctx context.Context, h account.SecretHash) (account.Session, error) {
-	return view(s, ctx, func(r Reader) (account.Session, error) {
+	return view(ctx, s, func(r Reader) (account.Session, error) {
 		return readBy[account.Session](r, hashKey(sessionHashes, h), sessions)
 	})
 }
 
 // Session implements account.Store.
 func (s *Store) Session(ctx context.Context, id account.SessionID) (account.Session, error) {
-	return view(s, ctx, func(r Reader) (account.Session, error) {
+	return view(ctx, s, func(r Reader) (account.Session, error) {
 		return read[account.Session](r, sessions+string(id))
 	})
 }
@@ -313,9 +313,9 @@ func (s *Store) SeeSession(ctx context.Context, id account.SessionID, seen time.
 // Sessions implements account.Store.
 func (s *Store) Sessions(ctx context.Context, user account.UserID, after account.SessionID, limit int) ([]account.Session, error) {
 	if user == "" {
-		return list[account.Session](s, ctx, sessions, string(after), limit)
+		return list[account.Session](ctx, s, sessions, string(after), limit)
 	}
-	return view(s, ctx, func(r Reader) ([]account.Session, error) {
+	return view(ctx, s, func(r Reader) ([]account.Session, error) {
 		var all []account.Session
 		prefix, from := sessionsOf+string(user)+"/", ""
 		if after != "" {
@@ -412,14 +412,14 @@ func (s *Store) AddToken(ctx context.Context, t account.Token) error {
 
 // TokenByHash implements account.Store.
 func (s *Store) TokenByHash(ctx context.Context, h account.SecretHash) (account.Token, error) {
-	return view(s, ctx, func(r Reader) (account.Token, error) {
+	return view(ctx, s, func(r Reader) (account.Token, error) {
 		return readBy[account.Token](r, hashKey(tokenHashes, h), tokens)
 	})
 }
 
 // Token implements account.Store.
 func (s *Store) Token(ctx context.Context, id account.TokenID) (account.Token, error) {
-	return view(s, ctx, func(r Reader) (account.Token, error) { return read[account.Token](r, tokens+string(id)) })
+	return view(ctx, s, func(r Reader) (account.Token, error) { return read[account.Token](r, tokens+string(id)) })
 }
 
 // UseToken implements account.Store.
@@ -436,7 +436,7 @@ func (s *Store) UseToken(ctx context.Context, id account.TokenID, used time.Time
 
 // Tokens implements account.Store.
 func (s *Store) Tokens(ctx context.Context, after account.TokenID, limit int) ([]account.Token, error) {
-	return list[account.Token](s, ctx, tokens, string(after), limit)
+	return list[account.Token](ctx, s, tokens, string(after), limit)
 }
 
 // RemoveToken implements account.Store.

@@ -124,6 +124,7 @@ func ParseHeader(b []byte) (h Header, more bool, err error) {
 		want = h.Flags
 	case PUBREL, SUBSCRIBE, UNSUBSCRIBE:
 		want = 2
+	default: // all others have none
 	}
 	if h.Flags != want {
 		return h, false, malformed("packet of type %d with reserved flags %#x", h.Type, h.Flags)
