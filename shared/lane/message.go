@@ -54,10 +54,14 @@ func DecodeHello(m *pb.HelloRequest) (Hello, error) {
 // EncodeWelcome returns the message of w; the caller adds what w does not
 // know.
 func EncodeWelcome(w Welcome) *pb.HelloResponse {
-	return &pb.HelloResponse{
+	m := &pb.HelloResponse{
 		Protocol: Protocol, Verdict: verdictNumbers[w.Verdict], Ticket: w.Ticket, ConsoleId: w.ConsoleID,
-		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead, Lanes: durables(w.Durable, w.State),
+		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead,
 	}
+	if w.Durable != nil { // a verdict against the hub tells no positions
+		m.Lanes = durables(w.Durable, w.State)
+	}
+	return m
 }
 
 // DecodeWelcome reads a Welcome; fleet.ErrInvalid.

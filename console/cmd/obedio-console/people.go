@@ -25,13 +25,13 @@ func (c *setup) Run(ctx context.Context, env *program.Env) error {
 	if err := env.ReadJSON(&in); err != nil {
 		return err
 	}
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		var made struct {
 			UserID   string `json:"user_id"`
 			Username string `json:"username"`
 			Role     string `json:"role"`
 		}
-		if err := l.call(ctx, http.MethodPost, "/api/v1/setup/local", in, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/setup/local", nil, in, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {
@@ -62,12 +62,12 @@ func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
 	case c.Role != "owner":
 		in["sites"] = []string{"*"}
 	}
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		var made struct {
 			ID    string `json:"id"`
 			Token string `json:"token"`
 		}
-		if err := l.call(ctx, http.MethodPost, "/api/v1/tokens", in, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {

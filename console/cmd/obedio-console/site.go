@@ -54,10 +54,10 @@ type siteAdd struct {
 
 // Run registers a site.
 func (c *siteAdd) Run(ctx context.Context, env *program.Env) error {
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		var made json.RawMessage
 		in := map[string]string{"site_id": c.ID, "name": c.Name}
-		if err := l.call(ctx, http.MethodPost, "/api/v1/sites", in, &made); err != nil {
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/sites", nil, in, &made); err != nil {
 			return err
 		}
 		return c.Print(env, made, func(w io.Writer) error {
@@ -75,7 +75,7 @@ type siteList struct {
 
 // Run lists sites; with --json one object a line.
 func (c *siteList) Run(ctx context.Context, env *program.Env) error {
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		rows := [][]string{{"SITE", "LINK", "SINCE", "DATA AS OF", "DEVICES", "OPEN", "PENDING", "WHY"}}
 		for cursor := ""; ; {
 			var page struct {
@@ -83,7 +83,7 @@ func (c *siteList) Run(ctx context.Context, env *program.Env) error {
 				Next  *string           `json:"next_cursor"`
 			}
 			q := url.Values{"limit": {"500"}, "filter": {c.Filter}, "cursor": {cursor}}
-			if err := l.call(ctx, http.MethodGet, "/api/v1/sites?"+q.Encode(), nil, &page); err != nil {
+			if err := l.Call(ctx, http.MethodGet, "/api/v1/sites?"+q.Encode(), nil, nil, &page); err != nil {
 				return err
 			}
 			for _, item := range page.Items {
@@ -134,9 +134,9 @@ type siteShow struct {
 
 // Run shows a site.
 func (c *siteShow) Run(ctx context.Context, env *program.Env) error {
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		var raw json.RawMessage
-		if err := l.call(ctx, http.MethodGet, sitePath(c.ID), nil, &raw); err != nil {
+		if err := l.Call(ctx, http.MethodGet, sitePath(c.ID), nil, nil, &raw); err != nil {
 			return err
 		}
 		return c.Print(env, raw, func(w io.Writer) error {
@@ -169,13 +169,13 @@ func (c *siteClaim) Run(ctx context.Context, env *program.Env) error {
 	if err := c.Link.Check(); err != nil {
 		return program.Usagef("%s", err)
 	}
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		var claim identity.Claim
 		path := sitePath(c.ID) + "/claim"
 		if c.HubLinkURL != "" {
 			path += "?" + url.Values{"url": {c.HubLinkURL}}.Encode()
 		}
-		if err := l.call(ctx, http.MethodPost, path, nil, &claim); err != nil {
+		if err := l.Call(ctx, http.MethodPost, path, nil, nil, &claim); err != nil {
 			return err
 		}
 		out, err := json.MarshalIndent(claim, "", "  ")
@@ -194,8 +194,8 @@ type siteRevoke struct {
 
 // Run revokes a site.
 func (c *siteRevoke) Run(ctx context.Context, env *program.Env) error {
-	return withConsole(ctx, c.Data, env, func(l *local) error {
-		return l.call(ctx, http.MethodDelete, sitePath(c.ID), nil, nil)
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
+		return l.Call(ctx, http.MethodDelete, sitePath(c.ID), nil, nil, nil)
 	})
 }
 
@@ -206,9 +206,9 @@ type syncing struct {
 
 // Run prints lanes, cursors and the digest of the folded state.
 func (c *syncing) Run(ctx context.Context, env *program.Env) error {
-	return withConsole(ctx, c.Data, env, func(l *local) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
 		var v json.RawMessage
-		if err := l.call(ctx, http.MethodGet, sitePath(c.Site)+"/sync", nil, &v); err != nil {
+		if err := l.Call(ctx, http.MethodGet, sitePath(c.Site)+"/sync", nil, nil, &v); err != nil {
 			return err
 		}
 		return program.Output{JSON: true}.Print(env, v, nil)

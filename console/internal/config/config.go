@@ -7,8 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/obedio/obedio/console/internal/store/badger"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/program"
 )
 
 // Data is where the console keeps everything.
@@ -26,8 +25,8 @@ type Data struct {
 	Data string `name:"data" required:"" placeholder:"DIR" help:"The console's data directory."`
 }
 
-// SocketPath is where the running console listens for its own commands.
-func (d Data) SocketPath() string { return filepath.Join(d.Data, "console.sock") }
+// Socket is where the running console listens for its own commands.
+func (d Data) Socket() program.Socket { return program.Socket{Dir: d.Data, Name: "console.sock"} }
 
 // Link is what is told to hubs.
 type Link struct {
@@ -120,7 +119,7 @@ func (s Serve) Console() (console.Config, error) {
 	c := console.Config{
 		Data: s.Data.Data, HubLinkURL: strings.TrimSuffix(s.HubLinkURL, "/"), ClaimTTL: s.ClaimTTL, MaxSites: s.MaxSites,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
-		Store:     badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
+		Store: badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
 		HubLink: hublink.Config{
 			StateEvery: s.StateEvery, PullWait: s.PullWait, PauseAfter: s.ContactEvery, EnrolEvery: s.EnrolEvery,
 			EnrolBurst: s.EnrolBurst, EnrolAll: s.EnrolAll, EnrolAllBurst: s.EnrolAllBurst,
@@ -162,35 +161,6 @@ func (s Serve) Listen(ctx context.Context) (l console.Listeners, err error) {
 			return l, fmt.Errorf("--%s %s: %w", v.name, v.addr, err)
 		}
 	}
-	l.Local, err = s.listenLocal(ctx)
+	l.Local, err = s.Socket().Listen(ctx)
 	return l, err
-}
-
-// listenLocal binds the socket of the command line. One that a killed console
-// has left behind is replaced; the store's lock makes sure that no other
-// console runs.
-func (s Serve) listenLocal(ctx context.Context) (net.Listener, error) {
-	path := s.SocketPath()
-	if strings.ContainsRune(path, 0) || len(path) > 100 {
-		return nil, fmt.Errorf("%w: --data %s: the path of the socket in it has %d bytes, more than Unix sockets can have",
-			fleet.ErrInvalid, s.Data.Data, len(path))
-	}
-	if err := os.MkdirAll(s.Data.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
-	}
-	if c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path); err == nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("%w: a console runs on %s already", fleet.ErrExists, s.Data.Data)
-	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("remove old socket: %w", err)
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, fmt.Errorf("protect %s: %w", path, err)
-	}
-	return l, nil
 }

@@ -294,7 +294,7 @@ func follow[T any](ctx context.Context, v *Console, from *feed.Feed[T], site fun
 				v.fleet.Touch(r.Site.ID)
 			}
 		case err != nil:
-			return nil
+			return nil //nolint:nilerr // the console is stopping
 		default:
 			v.fleet.Touch(site(item.Value))
 		}

@@ -273,7 +273,7 @@ func TestEvents_TellEachChangeOnceToThoseWhoMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // the test ends it
+	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	if !lines.Scan() {
 		t.Fatal(lines.Err())

@@ -210,7 +210,7 @@ func TestLink_SpeaksConnectOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read by nobody
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusUnsupportedMediaType || resp.ProtoMajor != 2 {
 		t.Errorf("got %s over %s", resp.Status, resp.Proto)
 	}

@@ -64,7 +64,9 @@ func (w way) serve(ctx context.Context, grace time.Duration) error {
 	if err := w.server.Shutdown(end); err != nil {
 		_ = w.server.Close() // whoever has not ended by now is cut off
 	}
-	<-done
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 

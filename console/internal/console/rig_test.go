@@ -398,7 +398,7 @@ func buffered(c net.Conn) net.Conn {
 	b := &bufferedConn{Conn: c, out: make(chan []byte, 4096), closed: make(chan struct{})}
 	b.close = sync.OnceFunc(func() { close(b.closed) })
 	go func() {
-		defer c.Close() //nolint:errcheck // a pipe
+		defer c.Close()
 		for {
 			select {
 			case p := <-b.out:

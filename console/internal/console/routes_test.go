@@ -19,7 +19,7 @@ func TestRoutes_AreOpenToWhomTheyAreMeantFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // nothing was stored
+	defer c.Close()
 	resttest.WalkRoles(t, c.API().Rest(), resttest.Rights{
 		"GET /api/v1/openapi.json":                             "public",
 		"GET /api/docs":                                        "public",
@@ -119,7 +119,7 @@ func TestLists_ShowOnlyTheSitesOfTheSubject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close() //nolint:errcheck // read to its end
+		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
 		if err != nil {
 			t.Fatal(err)

@@ -75,9 +75,6 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 	}
 	l.events.Publish(Event{Site: hub.Site})
 	out := lane.EncodeWelcome(w)
-	if !greeted(w) {
-		out.Lanes = nil // there are no positions to go by
-	}
 	out.ConsoleTimeMs = l.now().UnixMilli()
 	out.Policy = &pb.LinkPolicy{StateIntervalMs: uint32(l.c.StateEvery.Milliseconds())}
 	return connect.NewResponse(out), nil

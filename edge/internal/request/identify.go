@@ -1,7 +1,8 @@
 package request
 
 import (
-	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/dialect"
@@ -84,5 +85,9 @@ func identify(v fleet.View, device fleet.DeviceID, p dialect.Press, dup bool, re
 	return id, nil
 }
 
+const epochPrefix = "hub."
+
 // epochName is the boot_id of the n-th epoch that the hub opens for a device.
-func epochName(n uint64) string { return fmt.Sprintf("hub.%d", n) }
+func epochName(n uint64) string { return epochPrefix + strconv.FormatUint(n, 10) }
+
+func isEpochName(bootID string) bool { return strings.HasPrefix(bootID, epochPrefix) }

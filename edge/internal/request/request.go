@@ -255,8 +255,11 @@ func (r *Requests) tellButton(tx *journal.Tx, req fleet.Request) error {
 	if err != nil {
 		return err
 	}
-	return tx.PutReceipt(store.Receipt{
-		Press: req.LastPress, Stage: stage, At: tx.Now(),
-		HubMade: cursor.HubMade && cursor.BootID == req.LastPress.BootID,
-	})
+	hubMade := isEpochName(req.LastPress.BootID)
+	if hubMade && cursor.BootID != req.LastPress.BootID {
+		// The button has restarted since: it does not know the press any more, and
+		// its number may be another press's by now.
+		return nil
+	}
+	return tx.PutReceipt(store.Receipt{Press: req.LastPress, Stage: stage, At: tx.Now(), HubMade: hubMade})
 }

@@ -303,3 +303,18 @@ func (d *desk) observe(t dialect.Telemetry, first bool) {
 }
 
 func ptr(n int64) *int64 { return &n }
+
+func TestTake_ButtonThatHasRestartedIsToldNothingOfAPressItDoesNotKnow(t *testing.T) {
+	d := newDesk(t)
+	defer d.close()
+	d.press(dialect.Press{SequenceID: 4, At: d.now, Fingerprint: 4}, false) // firmware without boot_id
+	r := d.open1()
+	d.observe(dialect.Telemetry{ResetReason: "power"}, true)
+	if _, err := d.Take(t.Context(), fleet.Actor{Kind: fleet.ActorUser, ID: "u"}, request.Step{Request: r.ID, Version: 1, To: fleet.RequestAccepted}); err != nil {
+		t.Fatal(err)
+	}
+	owed, err := d.store.Receipts(button.ID)
+	if err != nil || len(owed) != 1 || owed[0].Stage != store.StageStored || !owed[0].HubMade {
+		t.Errorf("owed %+v, %v", owed, err)
+	}
+}

@@ -93,7 +93,10 @@ func (d *Device) handPress(p *pending) {
 	press := p.Press
 	d.hand(outgoing{
 		message: message{topic: topic.Action(d.c.BaseTopic, topic.Press), payload: p.Payload, qos: 1},
-		sending: func() { d.ledger.press(press, func(f *PressFact) { f.Sent++ }) },
+		sending: func() {
+			d.ledger.press(press, func(f *PressFact) { f.Sent++ })
+			d.post(func() { p.Sent = true }) // before any receipt for it can come in
+		},
 		answered: func(err error) {
 			if err != nil {
 				return // it stays in the outbox

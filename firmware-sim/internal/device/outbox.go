@@ -35,8 +35,10 @@ type pending struct {
 	Payload []byte `json:"payload,omitempty"`
 	// DeviceTime is the timestamp in it; zero when it has none.
 	DeviceTime time.Time `json:"device_time,omitzero"`
-	tries      int
-	next       time.Duration // of the next try, in simulated time
+	// Sent says that the payload has been handed to a connection.
+	Sent  bool `json:"sent,omitempty"`
+	tries int
+	next  time.Duration // of the next try, in simulated time
 }
 
 // outbox keeps presses until the hub has given a receipt for them, in the
@@ -61,7 +63,7 @@ func (o *outbox) add(p *pending) bool {
 // after a restart of its counter) it is the oldest that has been sent.
 func (o *outbox) received(k key) *pending {
 	for i, p := range o.pending {
-		if p.key() == k && len(p.Payload) > 0 {
+		if p.key() == k && p.Sent {
 			o.pending = append(o.pending[:i], o.pending[i+1:]...)
 			return p
 		}

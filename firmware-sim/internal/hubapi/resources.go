@@ -187,11 +187,26 @@ func (c *Client) Requests(ctx context.Context, since time.Time) ([]Request, erro
 		func(r Request) bool { return r.OpenedAt.Before(since) })
 }
 
-// Step takes a step with a request: accept, complete.
-func (c *Client) Step(ctx context.Context, id fleet.RequestID, step string, version uint64) (Request, error) {
-	var r Request
-	err := c.call(ctx, http.MethodPost, "/api/v1/requests/"+string(id)+"/"+step, nil, map[string]any{"version": version}, &r)
-	return r, err
+// CancelOpen cancels the requests of devices, which an earlier run or this one
+// has left open, and returns how many.
+func (c *Client) CancelOpen(ctx context.Context, ours func(fleet.DeviceID) bool) (int, error) {
+	open, err := all[Request](ctx, c, "/api/v1/requests", url.Values{"limit": {pageSize}, "state": {"open,accepted"}}, nil)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, r := range open {
+		if !ours(r.DeviceID) {
+			continue
+		}
+		in := map[string]any{"version": r.Version, "reason": "other", "note": "the simulation has ended"}
+		err := c.call(ctx, http.MethodPost, "/api/v1/requests/"+string(r.RequestID)+"/cancel", nil, in, nil)
+		if err != nil && !IsStatus(err, http.StatusConflict) { // somebody took the next step already
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // Command is a command as the hub has it.

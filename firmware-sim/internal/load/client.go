@@ -116,7 +116,8 @@ func (k *client) freeID() uint16 {
 	}
 }
 
-// read takes what the hub sends until the connection ends.
+// read takes what the hub sends until the connection ends; the error says how,
+// and is never nil.
 func (k *client) read() error {
 	buf := make([]byte, 4096)
 	for {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,10 +187,17 @@ func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
 	return l.c.API.ImportDevices(ctx, devices)
 }
 
-// remove takes the devices off the hub again.
+// remove ends the requests of the devices, and takes the devices off the hub
+// again.
 func (l *load) remove(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	if l.made.Load() > 0 {
+		_, err := l.c.API.CancelOpen(ctx, func(id fleet.DeviceID) bool { return strings.HasPrefix(string(id), prefix) })
+		if err != nil {
+			l.c.Logger.Warn("requests not cancelled", "prefix", prefix, "error", err)
+		}
+	}
 	if err := l.c.API.RemoveDevices(ctx, prefix); err != nil {
 		l.c.Logger.Warn("devices not removed", "prefix", prefix, "error", err)
 	}
@@ -245,7 +253,7 @@ func (l *load) send(ctx context.Context) time.Duration {
 		}
 		go func() {
 			// It ends with the connection, which is closed at the end.
-			if err := k.read(); err != nil && !isClosed(err) {
+			if err := k.read(); !isClosed(err) {
 				l.broken.Add(1)
 				l.fail(fmt.Errorf("client %d: %w", i+1, err))
 			}

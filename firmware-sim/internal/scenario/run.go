@@ -93,8 +93,24 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := state.save(c.StateFile); err != nil {
 		return nil, err
 	}
+	if !c.Script.Endless {
+		// A new story begins with nobody waiting: else its presses would join the
+		// requests of the last one.
+		n, err := c.API.CancelOpen(ctx, func(id fleet.DeviceID) bool {
+			return slices.ContainsFunc(plans, func(p planned) bool { return p.config.ID == id })
+		})
+		if err != nil {
+			return nil, fmt.Errorf("cancel requests of an earlier run: %w", err)
+		}
+		if n > 0 {
+			c.Logger.Info("requests of an earlier run are cancelled", "requests", n)
+		}
+	}
 	c.Logger.Info("devices are registered", "devices", len(plans), "site", hub.Site, "took", time.Since(began).Round(time.Millisecond))
 
+	if hub, err = c.API.System(ctx); err != nil { // its clock, after all that
+		return nil, fmt.Errorf("ask the hub for its time: %w", err)
+	}
 	r := &run{
 		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{},
 		since: hub.Now,

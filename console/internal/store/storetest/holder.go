@@ -78,7 +78,6 @@ type held struct {
 	version uint64
 	last    *lane.Push
 	epoch   int
-	letters int
 }
 
 func (h *held) must(err error) {
