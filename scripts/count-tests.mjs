@@ -12,12 +12,14 @@ const count = (state, name) => {
 }
 
 const go = { pass: 'passed', fail: 'failed', skip: 'skipped' }
-for (const line of readFileSync(join(dir, 'go.json'), 'utf8').split('\n')) {
-  if (!line) continue
-  const event = JSON.parse(line)
-  if (event.Test && go[event.Action]) count(go[event.Action], `${event.Package} ${event.Test}`)
-}
-for (const file of readdirSync(dir).filter((f) => f !== 'go.json')) {
+const ofGo = ['go.json', 'bubble.json']
+for (const file of ofGo)
+  for (const line of readFileSync(join(dir, file), 'utf8').split('\n')) {
+    if (!line) continue
+    const event = JSON.parse(line)
+    if (event.Test && go[event.Action]) count(go[event.Action], `${event.Package} ${event.Test}`)
+  }
+for (const file of readdirSync(dir).filter((f) => !ofGo.includes(f))) {
   const report = JSON.parse(readFileSync(join(dir, file), 'utf8'))
   if (file === 'browser.json') {
     counts.passed += report.stats.expected + report.stats.flaky

@@ -12,9 +12,10 @@ trap 'rm -rf "$results"' EXIT
 failed=0
 
 say "Go"
-# One test binary at a time of those that start programs keeps two cores calm.
 go_tool gotestsum --format pkgname --hide-summary skipped --jsonfile "$results/go.json" -- \
 	-race -tags nomsgpack -timeout 20m $(printf './%s/... ' "${MODULES[@]}") || failed=1
+
+go_tool gotestsum --format pkgname --jsonfile "$results/bubble.json" -- -tags nomsgpack ./firmware-sim/e2e/inprocess || failed=1
 
 say "web"
 for w in shared/web edge/web console/web; do

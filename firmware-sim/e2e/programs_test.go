@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,10 +55,28 @@ type program struct {
 	name      string
 	args      []string
 	ready     string // ready file
-	log       *bytes.Buffer
+	log       *logBuffer
 	cmd       *exec.Cmd
 	ended     chan struct{}
 	Listeners map[string]string
+}
+
+// logBuffer is what a program has written; the program goes on writing.
+type logBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // start starts a program and waits until it is ready.
@@ -79,7 +98,7 @@ func (p *program) run() {
 	p.t.Helper()
 	_ = os.Remove(p.ready)
 	if p.log == nil {
-		p.log = &bytes.Buffer{}
+		p.log = &logBuffer{}
 	}
 	p.cmd = exec.Command(filepath.Join(bin, p.name), p.args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log

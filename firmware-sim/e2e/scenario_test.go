@@ -23,7 +23,7 @@ func TestScenario_MeetsItsExpectations(t *testing.T) {
 			defer cancel()
 			cmd := exec.CommandContext(ctx, filepath.Join(bin, "obedio-sim"), "run", name,
 				"--hub", api.base, "--mqtt", hub.Listeners["mqtt"], "--mqtt-ws", hub.Listeners["mqtt_ws"],
-				"--token-file", token, "--speed", "5", "--seed", "7")
+				"--token-file", token, "--speed", "10", "--seed", "7")
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)

@@ -424,6 +424,7 @@ func TestWalkRoles_AccountRoutes(t *testing.T) {
 		"GET /api/docs/docs.js":           resttest.Public,
 		"GET /api/docs/docs.css":          resttest.Public,
 		"GET /api/v1/setup":               resttest.Public,
+		"POST /api/v1/setup/local":        "public",
 		"POST /api/v1/setup":              resttest.Public,
 		"POST /api/v1/sessions":           resttest.Public,
 		"GET /api/v1/sessions":            "admin chief crew viewer",

@@ -115,8 +115,9 @@ type Device struct {
 	write   writer
 	ledger  *Ledger
 	mailbox chan func()
-	done    chan struct{} // closed when Run has ended
-	final   Saved         // of the end; read after done
+	done    chan struct{}                                // closed when Run has ended
+	final   Saved                                        // of the end; read after done
+	dial    func(context.Context, dialing) (link, error) // of this package, but in tests
 
 	// What follows belongs to Run's goroutine.
 	ctx     context.Context //nolint:containedctx // the life of Run, for what it starts
@@ -171,7 +172,7 @@ func New(c Config) (*Device, error) {
 	at := stream("place")
 	d := &Device{
 		c: c, log: c.Logger, write: writer{c.Dialect, c.Time, c.ID}, ledger: newLedger(c.LedgerKeep, c.News),
-		mailbox: make(chan func(), 256), done: make(chan struct{}), network: true,
+		mailbox: make(chan func(), 256), done: make(chan struct{}), network: true, dial: dial,
 		outbox: outbox{size: c.Outbox}, memory: memory{size: 64}, rings: map[fleet.RequestID]*ring{},
 		battery: battery{level: cmp.Or(c.Battery, 20+80*at.Float64()), drain: c.Drain},
 		radio:   radio{mean: -80 + 35*at.Float64(), noise: stream("radio")},

@@ -164,7 +164,7 @@ func (d *Device) connect(after time.Duration) {
 		var l link
 		var err error
 		up := make(chan struct{}) // messages wait until the device has the link
-		l, err = dial(ctx, dialing{
+		l, err = d.dial(ctx, dialing{
 			transport: c.Transport, broker: c.Broker, version: c.MQTT, clientID: string(c.ID), username: c.Username,
 			password: c.Password, will: d.status(d.write.gone()), subscribe: topic.Commands(c.BaseTopic),
 			keepalive: c.Keepalive, timeout: c.Timeout,
