@@ -19,11 +19,11 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Serve   serve   `cmd:"" help:"Run the console."`
-	Setup   setup   `cmd:"" help:"Make the first owner, from standard input."`
-	Site    site    `cmd:"" help:"Sites: add, list, show, claim, revoke."`
-	Token   token   `cmd:"" help:"API tokens for programs."`
-	Sync    syncing `cmd:"" help:"How far the console is in sync with a site's hub."`
-	OpenAPI openAPI `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
-	Version version `cmd:"" help:"Print the version."`
+	Serve   serve                  `cmd:"" help:"Run the console."`
+	Setup   setup                  `cmd:"" help:"Make the first owner, from standard input."`
+	Site    site                   `cmd:"" help:"Sites: add, list, show, claim, revoke."`
+	Token   token                  `cmd:"" help:"API tokens for programs."`
+	Sync    syncing                `cmd:"" help:"How far the console is in sync with a site's hub."`
+	OpenAPI openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
+	Version program.VersionCommand `cmd:"" help:"Print the version."`
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net/http"
 
 	"github.com/obedio/obedio/console/internal/config"
 	"github.com/obedio/obedio/shared/program"
@@ -17,28 +14,7 @@ type setup struct {
 
 // Run reads {"username":…,"password":…} and makes the first owner.
 func (c *setup) Run(ctx context.Context, env *program.Env) error {
-	var in struct {
-		Username string `json:"username"`
-		Password string `json:"password"`
-		Name     string `json:"name,omitempty"`
-	}
-	if err := env.ReadJSON(&in); err != nil {
-		return err
-	}
-	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
-		var made struct {
-			UserID   string `json:"user_id"`
-			Username string `json:"username"`
-			Role     string `json:"role"`
-		}
-		if err := l.Call(ctx, http.MethodPost, "/api/v1/setup/local", nil, in, &made); err != nil {
-			return err
-		}
-		return c.Print(env, made, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s is the first owner\n", made.Username)
-			return err
-		})
-	})
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.Setup(ctx, env, c.Output, "owner") })
 }
 
 type token struct {
@@ -62,17 +38,5 @@ func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
 	case c.Role != "owner":
 		in["sites"] = []string{"*"}
 	}
-	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
-		var made struct {
-			ID    string `json:"id"`
-			Token string `json:"token"`
-		}
-		if err := l.Call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
-			return err
-		}
-		return c.Print(env, made, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, made.Token)
-			return err
-		})
-	})
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.AddToken(ctx, env, c.Output, in) })
 }

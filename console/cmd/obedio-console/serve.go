@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/obedio/obedio/console/internal/config"
 	"github.com/obedio/obedio/console/internal/console"
@@ -35,32 +34,7 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	if code, err := v.Accounts().SetupCode(ctx); err == nil {
 		fmt.Fprintf(env.Stderr, "Make the first owner with the setup code %s\n", code)
 	}
-	done := make(chan error, 1)
-	go func() { done <- v.Run(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-v.Ready():
-	}
-	remove, err := program.WriteReady(c.ReadyFile, listeners.Addresses())
-	if err != nil {
-		return err
-	}
-	err = <-done
-	if rerr := remove(); err == nil {
-		err = rerr
-	}
-	return err
-}
-
-type version struct{ program.Output }
-
-// Run prints the version.
-func (c *version) Run(env *program.Env) error {
-	return c.Print(env, map[string]string{"version": env.Version}, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, env.Version)
-		return err
-	})
+	return program.RunReady(ctx, v, c.ReadyFile, listeners.Addresses())
 }
 
 type openAPI struct{}

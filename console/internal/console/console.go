@@ -29,6 +29,7 @@ import (
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/program"
 )
 
 // Config is what New needs. Sections with zero fields take their packages'
@@ -229,7 +230,7 @@ func (v *Console) Run(ctx context.Context) error {
 
 	for _, w := range v.ways() {
 		if w.listener != nil {
-			start(&ways, w.name, ctx, func(ctx context.Context) error { return w.serve(ctx, v.c.StopWithin/2) })
+			start(&ways, w.name, ctx, func(ctx context.Context) error { return program.Serve(ctx, w.server, w.listener, v.c.StopWithin/2) })
 		}
 	}
 	close(v.ready)

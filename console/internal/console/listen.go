@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -42,32 +41,6 @@ type way struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
-}
-
-// serve serves until ctx ends; requests under way have some time to end.
-func (w way) serve(ctx context.Context, grace time.Duration) error {
-	done := make(chan error, 1)
-	go func() {
-		if w.server.TLSConfig != nil {
-			done <- w.server.ServeTLS(w.listener, "", "")
-		} else {
-			done <- w.server.Serve(w.listener)
-		}
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err := w.server.Shutdown(end); err != nil {
-		_ = w.server.Close() // whoever has not ended by now is cut off
-	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }
 
 // urlSetting keeps the hub link's address for commands that make claims while

@@ -18,14 +18,14 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Serve   serve      `cmd:"" help:"Run the hub."`
-	Setup   setup      `cmd:"" help:"Make the first administrator, from standard input."`
-	Enroll  enroll     `cmd:"" help:"Enrol the hub at a console, with the console's claim file."`
-	Device  device     `cmd:"" help:"Devices: add, list, move, remove."`
-	Import  importing  `cmd:"" help:"Import devices from a file."`
-	Command sendingOne `cmd:"" help:"Commands to devices."`
-	Token   token      `cmd:"" help:"API tokens for programs."`
-	Sync    syncing    `cmd:"" help:"How far the console is in sync."`
-	OpenAPI openAPI    `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
-	Version version    `cmd:"" help:"Print the version."`
+	Serve   serve                  `cmd:"" help:"Run the hub."`
+	Setup   setup                  `cmd:"" help:"Make the first administrator, from standard input."`
+	Enroll  enroll                 `cmd:"" help:"Enrol the hub at a console, with the console's claim file."`
+	Device  device                 `cmd:"" help:"Devices: add, list, move, remove."`
+	Import  importing              `cmd:"" help:"Import devices from a file."`
+	Command sendingOne             `cmd:"" help:"Commands to devices."`
+	Token   token                  `cmd:"" help:"API tokens for programs."`
+	Sync    syncing                `cmd:"" help:"How far the console is in sync."`
+	OpenAPI openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
+	Version program.VersionCommand `cmd:"" help:"Print the version."`
 }

@@ -19,28 +19,7 @@ type setup struct {
 
 // Run reads {"username":…,"password":…} and makes the first administrator.
 func (c *setup) Run(ctx context.Context, env *program.Env) error {
-	var in struct {
-		Username string `json:"username"`
-		Password string `json:"password"`
-		Name     string `json:"name,omitempty"`
-	}
-	if err := env.ReadJSON(&in); err != nil {
-		return err
-	}
-	return withHub(ctx, c.Data, env, func(l *program.Local) error {
-		var made struct {
-			UserID   string `json:"user_id"`
-			Username string `json:"username"`
-			Role     string `json:"role"`
-		}
-		if err := l.Call(ctx, http.MethodPost, "/api/v1/setup/local", nil, in, &made); err != nil {
-			return err
-		}
-		return c.Print(env, made, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s is the first administrator\n", made.Username)
-			return err
-		})
-	})
+	return withHub(ctx, c.Data, env, func(l *program.Local) error { return l.Setup(ctx, env, c.Output, "administrator") })
 }
 
 type token struct {
@@ -57,18 +36,7 @@ type tokenCreate struct {
 // Run makes a token.
 func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
-		var made struct {
-			ID    string `json:"id"`
-			Token string `json:"token"`
-		}
-		in := map[string]string{"name": c.Name, "role": c.Role}
-		if err := l.Call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
-			return err
-		}
-		return c.Print(env, made, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, made.Token)
-			return err
-		})
+		return l.AddToken(ctx, env, c.Output, map[string]string{"name": c.Name, "role": c.Role})
 	})
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/edge/internal/hub"
@@ -32,32 +31,7 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	if code, err := h.Accounts().SetupCode(ctx); err == nil {
 		fmt.Fprintf(env.Stderr, "Make the first administrator with the setup code %s\n", code)
 	}
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-h.Ready():
-	}
-	remove, err := program.WriteReady(c.ReadyFile, listeners.Addresses())
-	if err != nil {
-		return err
-	}
-	err = <-done
-	if rerr := remove(); err == nil {
-		err = rerr
-	}
-	return err
-}
-
-type version struct{ program.Output }
-
-// Run prints the version.
-func (c *version) Run(env *program.Env) error {
-	return c.Print(env, map[string]string{"version": env.Version}, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, env.Version)
-		return err
-	})
+	return program.RunReady(ctx, h, c.ReadyFile, listeners.Addresses())
 }
 
 type openAPI struct{}

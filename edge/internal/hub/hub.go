@@ -34,6 +34,7 @@ import (
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/program"
 )
 
 // Config is what New needs. Sections with zero fields take their packages'
@@ -317,7 +318,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		"local":   {l.Local, h.api.LocalServer()},
 	} {
 		if s.listener != nil {
-			start(&ways, name, ctx, func(ctx context.Context) error { return serve(ctx, s.server, s.listener, h.c.StopWithin/2) })
+			start(&ways, name, ctx, func(ctx context.Context) error { return program.Serve(ctx, s.server, s.listener, h.c.StopWithin/2) })
 		}
 	}
 	close(h.ready)
@@ -336,26 +337,6 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	h.log.Info("hub has stopped")
 	return err
-}
-
-// serve serves until ctx ends; requests under way have some time to end.
-func serve(ctx context.Context, s *http.Server, l net.Listener, grace time.Duration) error {
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err := s.Shutdown(end); err != nil {
-		_ = s.Close() // whoever has not ended by now is cut off
-	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }
 
 // watchStore ends the hub when a write has failed: it starts again on fresh
