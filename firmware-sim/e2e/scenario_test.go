@@ -12,7 +12,7 @@ import (
 // The scenarios of the simulator against a real hub, in compressed time. Each
 // has its own expectations, which the simulator checks and tells.
 func TestScenario_MeetsItsExpectations(t *testing.T) {
-	for _, name := range []string{"breakfast-rush", "blackout-storm", "replayed-sequence", "double-accept"} {
+	for _, name := range []string{"breakfast-rush", "blackout-storm", "replayed-sequence", "lost-receipts", "double-accept"} {
 		t.Run(name, func(t *testing.T) {
 			hub, api, _ := startHub(t)
 			token := filepath.Join(t.TempDir(), "token")

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -269,19 +270,18 @@ func (a *API) listPresses(_ context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	before, err := rest.DecodeCursor[int64](in.Cursor)
+	// The cursor is the last press of the page before; presses are never removed.
+	last, err := rest.DecodeCursor[string](in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	var rows []resource.Press
-	for _, p := range presses {
-		if before != 0 && p.ReceivedAt.UnixMilli() >= before {
-			continue
-		}
-		rows = append(rows, resource.PressOf(p))
-		if len(rows) > in.Limit {
-			break
-		}
+	if i := slices.IndexFunc(presses, func(p fleet.Press) bool { return p.Ref().ID == last }); i >= 0 {
+		presses = presses[i+1:]
 	}
-	return &pressesOutput{Body: rest.PageOf(rows, in.Limit, func(p resource.Press) any { return p.ReceivedAt.UnixMilli() })}, nil
+	page := rest.PageOf(presses[:min(len(presses), in.Limit+1)], in.Limit, func(p fleet.Press) any { return p.Ref().ID })
+	out := rest.Page[resource.Press]{Items: make([]resource.Press, len(page.Items)), NextCursor: page.NextCursor}
+	for i, p := range page.Items {
+		out.Items[i] = resource.PressOf(p)
+	}
+	return &pressesOutput{Body: out}, nil
 }

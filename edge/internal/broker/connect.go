@@ -178,6 +178,8 @@ func (c *conn) settle(p *frame.Connect) {
 	c.session.Version = p.Version
 	c.session.Clean = p.Clean
 	c.session.Keepalive = c.keepalive
-	c.session.Will = c.will != nil
+	if w := c.will; w != nil {
+		c.session.Will = &Will{Name: w.Name, Payload: w.Payload, QoS: w.QoS, Retain: w.Retain}
+	}
 	c.session.ConnectedAt = c.b.now()
 }

@@ -66,9 +66,17 @@ type Session struct {
 	Resumed bool
 	// Keepalive is what the gate enforces, with half of it added.
 	Keepalive time.Duration
-	// Will: the client has left a will with the hub.
-	Will        bool
+	// Will is the will that the client has left with the hub; nil for none.
+	Will        *Will
 	ConnectedAt time.Time
+}
+
+// Will is what is published for a client whose connection is lost.
+type Will struct {
+	Name    string
+	Payload []byte
+	QoS     byte
+	Retain  bool
 }
 
 // Message is one application message, in either direction.

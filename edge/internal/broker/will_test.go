@@ -61,7 +61,7 @@ func TestWill_GoesThroughTheHubBeforeAnybodyGetsIt(t *testing.T) {
 			viewer.signIn("viewer", nil)
 			viewer.subscribe(1, 1, "#")
 			r.ledger.answer(func(_ context.Context, s Session, m Message) error {
-				if !m.Will || !m.Retain || m.QoS != 1 || !s.Will {
+				if !m.Will || !m.Retain || m.QoS != 1 || s.Will == nil || s.Will.Name != m.Name {
 					t.Errorf("hub got %+v", m)
 				}
 				if !taken {

@@ -50,7 +50,7 @@ type devices struct {
 // session is what is known of a device's connection.
 type session struct {
 	generation    uint64
-	will          bool
+	will          *broker.Will
 	subscriptions []string
 	spoke         bool // it has sent a status
 }
@@ -135,7 +135,11 @@ func (d *devices) Session(id fleet.DeviceID) ([]string, *resource.LastWill) {
 	if !ok {
 		return nil, nil
 	}
-	return slices.Clone(s.subscriptions), nil
+	var will *resource.LastWill
+	if w := s.will; w != nil {
+		will = &resource.LastWill{Topic: w.Name, Message: string(w.Payload)}
+	}
+	return slices.Clone(s.subscriptions), will
 }
 
 // BadPayloads counts what could not be read, by device.

@@ -14,8 +14,9 @@ import (
 // request is one that watches are to be told of.
 type request struct {
 	fleet.Request
-	// ended is when it ended or was accepted; watches are told for a while.
 	watches map[fleet.DeviceID]*watchAttempt
+	// settled is when it was accepted or ended; watches are told of an end for a
+	// while, and of an accepted one whenever they come back.
 	settled time.Time
 }
 
@@ -87,7 +88,7 @@ func (n *Notifier) heard(watch fleet.DeviceID, mark string) {
 	}
 }
 
-// settledFor is how long watches are told that a request is taken or over.
+// settledFor is how long watches are told that a request is over.
 const settledFor = 2 * time.Minute
 
 // notifyPayload is what a watch gets.
@@ -111,7 +112,7 @@ func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fle
 		return fmt.Errorf("read devices: %w", err)
 	}
 	for id, r := range n.requests {
-		if r.State != fleet.RequestOpen && !r.settled.IsZero() && now.Sub(r.settled) > settledFor {
+		if r.State.Ended() && now.Sub(r.settled) > settledFor {
 			delete(n.requests, id)
 			n.mu.Lock()
 			delete(n.reach, id)
@@ -142,7 +143,7 @@ func (n *Notifier) tellWatch(ctx context.Context, now time.Time, r *request, d f
 	switch {
 	case w.told == mark:
 		reach.Reached++
-		if r.State != fleet.RequestOpen {
+		if r.State != fleet.RequestOpen && !awake {
 			return
 		}
 	case r.State != fleet.RequestOpen && w.told == "" && w.tries == 0 && w.why != "":

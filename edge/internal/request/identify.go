@@ -23,6 +23,9 @@ type identity struct {
 // and still belong to them.
 const reorder = 32
 
+// keptEpochs is in how many of its last epochs a press is looked for.
+const keptEpochs = 8
+
 // identify tells a new press from a repeated one. A firmware with boot_id says
 // so itself. For one without, the hub opens an epoch whenever the counter must
 // have begun anew; a message is the same as a stored one when it came again at
@@ -47,22 +50,21 @@ func identify(v fleet.View, device fleet.DeviceID, p dialect.Press, dup bool, re
 		return id, err
 	}
 	repeats := func(old *fleet.Press) bool {
-		return old != nil && old.Fingerprint == p.Fingerprint &&
-			(dup || !p.At.IsZero() || received.Sub(old.ReceivedAt) < window)
+		return old != nil && old.Fingerprint == p.Fingerprint && (dup || received.Sub(old.ReceivedAt) < window)
 	}
 	next := epochName(cursor.Epochs + 1)
-	switch {
-	case !found || !cursor.HubMade:
+	if !found || !cursor.HubMade {
 		id.key.BootID, id.opens = next, "first"
 		return id, nil
-	case cursor.LastSeq == 0 && cursor.Epochs > 1:
-		// The first press after a restart. It may be one that the firmware kept
-		// over the restart because it had no receipt.
-		old, err := stored(epochName(cursor.Epochs - 1))
+	}
+	// A press that the firmware kept because it had no receipt comes again byte
+	// for byte, also after restarts. The time in it tells it apart.
+	for n := cursor.Epochs; !p.At.IsZero() && n > 0 && n+keptEpochs > cursor.Epochs; n-- {
+		old, err := stored(epochName(n))
 		if err != nil {
 			return id, err
 		}
-		if old != nil && old.Fingerprint == p.Fingerprint && !p.At.IsZero() {
+		if old != nil && old.Fingerprint == p.Fingerprint {
 			id.key, id.duplicate = old.PressKey, old
 			return id, nil
 		}

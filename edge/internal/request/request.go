@@ -172,6 +172,12 @@ func (r *Requests) Observe(ctx context.Context, device fleet.DeviceID, t dialect
 	}
 	if first && t.ResetReason != "" && (t.UptimeS == nil || *t.UptimeS < 120) {
 		cause = "birth"
+		if t.UptimeS == nil {
+			// The first heartbeat after this tells of the same restart.
+			r.mu.Lock()
+			delete(r.uptime, device)
+			r.mu.Unlock()
+		}
 	}
 	if cause == "" {
 		return nil

@@ -318,3 +318,37 @@ func TestTake_ButtonThatHasRestartedIsToldNothingOfAPressItDoesNotKnow(t *testin
 		t.Errorf("owed %+v, %v", owed, err)
 	}
 }
+
+func TestObserve_OneRestartOpensOneEpoch(t *testing.T) {
+	d := newDesk(t)
+	defer d.close()
+	d.observe(dialect.Telemetry{UptimeS: ptr(9000)}, false)
+	d.press(dialect.Press{SequenceID: 7, At: d.now, Fingerprint: 7}, false)
+	d.observe(dialect.Telemetry{ResetReason: "power"}, true)
+	d.press(dialect.Press{SequenceID: 1, At: d.now.Add(time.Second), Fingerprint: 1}, false)
+	d.observe(dialect.Telemetry{UptimeS: ptr(5)}, false)
+	c, _, err := fleet.Get[fleet.PressCursor](d.store, fleet.PressCursorRef(button.ID))
+	if err != nil || c.Epochs != 2 || c.LastSeq != 1 {
+		t.Errorf("cursor %+v, %v", c, err)
+	}
+}
+
+func TestPress_SentAgainAfterTheButtonHasPressedOnWithANewCounterIsTheSamePress(t *testing.T) {
+	d := newDesk(t)
+	defer d.close()
+	lost := dialect.Press{SequenceID: 4, At: d.now, Fingerprint: 44}
+	d.press(lost, false)
+	for boot := range 3 {
+		d.observe(dialect.Telemetry{ResetReason: "power"}, true)
+		for seq := range uint64(5) {
+			d.now = d.now.Add(time.Minute)
+			d.press(dialect.Press{SequenceID: seq + 1, At: d.now, Fingerprint: uint64(100*boot) + seq}, false)
+		}
+	}
+	if !d.press(lost, false) {
+		t.Error("the press is a second one")
+	}
+	if n := len(d.presses()); n != 16 {
+		t.Errorf("%d presses are stored, want 16", n)
+	}
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,7 +77,9 @@ func (s *Store) PressesOf(id fleet.DeviceID) ([]fleet.Press, error) {
 		return true
 	})
 	// Keys sort the numbers of a press as text.
-	slices.SortFunc(all, func(a, b fleet.Press) int { return b.ReceivedAt.Compare(a.ReceivedAt) })
+	slices.SortStableFunc(all, func(a, b fleet.Press) int {
+		return cmp.Or(b.ReceivedAt.Compare(a.ReceivedAt), cmp.Compare(b.SequenceID, a.SequenceID))
+	})
 	return all, err
 }
 

@@ -99,7 +99,7 @@ func TestParse_ReadsAScript(t *testing.T) {
 
 func TestParse_NamesTheLineOfAnError(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
-		{"spread: 3s", "spred: 3s", `tale.yaml: line 7: unknown key "spred"`},
+		{"spread: 3s", "sprawl: 3s", `tale.yaml: line 7: unknown key "sprawl"`},
 		{"story:", "storey:", `tale.yaml: line 2: unknown key "storey"`},
 		{"boot_ids:", "boots:", `tale.yaml: line 4: unknown key "boots"`},
 		{"late_after", "late_atfer", `tale.yaml: line 12: unknown key "late_atfer"`},
