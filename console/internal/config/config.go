@@ -48,6 +48,7 @@ func (l Link) Check() error {
 type Serve struct {
 	Data
 	Link
+	Store     string `name:"store" default:"badger" help:"Where everything is kept: badger, in the data directory."`
 	ReadyFile string `name:"ready-file" placeholder:"FILE" help:"Write a JSON file with the addresses when every listener takes work."`
 
 	HTTP    string `name:"http" default:":8090" help:"Address for the web UI and the API; empty for none."`
@@ -83,6 +84,9 @@ type Serve struct {
 
 // Check says what is wrong with the settings.
 func (s Serve) Check() error {
+	if s.Store != "badger" {
+		return fmt.Errorf("%w: --store %s: this version keeps everything in badger only", fleet.ErrInvalid, s.Store)
+	}
 	if err := s.Link.Check(); err != nil {
 		return err
 	}
