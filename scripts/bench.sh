@@ -4,7 +4,7 @@
 # this machine; the generator shares its cores with what it measures.
 source "$(dirname "$0")/lib.sh"
 need mosquitto mosquitto
-CLIENTS=${CLIENTS:-200} RATE=${RATE:-10} DURATION=${DURATION:-15s} ROUNDS=${ROUNDS:-3}
+CLIENTS=${CLIENTS:-200} RATE=${RATE:-10} DURATION=${DURATION:-10s} ROUNDS=${ROUNDS:-3}
 
 work=$(mktemp -d)
 pids=()
