@@ -2,7 +2,7 @@ import { expect, test } from '@playwright/test'
 import { join } from 'node:path'
 import { Device } from './device'
 import { look, onlyFrom, signIn } from './pages'
-import { end, programs, start } from './programs'
+import { end, password, programs, run, start } from './programs'
 
 test.beforeEach(async ({ context }) => onlyFrom(context, programs().console))
 
@@ -71,15 +71,18 @@ test('the page says when the console is gone, and goes on when it is back', asyn
   args[2] = join(p.dir, 'other')
   const ready = join(p.dir, 'other.json')
   const [first, at] = await start('obedio-console', ready, args)
-  const { run, password } = await import('./programs')
-  run('obedio-console', ['setup', '--data', args[2]!], JSON.stringify({ username: 'owner', password }))
-  await page.context().unrouteAll()
-  await signIn(page, `http://${at.http}`, 'owner')
-  await expect(page.getByText('Live', { exact: true })).toBeVisible()
-  await end(first)
-  await expect(page.getByText('Live', { exact: true })).toHaveCount(0)
-  args[args.indexOf('--http') + 1] = at.http!
-  const [second] = await start('obedio-console', ready, args)
-  await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 40_000 })
-  await end(second)
+  let running = first
+  try {
+    run('obedio-console', ['setup', '--data', args[2]!], JSON.stringify({ username: 'owner', password }))
+    await page.context().unrouteAll()
+    await signIn(page, `http://${at.http}`, 'owner')
+    await expect(page.getByText('Live', { exact: true })).toBeVisible()
+    await end(first)
+    await expect(page.getByText('Live', { exact: true })).toHaveCount(0)
+    args[args.indexOf('--http') + 1] = at.http!
+    running = (await start('obedio-console', ready, args))[0]
+    await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 40_000 })
+  } finally {
+    await end(running)
+  }
 })
