@@ -26,9 +26,13 @@ go_tool() {
 }
 
 # need COMMAND PACKAGE: installs a Debian package if its command is missing.
-need() {
-	command -v "$1" >/dev/null 2>&1 && return
-	say "installing $2"
+need() { command -v "$1" >/dev/null 2>&1 || install_package "$2"; }
+
+# need_file FILE PACKAGE: the same by a file.
+need_file() { [ -e "$1" ] || install_package "$2"; }
+
+install_package() {
+	say "installing $1"
 	local sudo=()
 	[ "$(id -u)" = 0 ] || sudo=(sudo)
 	command -v apt-get >/dev/null 2>&1 || {
@@ -36,5 +40,5 @@ need() {
 		return 1
 	}
 	"${sudo[@]}" apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+	DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }

@@ -3,7 +3,7 @@
 # them), both UIs' own, and a real browser against the real programs.
 source "$(dirname "$0")/lib.sh"
 need gcc gcc # the race detector is built with C
-[ -e /usr/include/stdlib.h ] || need /nonexistent/libc libc6-dev
+need_file /usr/include/stdlib.h libc6-dev
 need mosquitto_pub mosquitto-clients
 need chromium chromium
 
