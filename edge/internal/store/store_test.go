@@ -154,9 +154,9 @@ func TestUpdate_WhatReturnedNilSurvivesAPowerCut(t *testing.T) {
 	}
 }
 
-// The control of the test above: it can see a loss, because without sync there
-// is one.
-func TestUpdate_ControlWithoutSyncLosesData(t *testing.T) {
+// The control of the test above: its disk does lose what was not synced, so the
+// test can see a loss.
+func TestCrashDisk_LosesWhatWasNotSynced(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	f, err := disk.Create("unsynced", vfs.WriteCategoryUnspecified)
 	if err != nil {
