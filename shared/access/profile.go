@@ -33,6 +33,15 @@ func (r Retain) Allows(t topic.Topic) bool {
 	}
 }
 
+// Rate bounds what one client publishes; a zero field takes the broker's
+// default. Beyond it the client is read more slowly, so nothing is lost.
+type Rate struct {
+	// Messages a second, on average; ten seconds' worth may come at once.
+	Messages float64 `json:"messages_per_second,omitempty"`
+	// Bytes of whole packets a second.
+	Bytes float64 `json:"bytes_per_second,omitempty"`
+}
+
 // Profile is a security profile: what a class of devices may do on the broker.
 type Profile struct {
 	Name  string `json:"profile_name"`
@@ -42,6 +51,8 @@ type Profile struct {
 	// MaxConnections is how many connections one identity may have at once.
 	MaxConnections int    `json:"max_connections"`
 	Retain         Retain `json:"retain,omitempty"`
+	// Rate is how fast one client may publish.
+	Rate Rate `json:"rate,omitzero"`
 	// Relay names the devices whose topics a repeater may use for them.
 	Relay []fleet.DeviceID `json:"relay,omitempty"`
 }

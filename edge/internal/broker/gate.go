@@ -217,9 +217,7 @@ func (c *conn) protocolError(err error) error {
 // deny counts and reports a decision against the client.
 func (c *conn) deny(a access.Action, name, rule string) {
 	c.b.counters.denied.add(a)
-	if c.b.cfg.Denied != nil {
-		c.b.cfg.Denied(c.session, a, name, rule)
-	}
+	c.object(Objection{Kind: ObjectionDenied, Action: a, Topic: name, Reason: rule})
 }
 
 // Close ends the connection: nothing is read any more, and what waits to be

@@ -48,6 +48,9 @@ type Identity struct {
 	// connection.
 	MaxConnections int
 	Retain         access.Retain
+	// Rate bounds what the client publishes; zero fields take the broker's
+	// defaults.
+	Rate access.Rate
 }
 
 // Session is one connection of one client. It does not change.

@@ -18,7 +18,6 @@ import (
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
-	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/resource"
@@ -73,7 +72,7 @@ func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.
 	}
 	return broker.Identity{
 		Device: dev, ClientID: string(dev.ID), Username: c.Username, Rules: rules,
-		MaxQoS: profile.MaxQoS, MaxConnections: profile.MaxConnections, Retain: profile.Retain,
+		MaxQoS: profile.MaxQoS, MaxConnections: profile.MaxConnections, Retain: profile.Retain, Rate: profile.Rate,
 	}, nil
 }
 
@@ -361,11 +360,13 @@ func (d *devices) deliver(ctx context.Context) error {
 	}
 }
 
-// Denied is told of what the broker refuses.
-func (d *devices) Denied(s broker.Session, a access.Action, name, rule string) {
-	now, _ := d.clock.Now()
+// Objected is told of what the broker holds against clients.
+func (d *devices) Objected(o broker.Objection) {
+	if o.Kind != broker.ObjectionDenied {
+		return
+	}
 	d.denials.Publish(api.Denial{
-		Kind: a.String(), ClientID: s.Identity.ClientID, Detail: name + ": " + rule, At: fleet.Millis(now), Count: 1,
+		Kind: o.Action.String(), ClientID: o.ClientID, Detail: o.Topic + ": " + o.Reason, At: fleet.Millis(o.At), Count: 1,
 	})
 }
 

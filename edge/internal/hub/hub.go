@@ -186,7 +186,7 @@ func (h *Hub) build(ctx context.Context) error {
 
 	if h.broker, err = broker.New(broker.Config{
 		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker,
-		Denied: h.devices.Denied, Logger: h.log, Now: now,
+		Objected: h.devices.Objected, Logger: h.log, Now: now,
 	}); err != nil {
 		return err
 	}
