@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -41,12 +42,25 @@ func (a *API) Server() *http.Server {
 }
 
 // LocalServer is Server for a Unix socket that only the right people can open:
-// whoever connects acts as the local subject.
+// whoever connects acts as the local subject. The profiles of net/http/pprof
+// are served here and nowhere else.
 func (a *API) LocalServer() *http.Server {
 	s := a.Server()
+	s.Handler = profiled(s.Handler)
+	s.WriteTimeout = 0 // a profile takes as long as it is asked to
 	local := a.policy.Local()
 	s.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return WithLocal(ctx, local) }
 	return s
+}
+
+// profiled serves the profiles beside h.
+func profiled(h http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // Stop ends the streams that are open. It may be called more than once.

@@ -41,6 +41,9 @@ func (c *streamCount) leave(subject string) {
 	}
 }
 
+// Streams is how many event streams are open.
+func (a *API) Streams() int { return a.streams.open() }
+
 func (c *streamCount) open() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ var eventNames = []string{
 func (a *API) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { follow(ctx, a, a.Journal.Events(), a.journalEvent) })
-	all.Go(func() { follow(ctx, a, a.Presence.Changes(), a.stateEvent) })
+	all.Go(func() { a.stateEvents(ctx) })
 	all.Go(func() { follow(ctx, a, a.Uplink.Changes(), a.linkEvent) })
 	all.Go(func() { follow(ctx, a, a.Denials, a.denialEvent) })
 	all.Go(func() { a.healthEvents(ctx) })
@@ -103,13 +104,59 @@ func (a *API) journalEvent(e journal.Event) {
 	}
 }
 
-func (a *API) stateEvent(s fleet.DeviceState) {
-	d, err := a.Registry.Device(s.ID)
-	if err == nil {
-		err = a.deviceEvent(d)
+// stateEvery is how often a device's state is told at most: faster than people
+// see, and far slower than a thousand devices speak.
+const stateEvery = 250 * time.Millisecond
+
+// stateEvents tells of devices whose state has changed, until ctx ends.
+func (a *API) stateEvents(ctx context.Context) {
+	changes := a.Presence.Changes()
+	r := changes.Subscribe(changes.Head())
+	told := a.Presence.StateHead()
+	unheard := false // nobody was told of the last changes
+	for {
+		if _, err := r.Next(ctx); err != nil && !errors.Is(err, feed.ErrLagged) {
+			return
+		}
+		pause := time.NewTimer(stateEvery)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return
+		case <-pause.C:
+		}
+		r = changes.Subscribe(changes.Head()) // what came meanwhile is in the states
+		states, err := a.Presence.States(told, math.MaxInt)
+		if err != nil {
+			a.Logger.Error("events not written", "error", err)
+			continue
+		}
+		told = states.Upto
+		if a.rest.Streams() > 0 {
+			unheard = false
+			a.tellStates(states.States)
+		} else if !unheard {
+			// Who comes back reads everything again, whatever it was.
+			unheard = true
+			a.publish(rest.ResyncEvent, account.EventsRead, struct{}{})
+		}
 	}
-	if err != nil && !errors.Is(err, fleet.ErrNotFound) {
-		a.Logger.Error("event not written", "device_id", s.ID, "error", err)
+}
+
+func (a *API) tellStates(changed []fleet.DeviceState) {
+	names, err := a.roomNames()
+	if err != nil {
+		a.Logger.Error("events not written", "error", err)
+		return
+	}
+	for _, s := range changed {
+		d, err := a.Registry.Device(s.ID)
+		switch {
+		case err == nil:
+			a.publish(eventDevice, account.DevicesRead, a.deviceResource(d, names))
+		case !errors.Is(err, fleet.ErrNotFound):
+			a.Logger.Error("event not written", "device_id", s.ID, "error", err)
+		}
 	}
 }
 

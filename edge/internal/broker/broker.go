@@ -76,6 +76,9 @@ type Broker struct {
 	// order numbers outbound messages, so that a resumed session gets them in
 	// the order in which they were queued.
 	order atomic.Int64
+	// subscriptions is the version of the subscriptions: it moves when somebody
+	// may have become interested in a topic.
+	subscriptions atomic.Uint64
 
 	started atomic.Bool
 	// ownRetained is the number of the library's own $SYS messages, which no

@@ -124,6 +124,7 @@ func (c *conn) identify(p frame.Connect) bool {
 		return c.refuse(RefusedClientID, frame.ClientIDNotValid, "client id is not that of the identity", nil)
 	}
 	c.session.Identity = id
+	c.rights.Store(rightsOf(id))
 	c.assigned = p.ClientID == ""
 	return true
 }
@@ -134,7 +135,8 @@ func (c *conn) checkWill(w *frame.Will) bool {
 		return true
 	}
 	id := &c.session.Identity
-	d := id.Rules.Decide(access.Send, w.Name)
+	r := rightsOf(*id)
+	d := r.rules.Decide(access.Send, w.Name)
 	t, parseErr := topic.Parse(w.Name)
 	switch {
 	case d.Rule == access.RuleInvalid, parseErr != nil && id.Device.ID != "":
@@ -142,9 +144,9 @@ func (c *conn) checkWill(w *frame.Will) bool {
 	case !d.Allowed:
 		c.deny(access.Send, w.Name, d.Rule)
 		return c.refuse(RefusedWill, frame.NotAuthorized, "will topic", nil)
-	case w.QoS > id.MaxQoS:
+	case w.QoS > r.maxQoS:
 		return c.refuse(RefusedWill, frame.QoSNotSupported, "will qos", nil)
-	case w.Retain && !id.Retain.Allows(t):
+	case w.Retain && !r.retain.Allows(t):
 		return c.refuse(RefusedWill, frame.RetainNotSupported, "retained will", nil)
 	case len(w.Payload) > c.b.limits.MaxPayloadBytes:
 		return c.refuse(RefusedWill, frame.PacketTooLarge, "will payload", nil)

@@ -66,7 +66,7 @@ func (c *conn) deliver(h frame.Header, packet []byte) {
 		return
 	}
 	text := string(name)
-	if d := c.session.Identity.Rules.Decide(access.Receive, text); !d.Allowed {
+	if d := c.rights.Load().rules.Decide(access.Receive, text); !d.Allowed {
 		c.b.counters.dropped.add(DroppedReceive)
 		c.deny(access.Receive, text, d.Rule)
 		c.abandon(id)
@@ -92,7 +92,13 @@ func (c *conn) deliver(h frame.Header, packet []byte) {
 		return
 	}
 	t, _ := topic.Parse(text) // outside the grammar it counts as other
-	c.b.counters.message("out", h.QoS(), t)
+	c.b.counters.messagesOf("out", h.QoS(), t).Add(1)
+	if c.b.cfg.Passed != nil {
+		c.b.cfg.Passed(Passage{
+			At: c.b.now(), Out: true, Client: c.session.Identity.ClientID, Topic: t, Name: text,
+			QoS: h.QoS(), Retain: h.Retain(), Payload: frame.OutgoingPayload(c.version, h, packet[h.Size:]),
+		})
+	}
 }
 
 // abandon forgets an outbound message that must not be sent. 0 is none.

@@ -44,11 +44,17 @@ type conn struct {
 	keepaliveGiven, expiryBounded bool
 
 	established atomic.Bool // the library has sent its CONNACK
+	// rights are those of the identity, from before the session; they may be
+	// replaced by any goroutine.
+	rights atomic.Pointer[rights]
 
 	// Owned by the connection's goroutine.
 	expiry        uint32       // MQTT 5: Session Expiry Interval in seconds
 	client        *mqtt.Client // the library's side, once there is a session
 	pending       []byte       // bytes for the library's next Read
+	kept          bool         // somebody keeps the packet that was read last
+	armed         bool         // the socket has a read deadline of the session's
+	courses       courses      // of the topics that the client publishes to
 	requestID     uint16       // of the SUBSCRIBE or UNSUBSCRIBE under way
 	verdicts      []byte       // reason codes of its denied filters; 0: allowed
 	retain        []bool       // which of its filters want retained messages

@@ -152,6 +152,7 @@ func (l *ledger) Publish(ctx context.Context, s Session, m Message) error {
 			return err
 		}
 	}
+	m.Payload = bytes.Clone(m.Payload)
 	l.add(event{what: "publish", session: s, message: m})
 	return nil
 }

@@ -120,13 +120,13 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 
 // connack says what the hub grants to an MQTT 5 client.
 func (c *conn) connack(p *packets.Properties) {
-	limits, id := &c.b.limits, &c.session.Identity
+	limits, id, r := &c.b.limits, &c.session.Identity, c.rights.Load()
 	if c.assigned {
 		p.AssignedClientID = id.ClientID
 	}
 	p.MaximumPacketSize = uint32(limits.MaxPacketBytes)
-	p.MaximumQos, p.MaximumQosFlag = id.MaxQoS, id.MaxQoS < 2
-	p.RetainAvailable, p.RetainAvailableFlag = 0, id.Retain == access.RetainNothing
+	p.MaximumQos, p.MaximumQosFlag = r.maxQoS, r.maxQoS < 2
+	p.RetainAvailable, p.RetainAvailableFlag = 0, r.retain == access.RetainNothing
 	p.ServerKeepAlive = uint16(c.keepalive.Seconds())
 	p.ServerKeepAliveFlag = c.keepaliveGiven
 	p.SessionExpiryInterval, p.SessionExpiryIntervalFlag = c.expiry, c.expiryBounded

@@ -8,7 +8,6 @@ import (
 	"github.com/obedio/obedio/edge/internal/broker/frame"
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
-	"github.com/obedio/obedio/shared/topic"
 )
 
 // receive handles one packet of the client, or leaves it for the library.
@@ -41,7 +40,7 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 			return c.malformed(err)
 		}
 		c.acknowledged(h.Type, a)
-		c.pending = packet
+		c.forLibrary(packet)
 
 	case frame.PINGREQ:
 		if h.Remaining != 0 {
@@ -53,7 +52,7 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 		if err := frame.CheckSubscribe(c.version, h.Type, body); err != nil {
 			return c.malformed(err)
 		}
-		c.pending = packet
+		c.forLibrary(packet)
 
 	case frame.DISCONNECT:
 		return c.goodbye(body)
@@ -66,8 +65,11 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 	return nil
 }
 
+// forLibrary leaves a packet for the library's next Read.
+func (c *conn) forLibrary(packet []byte) { c.pending, c.kept = packet, true }
+
 func (c *conn) malformed(err error) error {
-	c.b.counters.limits.add(LimitMalformed)
+	c.limited(LimitMalformed, err.Error())
 	return c.protocolError(err)
 }
 
@@ -97,14 +99,14 @@ func (c *conn) goodbye(body []byte) error {
 }
 
 // publish decides about a PUBLISH, hands it to the hub, routes it and only then
-// acknowledges it.
+// acknowledges it. A message that nobody subscribes to, and that is not to be
+// retained, has no business in the library: most telemetry goes this short way.
 func (c *conn) publish(p frame.Publish) error {
-	id := &c.session.Identity
 	if p.TopicAlias {
 		return c.malformed(&frame.Error{Reason: frame.TopicAliasInvalid, Text: "topic alias: none is allowed"})
 	}
-	if p.QoS > id.MaxQoS {
-		c.b.counters.limits.add(LimitQoS)
+	if p.QoS > c.rights.Load().maxQoS {
+		c.limited(LimitQoS, "")
 		return c.protocolError(&frame.Error{Reason: frame.QoSNotSupported, Text: "qos above the maximum"})
 	}
 	if p.QoS == 2 {
@@ -113,30 +115,32 @@ func (c *conn) publish(p frame.Publish) error {
 			return nil
 		}
 		if len(c.inbound.received) >= c.b.limits.MaxInboundQoS2 {
-			c.b.counters.limits.add(LimitInboundQoS2)
+			c.limited(LimitInboundQoS2, "")
 			return c.protocolError(&frame.Error{Reason: frame.ReceiveMaximum, Text: "too many messages of qos 2 not released"})
 		}
 	}
-	t, reason := c.admit(p)
-	if reason != frame.Success {
+	k := c.course(p.Name)
+	if reason := c.admit(p, k); reason != frame.Success {
 		return c.refusePublish(p, reason)
 	}
 	m := Message{
-		Topic: t, Name: p.Name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Dup: p.Dup, Received: c.b.now(),
+		Topic: k.topic, Name: k.name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Dup: p.Dup, Received: c.b.now(),
 	}
 	if err := c.b.cfg.Handler.Publish(c.ctx, c.session, m); err != nil {
 		c.b.counters.dropped.add(DroppedRefused)
 		return c.refusePublish(p, refusalReason(err))
 	}
-	c.b.counters.message("in", p.QoS, t)
-	c.b.route(c.session.Identity.ClientID, c.version, m, publishProperties(c.version, p.Properties), note{})
-
+	k.in[p.QoS].Add(1)
+	c.b.passedIn(c.session.Identity.ClientID, &m)
+	if p.Retain || c.b.isHeard(k) {
+		c.b.route(c.session.Identity.ClientID, c.version, m, publishProperties(c.version, p.Properties), note{})
+	}
 	switch p.QoS {
 	case 1:
-		c.out.answer(frame.BuildAck(c.version, frame.PUBACK, p.PacketID, frame.Success, ""))
+		c.out.answerAck(c.version, frame.PUBACK, p.PacketID)
 	case 2:
 		c.inbound.received[p.PacketID] = struct{}{}
-		c.out.answer(frame.BuildAck(c.version, frame.PUBREC, p.PacketID, frame.Success, ""))
+		c.out.answerAck(c.version, frame.PUBREC, p.PacketID)
 	}
 	if slow := c.pressed.Swap(nil); slow != nil && c.out.flushed(c.b.limits.MaxOutboundBytes) {
 		slow.waitCaughtUp() // with this publish acknowledged
@@ -144,29 +148,27 @@ func (c *conn) publish(p frame.Publish) error {
 	return nil
 }
 
-// admit applies rights and limits to a PUBLISH and returns its topic, or the
-// reason code to refuse it with.
-func (c *conn) admit(p frame.Publish) (topic.Topic, byte) {
-	id := &c.session.Identity
-	d := id.Rules.Decide(access.Send, p.Name)
-	t, err := topic.Parse(p.Name)
+// admit applies rights and limits to a PUBLISH and returns the reason code to
+// refuse it with, or Success.
+func (c *conn) admit(p frame.Publish, k *course) byte {
 	switch {
-	case d.Rule == access.RuleInvalid, d.Allowed && err != nil && id.Device.ID != "":
-		c.deny(access.Send, p.Name, access.RuleInvalid)
-		return t, frame.TopicInvalid
-	case !d.Allowed:
-		c.deny(access.Send, p.Name, d.Rule)
-		return t, frame.NotAuthorized
-	case p.Retain && !id.Retain.Allows(t):
+	case k.refusal != frame.Success:
+		c.deny(access.Send, k.name, k.rule)
+		return k.refusal
+	case p.Retain && !k.retain:
 		c.b.counters.dropped.add(DroppedRetain)
-		return t, frame.NotAuthorized
+		c.deny(access.Send, k.name, ruleRetain)
+		return frame.NotAuthorized
 	case len(p.Payload) > c.b.limits.MaxPayloadBytes:
-		c.b.counters.limits.add(LimitPayloadBytes)
+		c.limited(LimitPayloadBytes, k.name)
 		c.b.counters.dropped.add(DroppedTooLarge)
-		return t, frame.QuotaExceeded
+		return frame.QuotaExceeded
 	}
-	return t, frame.Success
+	return frame.Success
 }
+
+// ruleRetain is the rule that refuses a retained message.
+const ruleRetain = "retain: not allowed"
 
 // refusePublish answers a PUBLISH that nobody will see. At QoS 0 there is no
 // answer; before MQTT 5 the only one is to end the connection, since a PUBACK

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/obedio/obedio/edge/internal/broker/frame"
 )
 
 // outbox is what waits for one client's socket. Whoever adds to it never waits
@@ -17,10 +19,13 @@ type outbox struct {
 	c    *conn
 	done chan struct{} // closed when the socket is
 
+	until time.Time // the socket's write deadline; the writer's
+
 	window int // messages of QoS 1 and 2 in flight at most; fixed
 
 	mu       sync.Mutex // guards what follows
 	buf      []byte     // packets to write
+	spare    []byte     // a buffer to write into next; nil, or empty
 	writing  int        // bytes that the writer has taken and not yet written
 	running  bool       // the writer exists
 	closing  bool       // nothing is added any more; the writer closes the socket
@@ -64,8 +69,19 @@ func (o *outbox) answer(packet []byte) {
 	}
 }
 
+// answerAck is answer for a PUBACK or PUBREC of success, which needs no packet
+// of its own.
+func (o *outbox) answerAck(version byte, t frame.Type, id uint16) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closing {
+		o.buf = frame.AppendAck(o.buf, t, id)
+	}
+}
+
 // flushed has the answers written. It waits while more than limit bytes wait
-// for the socket, and reports whether the connection still lives.
+// for the socket, and reports whether the connection still lives. Only the
+// connection's goroutine calls it.
 func (o *outbox) flushed(limit int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -73,7 +89,17 @@ func (o *outbox) flushed(limit int) bool {
 		if len(o.buf) == 0 {
 			return true
 		}
-		o.start()
+		if !o.running {
+			// The goroutine is about to wait for this client: it writes itself, and
+			// leaves what comes meanwhile to a writer.
+			o.running = true
+			o.mu.Unlock()
+			if o.step() {
+				go o.run()
+			}
+			o.mu.Lock()
+			continue
+		}
 		if len(o.buf)+o.writing <= limit {
 			return true
 		}
@@ -101,43 +127,55 @@ func (o *outbox) start() {
 
 // run writes until there is nothing left.
 func (o *outbox) run() {
+	for o.step() {
+	}
+}
+
+// step writes what is in the buffer, and reports whether there is more. Whoever
+// has set running calls it until it says no.
+func (o *outbox) step() (more bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			o.c.b.counters.panics.Add(1)
 			o.c.b.log.Error("mqtt writer panicked", "panic", r, "remote", o.c.session.Remote, "stack", string(debug.Stack()))
 			o.stop()
 			o.c.end(CausePanic)
+			more = false
 		}
 	}()
-	var chunk []byte
-	for {
-		o.mu.Lock()
-		if o.drained != nil {
-			close(o.drained)
-			o.drained = nil
-		}
-		if len(o.buf) == 0 {
-			o.running = false
-			closing := o.closing
-			o.mu.Unlock()
-			if closing {
-				o.shut()
-			}
-			return
-		}
-		if cap(chunk) > 4*writeChunk {
-			chunk = nil
-		}
-		chunk, o.buf = o.buf, chunk[:0]
-		o.writing = len(chunk)
-		o.mu.Unlock()
-		if err := o.write(chunk); err != nil {
-			o.stop()
-			o.c.end(CauseLost)
-			return
-		}
+	o.mu.Lock()
+	chunk := o.buf
+	o.buf, o.spare = o.spare, nil
+	o.writing = len(chunk)
+	o.mu.Unlock()
+	if err := o.write(chunk); err != nil {
+		o.stop()
+		o.c.end(CauseLost)
+		return false
 	}
+	o.mu.Lock()
+	if cap(chunk) <= keptBuffer {
+		o.spare = chunk[:0]
+	}
+	if o.drained != nil {
+		close(o.drained)
+		o.drained = nil
+	}
+	if len(o.buf) > 0 {
+		o.mu.Unlock()
+		return true
+	}
+	o.running = false
+	closing := o.closing
+	o.mu.Unlock()
+	if closing {
+		o.shut()
+	}
+	return false
 }
+
+// keptBuffer is how large a buffer an idle client may keep.
+const keptBuffer = 1 << 10
 
 // stop ends the writer for good after a failed write.
 func (o *outbox) stop() {
@@ -157,7 +195,11 @@ func (o *outbox) write(chunk []byte) error {
 			timeout = limits.CloseTimeout
 		}
 		o.mu.Unlock()
-		_ = o.c.raw.SetWriteDeadline(time.Now().Add(timeout)) // a broken socket fails in the write
+		// Setting it for each packet would cost more than most packets do.
+		if until := time.Now().Add(timeout); until.Before(o.until) || until.Sub(o.until) > timeout/8 {
+			o.until = until
+			_ = o.c.raw.SetWriteDeadline(until) // a broken socket fails in the write
+		}
 		n, err := o.c.raw.Write(part)
 		o.c.b.counters.bytesOut.Add(uint64(max(n, 0)))
 		if err != nil {

@@ -24,8 +24,11 @@ type Passage struct {
 	Payload []byte
 }
 
-func (b *Broker) passed(p Passage) {
+// passedIn tells the hub of a message that came from a client.
+func (b *Broker) passedIn(client string, m *Message) {
 	if b.cfg.Passed != nil {
-		b.cfg.Passed(p)
+		b.cfg.Passed(Passage{
+			At: m.Received, Client: client, Topic: m.Topic, Name: m.Name, QoS: m.QoS, Retain: m.Retain, Payload: m.Payload,
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/broker/frame"
@@ -35,29 +36,59 @@ func (c *conn) next() error {
 		if !c.out.flushed(c.b.limits.MaxOutboundBytes) {
 			return errEnded
 		}
-	}
-	if !c.readUntil(time.Now().Add(c.keepalive + c.keepalive/2)) {
-		return errEnded
+		if err := c.await(); err != nil {
+			return c.readFailed(err)
+		}
 	}
 	h, packet, err := c.readFrame(c.b.limits.MaxPacketBytes)
 	if err != nil {
 		return c.readFailed(err)
 	}
-	return c.receive(h, packet)
+	err = c.receive(h, packet)
+	c.recycle(packet)
+	return err
+}
+
+// await waits for the first byte of a packet, for one and a half times the
+// keepalive [MQTT-3.1.2-22], and gives the rest of the packet as long again.
+// The socket's deadline is not moved with every packet, which would cost more
+// than most packets do, but when it has passed.
+func (c *conn) await() error {
+	patience := c.keepalive + c.keepalive/2
+	began := time.Now()
+	// A WebSocket does not go on after a deadline that has passed.
+	_, ahead := c.raw.(*wsConn)
+	for armed := ahead || !c.armed; c.in.Buffered() == 0; armed = true {
+		if armed {
+			if !c.readUntil(began.Add(patience)) {
+				return errEnded
+			}
+			c.armed = true
+		}
+		_, err := c.in.Peek(1)
+		if err != nil && (ahead || !errors.Is(err, os.ErrDeadlineExceeded) || c.isClosed() || time.Since(began) >= patience) {
+			return err
+		}
+	}
+	if !c.wholeBuffered() && !c.readUntil(time.Now().Add(patience)) {
+		return errEnded
+	}
+	return nil
 }
 
 // readFailed ends the connection for an error of readFrame.
 func (c *conn) readFailed(err error) error {
 	var e *frame.Error
 	switch {
+	case errors.Is(err, errEnded):
 	case errors.As(err, &e) && e.Reason == frame.PacketTooLarge:
-		c.b.counters.limits.add(LimitPacketBytes)
+		c.limited(LimitPacketBytes, e.Text)
 		return c.protocolError(err)
 	case errors.As(err, &e):
-		c.b.counters.limits.add(LimitMalformed)
+		c.limited(LimitMalformed, e.Text)
 		return c.protocolError(err)
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.isClosed():
-		c.b.counters.limits.add(LimitKeepalive)
+		c.limited(LimitKeepalive, "")
 		c.endSaying(CauseLost, frame.KeepAliveTimeout, "keep alive timeout")
 	default:
 		c.end(CauseLost)
@@ -79,8 +110,24 @@ func (c *conn) wholeBuffered() bool {
 // firstRead is how much of a packet is allocated before its bytes arrive.
 const firstRead = 4096
 
+// frames holds buffers of firstRead bytes. Most packets are smaller, and are
+// done with when they have been handled.
+var frames = sync.Pool{New: func() any { return new([firstRead]byte) }}
+
+// recycle gives a packet's buffer to another packet, unless somebody has kept
+// the packet.
+func (c *conn) recycle(packet []byte) {
+	if c.kept {
+		c.kept = false
+		return
+	}
+	if cap(packet) == firstRead {
+		frames.Put((*[firstRead]byte)(packet[:firstRead]))
+	}
+}
+
 // readFrame reads one packet of at most limit bytes. It allocates as the bytes
-// arrive, not as the length claims.
+// arrive, not as the length claims. The packet is the caller's until recycle.
 func (c *conn) readFrame(limit int) (h frame.Header, packet []byte, err error) {
 	var head [5]byte
 	for n := 0; ; {
@@ -99,7 +146,7 @@ func (c *conn) readFrame(limit int) (h frame.Header, packet []byte, err error) {
 	if h.Total() > limit {
 		return h, nil, &frame.Error{Reason: frame.PacketTooLarge, Text: "packet too large"}
 	}
-	packet = make([]byte, min(h.Total(), firstRead))
+	packet = frames.Get().(*[firstRead]byte)[:min(h.Total(), firstRead)]
 	copy(packet, head[:h.Size])
 	for have := h.Size; ; {
 		n, err := io.ReadFull(c.in, packet[have:])

@@ -88,7 +88,8 @@ type Message struct {
 	// only the rules of service clients can allow.
 	Topic topic.Topic
 	Name  string
-	// Payload belongs to whoever holds the message; nobody changes it.
+	// Payload is valid during the call that it is an argument of, and nobody
+	// changes it.
 	Payload []byte
 	QoS     byte
 	Retain  bool

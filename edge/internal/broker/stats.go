@@ -173,8 +173,8 @@ func newCounters() *counters {
 	}
 }
 
-// message counts one message on a topic.
-func (c *counters) message(direction string, qos byte, t topic.Topic) {
+// messagesOf is the counter of messages on a topic.
+func (c *counters) messagesOf(direction string, qos byte, t topic.Topic) *atomic.Uint64 {
 	key := MessageKey{direction, qos, string(t.Type)}
 	if t.System {
 		key.Type = typeSystem
@@ -184,5 +184,5 @@ func (c *counters) message(direction string, qos byte, t topic.Topic) {
 		key.Type = typeOther
 		n = c.messages[key]
 	}
-	n.Add(1)
+	return n
 }

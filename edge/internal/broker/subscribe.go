@@ -23,7 +23,7 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	c.retain = make([]bool, len(pk.Filters))
 	for i := range pk.Filters {
 		sub := &pk.Filters[i]
-		sub.Qos = min(sub.Qos, c.session.Identity.MaxQoS)
+		sub.Qos = min(sub.Qos, c.rights.Load().maxQoS)
 		c.retain[i] = sub.RetainHandling == 0 || sub.RetainHandling == 1 && !c.hasSubscription(sub.Filter)
 		sub.RetainHandling = 2 // the gate sends retained messages itself
 	}
@@ -39,7 +39,7 @@ func (c *conn) judge(a access.Action, filters packets.Subscriptions) []byte {
 	for i := range filters {
 		filter := filters[i].Filter
 		fresh := a == access.Subscribe && !c.hasSubscription(filter)
-		d := c.session.Identity.Rules.Decide(a, filter)
+		d := c.rights.Load().rules.Decide(a, filter)
 		switch {
 		case len(filters) > limits.MaxFilters:
 			c.b.counters.limits.add(LimitFilters)
@@ -92,6 +92,7 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	}
 	c.mu.Unlock()
 	if len(granted) > 0 {
+		h.b.subscriptions.Add(1)
 		h.b.cfg.Handler.Subscribed(c.session, granted)
 	}
 }
@@ -132,7 +133,7 @@ func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
 func (c *conn) inherit() []string {
 	var granted []string
 	for filter := range c.client.State.Subscriptions.GetAll() {
-		if d := c.session.Identity.Rules.Decide(access.Subscribe, filter); !d.Allowed {
+		if d := c.rights.Load().rules.Decide(access.Subscribe, filter); !d.Allowed {
 			c.deny(access.Subscribe, filter, d.Rule)
 			if c.b.server.Topics.Unsubscribe(filter, c.client.ID) {
 				atomic.AddInt64(&c.b.server.Info.Subscriptions, -1)

@@ -17,6 +17,7 @@ import (
 // lateWill is a will with a delay, after its connection has ended.
 type lateWill struct {
 	session Session
+	rights  *rights
 	will    frame.Will
 	timer   *time.Timer
 }
@@ -33,10 +34,10 @@ func (c *conn) publishWill(cause Cause) {
 	}
 	delay := time.Duration(min(c.will.Delay, c.expiry)) * time.Second
 	if delay == 0 {
-		c.b.sendWill(c.session, c.will)
+		c.b.sendWill(c.session, c.rights.Load(), c.will)
 		return
 	}
-	late := &lateWill{session: c.session, will: *c.will}
+	late := &lateWill{session: c.session, rights: c.rights.Load(), will: *c.will}
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	if c.b.stopping {
@@ -53,7 +54,7 @@ func (c *conn) publishWill(cause Cause) {
 		}
 		c.b.mu.Unlock()
 		if due {
-			c.b.sendWill(late.session, &late.will)
+			c.b.sendWill(late.session, late.rights, &late.will)
 		}
 	})
 }
@@ -69,7 +70,7 @@ func (b *Broker) settleLateWill(c *conn) {
 	}
 	b.mu.Unlock()
 	if late != nil && c.session.Clean {
-		b.sendWill(late.session, &late.will)
+		b.sendWill(late.session, late.rights, &late.will)
 	}
 }
 
@@ -90,11 +91,11 @@ func (b *Broker) dropLateWills() {
 
 // sendWill publishes a will as if the client did it now. Its rights are asked
 // again.
-func (b *Broker) sendWill(s Session, w *frame.Will) {
+func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 	id := &s.Identity
-	d := id.Rules.Decide(access.Send, w.Name)
+	d := r.rules.Decide(access.Send, w.Name)
 	t, err := topic.Parse(w.Name)
-	if !d.Allowed || err != nil && id.Device.ID != "" || w.Retain && !id.Retain.Allows(t) || w.QoS > id.MaxQoS {
+	if !d.Allowed || err != nil && id.Device.ID != "" || w.Retain && !r.retain.Allows(t) || w.QoS > r.maxQoS {
 		b.counters.denied.add(access.Send)
 		return
 	}
@@ -106,7 +107,8 @@ func (b *Broker) sendWill(s Session, w *frame.Will) {
 		b.log.Warn("mqtt will not taken", "client", id.ClientID, "topic", w.Name, "error", err)
 		return
 	}
-	b.counters.message("in", w.QoS, t)
+	b.counters.messagesOf("in", w.QoS, t).Add(1)
+	b.passedIn(id.ClientID, &m)
 	var props packets.Properties
 	if s.Version == frame.V5 && len(w.Properties) > 1 {
 		props = decodeProperties(packets.WillProperties, w.Properties)

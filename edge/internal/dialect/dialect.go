@@ -11,8 +11,6 @@ package dialect
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -21,19 +19,33 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/tidwall/gjson"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// Fields is a decoded payload: names in snake_case, numbers as json.Number.
-// The issues that reading it brought up gather in it.
+// Fields is a decoded payload, with its names in snake_case. The issues that
+// reading it brought up gather in it.
 type Fields struct {
-	values map[string]any
+	list []field
+	few  [12]field // the list of most payloads
 	// Issues say which fields had a wrong type or value, in order.
 	Issues []string
 }
+
+// field is one member of the payload's object.
+type field struct {
+	name string
+	kind gjson.Type
+	// text is a string's value, and of all else the JSON text.
+	text string
+}
+
+// maxFields of one object are read; no firmware says as much.
+const maxFields = 256
 
 // Decode reads a payload that is a JSON object, plain or compressed with gzip
 // or zstd, of at most maxBytes after decompression.
@@ -42,51 +54,67 @@ func Decode(payload []byte, maxBytes int) (*Fields, error) {
 	if err != nil {
 		return nil, err
 	}
-	obj, ok := v.(map[string]any)
-	if !ok {
+	if !v.IsObject() {
 		return nil, fmt.Errorf("%w: payload is not a JSON object", fleet.ErrInvalid)
 	}
-	return newFields(obj), nil
+	return newFields(v), nil
 }
 
 // DecodeBatch is Decode for payloads that may also be an array of objects.
 func DecodeBatch(payload []byte, maxBytes int) ([]*Fields, error) {
 	v, err := decodeJSON(payload, maxBytes)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	switch v := v.(type) {
-	case map[string]any:
+	case v.IsObject():
 		return []*Fields{newFields(v)}, nil
-	case []any:
-		batch := make([]*Fields, 0, len(v))
-		for i, e := range v {
-			obj, ok := e.(map[string]any)
-			if !ok {
-				return nil, fmt.Errorf("%w: entry %d of the payload is not a JSON object", fleet.ErrInvalid, i)
-			}
-			batch = append(batch, newFields(obj))
-		}
-		return batch, nil
+	case !v.IsArray():
+		return nil, fmt.Errorf("%w: payload is neither a JSON object nor an array of them", fleet.ErrInvalid)
 	}
-	return nil, fmt.Errorf("%w: payload is neither a JSON object nor an array of them", fleet.ErrInvalid)
+	var batch []*Fields
+	v.ForEach(func(_, e gjson.Result) bool {
+		if !e.IsObject() {
+			err = fmt.Errorf("%w: entry %d of the payload is not a JSON object", fleet.ErrInvalid, len(batch))
+			return false
+		}
+		batch = append(batch, newFields(e))
+		return true
+	})
+	return batch, err
 }
 
-func decodeJSON(payload []byte, maxBytes int) (any, error) {
+// maxDepth of arrays and objects in each other.
+const maxDepth = 64
+
+func decodeJSON(payload []byte, maxBytes int) (v gjson.Result, err error) {
 	plain, err := Decompress(payload, maxBytes)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(plain))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, fmt.Errorf("%w: payload is not JSON: %w", fleet.ErrInvalid, err)
+	if depth(plain) > maxDepth {
+		return v, fmt.Errorf("%w: payload nests arrays and objects deeper than %d", fleet.ErrInvalid, maxDepth)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows the JSON value", fleet.ErrInvalid)
+	text := string(plain) // the payload is the broker's, and what is read of it stays
+	if !gjson.Valid(text) {
+		return v, fmt.Errorf("%w: payload is not JSON", fleet.ErrInvalid)
 	}
-	return v, nil
+	return gjson.Parse(text), nil
+}
+
+// depth is how deep arrays and objects can be nested in b at the most; brackets
+// in strings count too.
+func depth(b []byte) int {
+	open, deepest := 0, 0
+	for _, c := range b {
+		switch c {
+		case '{', '[':
+			open++
+			deepest = max(deepest, open)
+		case '}', ']':
+			open--
+		}
+	}
+	return deepest
 }
 
 // Decompress returns payload as it is, or what it holds when its first bytes
@@ -125,17 +153,49 @@ func Decompress(payload []byte, maxBytes int) ([]byte, error) {
 	return plain, nil
 }
 
-func newFields(obj map[string]any) *Fields {
-	f := &Fields{values: make(map[string]any, len(obj))}
-	for k, v := range obj {
-		name := snake(k)
-		// The name as the interface writes it wins over a spelling of it.
-		if _, taken := f.values[name]; taken && name != k {
-			continue
+func newFields(obj gjson.Result) *Fields {
+	f := new(Fields)
+	f.list = f.few[:0]
+	obj.ForEach(func(k, v gjson.Result) bool {
+		if len(f.list) == maxFields {
+			f.issue("payload", "has more than %d fields", maxFields)
+			return false
 		}
-		f.values[name] = v
-	}
+		f.add(k.Str, v)
+		return true
+	})
 	return f
+}
+
+// add takes one member. The name as the interface writes it wins over another
+// spelling of it, and otherwise the last one that was written.
+func (f *Fields) add(written string, v gjson.Result) {
+	n := field{name: snake(written), kind: v.Type, text: v.Raw}
+	if v.Type == gjson.String {
+		n.text = v.Str
+		if !utf8.ValidString(n.text) {
+			n.text = strings.ToValidUTF8(n.text, "\ufffd")
+		}
+	}
+	for i := range f.list {
+		if f.list[i].name == n.name {
+			if n.name == written {
+				f.list[i] = n
+			}
+			return
+		}
+	}
+	f.list = append(f.list, n)
+}
+
+// get returns the named field, null or not.
+func (f *Fields) get(name string) (field, bool) {
+	for i := range f.list {
+		if f.list[i].name == name {
+			return f.list[i], true
+		}
+	}
+	return field{}, false
 }
 
 // snake turns deviceId and DeviceID into device_id.
@@ -163,52 +223,47 @@ func (f *Fields) issue(name, format string, args ...any) {
 }
 
 // first returns the first of the named fields that is there and not null.
-func (f *Fields) first(names ...string) (string, any, bool) {
+func (f *Fields) first(names ...string) (field, bool) {
 	for _, n := range names {
-		if v, ok := f.values[n]; ok && v != nil {
-			return n, v, true
+		if v, ok := f.get(n); ok && v.kind != gjson.Null {
+			return v, true
 		}
 	}
-	return "", nil, false
+	return field{}, false
 }
 
 // text returns a text field of at most 256 bytes.
 func (f *Fields) text(names ...string) string {
-	n, v, ok := f.first(names...)
+	v, ok := f.first(names...)
 	if !ok {
 		return ""
 	}
-	s, isText := v.(string)
-	if num, isNumber := v.(json.Number); isNumber {
-		s, isText = num.String(), true
-	}
-	if !isText || len(s) > 256 {
-		f.issue(n, "want a text of at most 256 bytes")
+	if v.kind != gjson.String && v.kind != gjson.Number || len(v.text) > 256 {
+		f.issue(v.name, "want a text of at most 256 bytes")
 		return ""
 	}
-	return s
+	return v.text
 }
 
 // number returns a number, also one that was written as a text.
 func (f *Fields) number(names ...string) (float64, bool) {
-	n, v, ok := f.first(names...)
+	v, ok := f.first(names...)
 	if !ok {
 		return 0, false
 	}
-	var s string
-	switch v := v.(type) {
-	case json.Number:
-		s = v.String()
-	case string:
-		s = strings.TrimSpace(v)
-		f.issue(n, "want a number, got a text")
+	s := v.text
+	switch v.kind {
+	case gjson.Number:
+	case gjson.String:
+		s = strings.TrimSpace(s)
+		f.issue(v.name, "want a number, got a text")
 	default:
-		f.issue(n, "want a number")
+		f.issue(v.name, "want a number")
 		return 0, false
 	}
 	x, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
-		f.issue(n, "want a number, got %.32q", s)
+		f.issue(v.name, "want a number, got %.32q", s)
 		return 0, false
 	}
 	return x, true
@@ -216,41 +271,42 @@ func (f *Fields) number(names ...string) (float64, bool) {
 
 // count returns a whole number that is not negative.
 func (f *Fields) count(names ...string) (uint64, bool) {
-	if n, v, ok := f.first(names...); ok {
-		if num, isNumber := v.(json.Number); isNumber {
-			// Whole numbers beyond 2^53 must not pass through a float.
-			if x, err := strconv.ParseUint(num.String(), 10, 64); err == nil {
-				return x, true
-			}
-		}
-		x, ok := f.number(n)
-		if !ok {
-			return 0, false
-		}
-		if x < 0 || x != math.Trunc(x) || x >= 1<<63 {
-			f.issue(n, "want a whole number from 0")
-			return 0, false
-		}
-		return uint64(x), true
+	v, ok := f.first(names...)
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	if v.kind == gjson.Number {
+		// Whole numbers beyond 2^53 must not pass through a float.
+		if x, err := strconv.ParseUint(v.text, 10, 64); err == nil {
+			return x, true
+		}
+	}
+	x, ok := f.number(v.name)
+	if !ok {
+		return 0, false
+	}
+	if x < 0 || x != math.Trunc(x) || x >= 1<<63 {
+		f.issue(v.name, "want a whole number from 0")
+		return 0, false
+	}
+	return uint64(x), true
 }
 
 // when returns a time: RFC 3339, or seconds or milliseconds since 1970. What
 // can only be a time since boot is no time, and no issue.
 func (f *Fields) when(names ...string) time.Time {
-	n, v, ok := f.first(names...)
+	v, ok := f.first(names...)
 	if !ok {
 		return time.Time{}
 	}
-	if s, isText := v.(string); isText {
+	if s := v.text; v.kind == gjson.String {
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateTime} {
 			if t, err := time.Parse(layout, s); err == nil {
 				return fleet.Millis(t)
 			}
 		}
 	}
-	x, ok := f.number(n)
+	x, ok := f.number(v.name)
 	switch {
 	case !ok:
 	case x >= 1e14: // microseconds
@@ -265,13 +321,13 @@ func (f *Fields) when(names ...string) time.Time {
 
 // percent returns a whole number from 0 to 100.
 func (f *Fields) percent(names ...string) *int {
-	n, _, _ := f.first(names...)
-	x, ok := f.number(names...)
+	v, _ := f.first(names...)
+	x, ok := f.number(v.name)
 	if !ok {
 		return nil
 	}
 	if x < 0 || x > 100 {
-		f.issue(n, "want 0 to 100, got %g", x)
+		f.issue(v.name, "want 0 to 100, got %g", x)
 		return nil
 	}
 	p := int(math.Round(x))
@@ -281,11 +337,11 @@ func (f *Fields) percent(names ...string) *int {
 // signal returns the strength of the radio signal in dBm: told as such, or as
 // a percentage of the usual range from -100 to -50 dBm.
 func (f *Fields) signal() *int {
-	n, _, given := f.first("signal_strength", "rssi", "rssi_dbm", "signal")
+	v, given := f.first("signal_strength", "rssi", "rssi_dbm", "signal")
 	if !given {
 		return nil
 	}
-	x, ok := f.number(n)
+	x, ok := f.number(v.name)
 	switch {
 	case !ok:
 		return nil
@@ -293,7 +349,7 @@ func (f *Fields) signal() *int {
 	case x >= 0 && x <= 100:
 		x = x/2 - 100
 	default:
-		f.issue(n, "want -130 to 0 dBm or 0 to 100 per cent, got %g", x)
+		f.issue(v.name, "want -130 to 0 dBm or 0 to 100 per cent, got %g", x)
 		return nil
 	}
 	dbm := int(math.Round(x))
@@ -316,7 +372,7 @@ func (f *Fields) oneOf(allowed []string, names ...string) string {
 	if w == "" || slices.Contains(allowed, w) {
 		return w
 	}
-	n, _, _ := f.first(names...)
-	f.issue(n, "want one of %s, got %.32q", strings.Join(allowed, ", "), w)
+	v, _ := f.first(names...)
+	f.issue(v.name, "want one of %s, got %.32q", strings.Join(allowed, ", "), w)
 	return ""
 }

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"strconv"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -32,11 +35,12 @@ func ReadTelemetry(f *Fields, device fleet.DeviceID) (Telemetry, error) {
 		Signal: f.signal(), Firmware: f.text("firmware_version", "firmware", "fw_version"),
 		BootID: bootID(f), ResetReason: f.text("reset_reason"),
 	}
-	if n, v, ok := f.first("online", "connected"); ok {
-		if b, isBool := v.(bool); isBool {
-			t.Online = &b
+	if v, ok := f.first("online", "connected"); ok {
+		if v.kind == gjson.True || v.kind == gjson.False {
+			on := v.kind == gjson.True
+			t.Online = &on
 		} else {
-			f.issue(n, "want true or false")
+			f.issue(v.name, "want true or false")
 		}
 	}
 	if s, ok := f.number("uptime_s", "uptime"); ok && s >= 0 && s < 1e10 {
@@ -98,8 +102,8 @@ func ReadPress(f *Fields, device fleet.DeviceID) (Press, error) {
 	}
 	h := fnv.New64a()
 	for _, name := range []string{"timestamp", "time", "ts", "press_type", "type", "duration", "duration_ms", "priority", "nonce"} {
-		if v, ok := f.values[name]; ok {
-			_, _ = fmt.Fprintf(h, "%s=%v;", name, v)
+		if v, ok := f.get(name); ok {
+			_, _ = fmt.Fprintf(h, "%s=%s;", name, v.text)
 		}
 	}
 	p.Fingerprint = h.Sum64()
@@ -127,9 +131,14 @@ func ReadAnswer(f *Fields) (Answer, error) {
 	default:
 		a.State = fleet.CommandState(w)
 	}
-	if v, ok := f.values["result"]; ok && v != nil {
-		b, err := json.Marshal(v)
-		if err != nil || len(b) > fleet.MaxArgs {
+	if v, ok := f.first("result"); ok {
+		var b []byte
+		if v.kind == gjson.String {
+			b, _ = json.Marshal(v.text) // a text can always be written
+		} else {
+			b = []byte(v.text)
+		}
+		if len(b) > fleet.MaxArgs {
 			f.issue("result", "want JSON of at most %d bytes", fleet.MaxArgs)
 		} else {
 			a.Result = b
@@ -162,19 +171,18 @@ func ReadWatchAction(f *Fields) (WatchAction, error) {
 // Numbers returns the numeric fields of a metrics sample, under their names in
 // snake_case; other fields but device_id and the time are issues.
 func Numbers(f *Fields) map[string]float64 {
-	out := map[string]float64{}
-	for name, v := range f.values {
-		switch name {
+	out := make(map[string]float64, len(f.list))
+	for _, v := range f.list {
+		switch v.name {
 		case "device_id", "timestamp", "time", "ts":
 			continue
 		}
-		n, ok := v.(json.Number)
-		if !ok {
-			f.issue(name, "want a number")
+		if v.kind != gjson.Number {
+			f.issue(v.name, "want a number")
 			continue
 		}
-		if x, err := n.Float64(); err == nil {
-			out[name] = x
+		if x, err := strconv.ParseFloat(v.text, 64); err == nil {
+			out[v.name] = x
 		}
 	}
 	return out

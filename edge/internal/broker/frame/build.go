@@ -77,6 +77,11 @@ func BuildAck(version byte, t Type, id uint16, reason byte, text string) []byte 
 	return packet(t, flags, body)
 }
 
+// AppendAck appends a PUBACK or PUBREC of success, the same in every version.
+func AppendAck(b []byte, t Type, id uint16) []byte {
+	return append(b, byte(t)<<4, 2, byte(id>>8), byte(id))
+}
+
 // BuildDisconnect builds the DISCONNECT of an MQTT 5 server.
 func BuildDisconnect(reason byte, text string) []byte {
 	return packet(DISCONNECT, 0, append([]byte{reason}, reasonString(text)...))

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unicode/utf8"
 )
@@ -65,13 +66,8 @@ func (c *cursor) binary() []byte { return c.take(int(c.u16())) }
 // of the input.
 func (c *cursor) str() []byte {
 	f := c.binary()
-	if !utf8.Valid(f) {
+	if !utf8.Valid(f) || bytes.IndexByte(f, 0) >= 0 {
 		c.text = true
-	}
-	for _, x := range f {
-		if x == 0 {
-			c.text = true
-		}
 	}
 	return f
 }

@@ -237,10 +237,10 @@ func FuzzInbound(f *testing.F) {
 				return
 			}
 			pk, err := library(version, h, body)
-			if err != nil || pk.TopicName != p.Name || pk.PacketID != p.PacketID || !bytes.Equal(pk.Payload, p.Payload) {
+			if err != nil || pk.TopicName != string(p.Name) || pk.PacketID != p.PacketID || !bytes.Equal(pk.Payload, p.Payload) {
 				t.Fatalf("library: %+v %v, gate: %+v", pk, err, p)
 			}
-			if name, id, ok := frame.OutgoingPublish(h, body); !ok || string(name) != p.Name || id != p.PacketID {
+			if name, id, ok := frame.OutgoingPublish(h, body); !ok || !bytes.Equal(name, p.Name) || id != p.PacketID {
 				t.Fatalf("outgoing: %q %d %v", name, id, ok)
 			}
 		case frame.PUBACK, frame.PUBREC, frame.PUBREL, frame.PUBCOMP:

@@ -2,7 +2,7 @@ package frame
 
 // Publish is a PUBLISH packet of a client.
 type Publish struct {
-	Name     string
+	Name     []byte // of the input
 	PacketID uint16 // 0 at QoS 0
 	QoS      byte
 	Retain   bool
@@ -36,8 +36,21 @@ func ParsePublish(version byte, h Header, body []byte) (p Publish, err error) {
 	if err := c.err(); err != nil {
 		return p, err
 	}
-	p.Name, p.Payload = string(name), c.b
+	p.Name, p.Payload = name, c.b
 	return p, nil
+}
+
+// OutgoingPayload is the payload of a PUBLISH that the library has encoded.
+func OutgoingPayload(version byte, h Header, body []byte) []byte {
+	c := &cursor{b: body}
+	c.binary()
+	if h.QoS() > 0 {
+		c.u16()
+	}
+	if version == V5 {
+		c.take(c.varint())
+	}
+	return c.b
 }
 
 // OutgoingPublish reads the name and the packet id of a PUBLISH that the
