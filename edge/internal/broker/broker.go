@@ -46,6 +46,9 @@ type Config struct {
 	Auth      Authenticator
 	Handler   Handler
 	Limits    Limits
+	// Storage keeps sessions and retained messages over restarts; nil keeps them
+	// in memory only.
+	Storage Storage
 	// Objected, if not nil, is told of everything that the broker held against
 	// a client, from the goroutine that met it; it must not block.
 	Objected func(Objection)
@@ -67,8 +70,11 @@ type Broker struct {
 	hubRules *access.Rules
 	counters *counters
 	server   *mqtt.Server
-	// injectors are library clients that stand for whoever publishes.
-	injectors sync.Pool
+	keeper   *keeper
+	retained *retainedIndex
+	// queued is what the messages of all sessions take, outbound what waits for
+	// all sockets; in bytes.
+	queued, outbound atomic.Int64
 	// routing is held for reading while a message is given to the library's
 	// subscribers, and for writing while the library moves a session from its
 	// old connection to its new one, so that no message falls in between.
@@ -81,11 +87,8 @@ type Broker struct {
 	subscriptions atomic.Uint64
 
 	started atomic.Bool
-	// ownRetained is the number of the library's own $SYS messages, which no
-	// client ever gets.
-	ownRetained atomic.Int64
-	stopped     chan struct{}  // closed when stopping becomes true
-	work        sync.WaitGroup // every goroutine and every open socket
+	stopped chan struct{}  // closed when stopping becomes true
+	work    sync.WaitGroup // every goroutine and every open socket
 
 	mu       sync.Mutex // guards what follows
 	stopping bool
@@ -95,7 +98,7 @@ type Broker struct {
 	byAddr   map[netip.Addr]int   // sockets of each remote address
 	slots    map[string]*slot     // by client id
 	byUser   map[string]int       // live connections of each user name
-	sessions map[string]*inbound  // what outlives a connection, by client id
+	sessions map[string]*kept     // of every session, by client id
 	wills    map[string]*lateWill // delayed wills, by client id
 	// The numbers given last, of sessions and of sockets.
 	lastGen, lastSocket uint64
@@ -133,14 +136,18 @@ func New(cfg Config) (*Broker, error) {
 		byAddr:   make(map[netip.Addr]int),
 		slots:    make(map[string]*slot),
 		byUser:   make(map[string]int),
-		sessions: make(map[string]*inbound),
+		sessions: make(map[string]*kept),
+		retained: newRetainedIndex(),
 		wills:    make(map[string]*lateWill),
 	}
-	b.order.Store(time.Now().UnixNano())
+	b.order.Store(b.now().UnixNano())
+	b.keeper = newKeeper(cfg.Storage, func(err error) { b.log.Error("mqtt sessions not written", "error", err) })
 	if b.server, err = newServer(b); err != nil {
 		return nil, fmt.Errorf("make broker: %w", err)
 	}
-	b.injectors.New = func() any { return b.server.NewClient(nil, mqtt.LocalListener, "", true) }
+	if err := b.restore(); err != nil {
+		return nil, fmt.Errorf("make broker: %w", err)
+	}
 	return b, nil
 }
 
@@ -154,7 +161,12 @@ func (b *Broker) Run(ctx context.Context) error {
 	if err := b.server.Serve(); err != nil {
 		return fmt.Errorf("run broker: %w", err)
 	}
-	b.ownRetained.Store(int64(len(b.server.Topics.Messages(mqtt.SysPrefix + "/#"))))
+	b.silenceLibrary()
+	inner, stopInner := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopInner()
+	var inside sync.WaitGroup
+	inside.Go(func() { b.keeper.run(inner) })
+	inside.Go(func() { b.housekeep(inner) })
 	broken := make(chan error, len(b.cfg.Listeners))
 	for i := range b.cfg.Listeners {
 		l := &b.cfg.Listeners[i]
@@ -172,6 +184,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	b.StopAccepting()
 	b.work.Wait()
+	stopInner()
+	inside.Wait() // what is to be kept is on disk
 	if closeErr := b.server.Close(); closeErr != nil && err == nil {
 		err = fmt.Errorf("run broker: %w", closeErr)
 	}
@@ -252,13 +266,15 @@ func (b *Broker) Kick(clientID, reason string) bool {
 func (b *Broker) Stats() Stats {
 	k := b.counters
 	s := Stats{
-		Connections: k.connections.Load(), Panics: k.panics.Load(),
+		Connections: k.connections.Load(), Panics: k.panics.Load(), Sockets: k.sockets.Load(), Expired: k.expired.Load(),
+		PacketsIn: k.packetsIn.Load(), PacketsOut: k.packetsOut.Load(),
 		Refused: k.refused.snapshot(), Denied: k.denied.snapshot(), Dropped: k.dropped.snapshot(),
 		Limits: k.limits.snapshot(), Ended: k.ended.snapshot(), Messages: k.messages.snapshot(),
 		BytesIn: k.bytesIn.Load(), BytesOut: k.bytesOut.Load(),
-		Retained: b.server.Topics.Retained.Len() - int(b.ownRetained.Load()), Sessions: b.server.Clients.Len(),
+		PayloadIn: k.payloadIn.Load(), PayloadOut: k.payloadOut.Load(),
+		Sessions: b.server.Clients.Len(), QueuedBytes: b.queued.Load(), OutboundBytes: b.outbound.Load(),
 	}
-	s.Dropped[DroppedSession] += uint64(atomic.LoadInt64(&b.server.Info.InflightDropped))
+	s.Retained, s.RetainedBytes = b.retained.sum()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s.Open = b.sockets

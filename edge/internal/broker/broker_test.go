@@ -557,10 +557,10 @@ func TestSubscribe_AThousandRetainedMessagesArriveWithTheirNewestValue(t *testin
 			r.people.service(t, "viewer")
 			const n = 1500 // more than a session may queue
 			for i := range n {
-				r.server.Topics.RetainMessage(packets.Packet{
-					FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 2, Retain: true},
-					TopicName:   statusTopic(button(fmt.Sprintf("btn-%d", i))), Payload: []byte("old"),
-				})
+				m := Message{Name: statusTopic(button(fmt.Sprintf("btn-%d", i))), Payload: []byte("old"), QoS: 2, Retain: true}
+				if _, err := r.route(hubOrigin, frame.V5, &m, packets.Properties{}, note{}); err != nil {
+					t.Fatal(err)
+				}
 			}
 			c := r.dial(t, v)
 			c.signIn("viewer", nil)

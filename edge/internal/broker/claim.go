@@ -19,17 +19,6 @@ type slot struct {
 	users  int           // connections that hold or wait
 }
 
-// inbound is what the hub keeps of a session for the messages of the client,
-// as long as the library keeps the rest of it. Only the connection that holds
-// the slot touches it.
-type inbound struct {
-	// owner says whose session it is; another identity under the same client id
-	// does not inherit it.
-	owner string
-	// received are the packet ids of QoS 2 messages that wait for PUBREL.
-	received map[uint16]struct{}
-}
-
 // errSuperseded: the client has connected again while this connection was
 // being authenticated.
 var errSuperseded = errors.New("client has connected again")
@@ -143,7 +132,7 @@ func (b *Broker) Forget(clientID, reason string) {
 	if w := b.wills[clientID]; w != nil {
 		b.cancelWill(w)
 	}
-	s, kept := b.enter(clientID), b.sessions[clientID]
+	s, before := b.enter(clientID), b.sessions[clientID]
 	last := s.newest
 	b.work.Add(1)
 	b.mu.Unlock()
@@ -160,7 +149,7 @@ func (b *Broker) Forget(clientID, reason string) {
 		case <-b.stopped:
 		}
 		b.mu.Lock()
-		same := held && b.sessions[clientID] == kept // not yet another one's
+		same := held && b.sessions[clientID] == before // not yet another one's
 		b.mu.Unlock()
 		if same {
 			b.discard(clientID)
@@ -179,24 +168,68 @@ func (b *Broker) Forget(clientID, reason string) {
 	}
 }
 
-// inboundSession returns what is kept of the client's session, or a fresh one.
-// A session of another owner is discarded. Who calls it holds the slot.
-func (b *Broker) inboundSession(c *conn) *inbound {
+// keptSession returns what is kept of the client's session, or a fresh one. A
+// session of another owner, or one that the client does not want, is discarded.
+// Who calls it holds the slot.
+func (b *Broker) keptSession(c *conn) (*kept, error) {
 	id, owner := c.session.Identity.ClientID, c.session.Identity.owner()
 	b.mu.Lock()
-	kept := b.sessions[id]
+	k := b.sessions[id]
 	b.mu.Unlock()
-	if kept == nil || kept.owner != owner {
+	if k == nil || k.owner != owner {
 		b.discard(id)
-		kept = nil
+		k = nil
 	}
-	if kept == nil || c.session.Clean {
-		kept = &inbound{owner: owner, received: make(map[uint16]struct{})}
+	lifetime := c.lifetime()
+	if k != nil && k.persistent.Load() && (c.session.Clean || lifetime == 0) {
+		// What the client is told of its session must not come back at a restart.
+		if err := b.keeper.now(c.ctx, writeNoSession(id)...); err != nil {
+			return nil, fmt.Errorf("forget session of %s: %w: %w", id, fleet.ErrUnavailable, err)
+		}
 	}
+	if k == nil || c.session.Clean {
+		if k != nil {
+			k.letAllGo(b)
+		}
+		k = newKept(owner)
+	}
+	k.persistent.Store(lifetime > 0 && b.keeper.storage != nil)
+	k.mu.Lock()
+	k.expiry, k.ended = lifetime, time.Time{}
+	k.mu.Unlock()
 	b.mu.Lock()
-	b.sessions[id] = kept
+	b.sessions[id] = k
 	b.mu.Unlock()
-	return kept
+	return k, nil
+}
+
+// sweepSessions discards sessions whose time is over.
+func (b *Broker) sweepSessions(now time.Time) {
+	var over []string
+	b.mu.Lock()
+	for id, k := range b.sessions {
+		k.mu.Lock()
+		if !k.ended.IsZero() && !now.Before(k.ended.Add(k.expiry)) {
+			over = append(over, id)
+		}
+		k.mu.Unlock()
+	}
+	b.mu.Unlock()
+	for _, id := range over {
+		b.mu.Lock()
+		s := b.enter(id)
+		b.mu.Unlock()
+		select {
+		case <-s.token: // nobody is connecting
+			b.discard(id)
+			b.counters.expired.Add(1)
+			s.token <- struct{}{}
+		default:
+		}
+		b.mu.Lock()
+		b.exit(id, s)
+		b.mu.Unlock()
+	}
 }
 
 // owner tells identities apart that may come under one client id.
@@ -211,8 +244,15 @@ func (i Identity) owner() string {
 // be connected.
 func (b *Broker) discard(clientID string) {
 	b.mu.Lock()
+	k := b.sessions[clientID]
 	delete(b.sessions, clientID)
 	b.mu.Unlock()
+	if k != nil {
+		k.letAllGo(b)
+		if k.persistent.Swap(false) {
+			b.keeper.later(writeNoSession(clientID)...)
+		}
+	}
 	if cl, ok := b.server.Clients.Get(clientID); ok {
 		b.server.UnsubscribeClient(cl)
 		cl.ClearInflights()
@@ -225,12 +265,17 @@ func (b *Broker) discard(clientID string) {
 // cover is taken from it now: subscriptions, held and queued messages, retained
 // messages still to come. A change of who it is, or of its client id, is not
 // for this: Kick it. It reports whether the client is connected.
-func (b *Broker) Reauthorize(clientID string, _ Identity) bool {
+func (b *Broker) Reauthorize(clientID string, who Identity) bool {
+	b.mu.Lock()
+	if late := b.wills[clientID]; late != nil {
+		late.rights = rightsOf(who)
+	}
+	b.mu.Unlock()
 	c := b.live(clientID)
 	if c == nil {
 		return false
 	}
-	// Until the gate can change rights in place, the client comes back with them.
-	c.endWith(CauseKicked, "rights have changed")
+	c.rights.Store(rightsOf(who))
+	c.review()
 	return true
 }

@@ -37,7 +37,11 @@ func (c *conn) handshake() bool {
 		}
 	}
 	c.b.settleLateWill(c)
-	c.inbound = c.b.inboundSession(c)
+	var err error
+	if c.kept, err = c.b.keptSession(c); err != nil {
+		c.b.release(c)
+		return c.refuse(RefusedUnavailable, frame.ServerUnavailable, "try again later", err)
+	}
 	c.pending = p.ForLibrary(c.session.Identity.ClientID)
 	return true
 }

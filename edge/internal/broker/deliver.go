@@ -4,14 +4,12 @@ import (
 	"errors"
 	"net"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/obedio/obedio/edge/internal/broker/frame"
-	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/topic"
 )
 
@@ -44,7 +42,7 @@ func (c *conn) Write(b []byte) (n int, err error) {
 func (c *conn) send(h frame.Header, packet []byte) {
 	switch h.Type {
 	case frame.PUBLISH:
-		c.deliver(h, packet)
+		c.resent(h, packet)
 	case frame.DISCONNECT:
 		// Before MQTT 5 a server does not send it.
 		if c.version == frame.V5 {
@@ -58,46 +56,15 @@ func (c *conn) send(h frame.Header, packet []byte) {
 	}
 }
 
-// deliver decides about a PUBLISH that the library wants to send: whether the
-// client may have it at this moment, and whether now.
-func (c *conn) deliver(h frame.Header, packet []byte) {
-	name, id, ok := frame.OutgoingPublish(h, packet[h.Size:])
-	if !ok {
+// resent handles a PUBLISH that the library sends again when a session is
+// resumed: it is held, and sent in its order.
+func (c *conn) resent(h frame.Header, packet []byte) {
+	_, id, ok := frame.OutgoingPublish(h, packet[h.Size:])
+	if !ok || id == 0 {
 		return
 	}
-	text := string(name)
-	if d := c.rights.Load().rules.Decide(access.Receive, text); !d.Allowed {
-		c.b.counters.dropped.add(DroppedReceive)
-		c.deny(access.Receive, text, d.Rule)
-		c.abandon(id)
-		return
-	}
-	if id != 0 {
-		pk, ok := c.client.State.Inflight.Get(id)
-		if !ok {
-			return // forgotten meanwhile
-		}
-		about := noteOf(&pk)
-		if about.expires != 0 && c.b.now().UnixNano() >= about.expires {
-			c.b.counters.dropped.add(DroppedExpired)
-			c.abandon(id)
-			return
-		}
-		if !c.out.admit(id, h.Dup(), about) {
-			return
-		}
-	}
-	if !c.out.push(h.QoS(), packet) {
-		c.b.counters.dropped.add(DroppedSlow)
-		return
-	}
-	t, _ := topic.Parse(text) // outside the grammar it counts as other
-	c.b.counters.messagesOf("out", h.QoS(), t).Add(1)
-	if c.b.cfg.Passed != nil {
-		c.b.cfg.Passed(Passage{
-			At: c.b.now(), Out: true, Client: c.session.Identity.ClientID, Topic: t, Name: text,
-			QoS: h.QoS(), Retain: h.Retain(), Payload: frame.OutgoingPayload(c.version, h, packet[h.Size:]),
-		})
+	if pk, ok := c.client.State.Inflight.Get(id); ok {
+		c.out.admit(id, noteOf(&pk), len(pk.Payload))
 	}
 }
 
@@ -124,6 +91,9 @@ func (c *conn) acknowledged(t frame.Type, a frame.Ack) {
 			c.out.inflight[a.PacketID] = f
 		}
 		c.out.mu.Unlock()
+		if ok && c.kept.persistent.Load() {
+			c.b.keeper.later(writePubrel(c.client.ID, a.PacketID))
+		}
 		c.delivered(ref)
 		return
 	}
@@ -152,18 +122,18 @@ func (c *conn) release() {
 			c.out.settled(next.id)
 			continue
 		}
-		pk.FixedHeader.Dup = next.dup
-		if about := noteOf(&pk); about.expires != 0 && c.b.now().UnixNano() >= about.expires {
+		if c.b.expired(&pk) {
 			c.b.counters.dropped.add(DroppedExpired)
 			c.abandon(next.id)
 			continue
 		}
-		if err := c.client.WritePacket(pk); err != nil {
-			if c.isClosed() {
-				return
-			}
-			c.abandon(next.id) // larger than the client takes
+		if !c.mayReceive(pk.TopicName) {
+			c.abandon(next.id)
+			continue
 		}
+		pk.FixedHeader.Dup = wasSent(&pk) // [MQTT-3.3.1-1]
+		t, _ := topic.Parse(pk.TopicName) // outside the grammar it counts as other
+		c.transmit(&pk, t)
 	}
 	c.out.relax(c.client.State.Inflight.Len() <= c.lowMark())
 }
@@ -249,6 +219,6 @@ func (b *Broker) referred(pk *packets.Packet, clientID string) bool {
 // forgetInflight removes a message from a session of the library.
 func (b *Broker) forgetInflight(cl *mqtt.Client, id uint16) {
 	if cl.State.Inflight.Delete(id) {
-		atomic.AddInt64(&b.server.Info.Inflight, -1)
+		b.settled(cl, id)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/obedio/obedio/edge/internal/broker/frame"
 	"github.com/obedio/obedio/shared/access"
@@ -37,7 +38,7 @@ type conn struct {
 	version   byte
 	session   Session
 	will      *frame.Will
-	inbound   *inbound
+	kept      *kept
 	assigned  bool // the client left its id to the hub
 	keepalive time.Duration
 	// What the CONNACK says because it differs from what the client asked.
@@ -52,19 +53,16 @@ type conn struct {
 	expiry        uint32       // MQTT 5: Session Expiry Interval in seconds
 	client        *mqtt.Client // the library's side, once there is a session
 	pending       []byte       // bytes for the library's next Read
-	kept          bool         // somebody keeps the packet that was read last
+	keepPacket    bool         // somebody keeps the packet that was read last
 	armed         bool         // the socket has a read deadline of the session's
 	courses       courses      // of the topics that the client publishes to
 	requestID     uint16       // of the SUBSCRIBE or UNSUBSCRIBE under way
+	judged        *rights      // with which its filters were decided
 	verdicts      []byte       // reason codes of its denied filters; 0: allowed
 	retain        []bool       // which of its filters want retained messages
 	due           []dueRetained
 	unsubscribing bool
 	routingLocked bool
-
-	// pressed is the subscriber that fell behind while this client's publish was
-	// routed; set by the hook in this client's goroutine or another's.
-	pressed atomic.Pointer[conn]
 
 	mu     sync.Mutex // guards what follows
 	cause  Cause      // why it ended; the first word counts
@@ -119,6 +117,35 @@ func (b *Broker) serve(l *Listener, raw net.Conn, s *socket, tls bool) {
 	_ = b.server.EstablishConnection(l.Name, c)
 }
 
+// leaveSession readies a session for the client's next connection.
+func (c *conn) leaveSession() {
+	if c.client == nil {
+		return
+	}
+	c.dropReferred()
+	for _, id := range c.out.unacknowledged() {
+		if pk, ok := c.client.State.Inflight.Get(id); ok && pk.FixedHeader.Type == packets.Publish {
+			markSent(&pk)
+			c.client.State.Inflight.Set(pk)
+		}
+	}
+	c.kept.mu.Lock()
+	c.kept.ended, c.kept.expiry = c.b.now(), c.lifetime()
+	c.kept.mu.Unlock()
+	c.b.keeper.later(c.b.writeSession(c.client, c.kept))
+}
+
+// lifetime is how long the session outlives its connection.
+func (c *conn) lifetime() time.Duration {
+	switch {
+	case c.version == frame.V5:
+		return time.Duration(c.expiry) * time.Second
+	case c.session.Clean:
+		return 0
+	}
+	return c.b.limits.SessionExpiry
+}
+
 // recover ends the connection, not the process, when its goroutine panics.
 func (c *conn) recover() {
 	if r := recover(); r != nil {
@@ -146,16 +173,11 @@ func (c *conn) finish() {
 	c.end(CauseLost)
 	cause := c.endCause()
 	expires := c.version < frame.V5 && c.session.Clean || c.version == frame.V5 && c.expiry == 0
-	switch {
-	case expires && (cause == CausePanic || !c.established.Load()):
+	if expires {
 		// The library cleans up after itself only when all went well.
 		c.b.discard(c.session.Identity.ClientID)
-	case expires:
-		c.b.mu.Lock()
-		delete(c.b.sessions, c.session.Identity.ClientID)
-		c.b.mu.Unlock()
-	default:
-		c.dropReferred()
+	} else {
+		c.leaveSession()
 	}
 	if !c.established.Swap(false) {
 		return

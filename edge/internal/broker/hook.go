@@ -24,7 +24,7 @@ func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
 		mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribe,
-		mqtt.OnUnsubscribed, mqtt.OnQosPublish, mqtt.OnPublishDropped, mqtt.OnClientExpired:
+		mqtt.OnUnsubscribed, mqtt.OnQosComplete, mqtt.OnQosDropped, mqtt.OnRetainedExpired, mqtt.OnClientExpired:
 		return true
 	}
 	return false
@@ -40,7 +40,7 @@ func gate(cl *mqtt.Client) *conn {
 // OnConnectAuthenticate lets in who came through the gate, and nobody else.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
 	c := gate(cl)
-	return c != nil && c.inbound != nil && cl.ID == c.session.Identity.ClientID
+	return c != nil && c.kept != nil && cl.ID == c.session.Identity.ClientID
 }
 
 // OnACLCheck says yes to what was decided elsewhere: a filter in OnSubscribe, a
@@ -73,7 +73,11 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	c.out.resumed()
 	c.release()
 	h.b.cfg.Handler.Connected(c.session)
+	if c.kept.persistent.Load() {
+		h.b.keeper.later(h.b.writeSession(cl, c.kept))
+	}
 	if len(granted) > 0 {
+		h.b.subscriptions.Add(1)
 		h.b.cfg.Handler.Subscribed(c.session, granted)
 	}
 }
@@ -132,43 +136,28 @@ func (c *conn) connack(p *packets.Properties) {
 	p.SessionExpiryInterval, p.SessionExpiryIntervalFlag = c.expiry, c.expiryBounded
 }
 
-// OnQosPublish is called when the library has put a message of QoS 1 or 2 into
-// a session, in the goroutine of its publisher, and when it resends one.
-func (h *hook) OnQosPublish(cl *mqtt.Client, pk packets.Packet, _ int64, _ int) {
-	if pk.FixedHeader.Type != packets.Publish || pk.FixedHeader.Dup {
-		return
-	}
-	c := gate(cl)
-	connected := c != nil && !c.isClosed()
-	if !connected && h.b.referred(&pk, cl.ID) {
-		h.b.counters.dropped.add(DroppedGone)
-		h.b.forgetInflight(cl, pk.PacketID)
-		return
-	}
-	// The library sorts by Created, in seconds of which it looks at 16 bits. Its
-	// other uses of the field are switched off.
-	pk.Created = h.b.order.Add(1)
-	cl.State.Inflight.Set(pk)
-	if connected && pk.Origin != cl.ID && c.behind() {
-		if publisher := h.b.live(pk.Origin); publisher != nil {
-			publisher.pressed.Store(c)
-		}
+// OnQosComplete and OnQosDropped follow the end of a message of QoS 1 or 2.
+func (h *hook) OnQosComplete(cl *mqtt.Client, pk packets.Packet) { h.over(cl, pk) }
+
+// OnQosDropped is part of the library's Hook.
+func (h *hook) OnQosDropped(cl *mqtt.Client, pk packets.Packet) { h.over(cl, pk) }
+
+func (h *hook) over(cl *mqtt.Client, pk packets.Packet) {
+	if !cl.IsTakenOver() { // otherwise its messages live on in the next connection
+		h.b.settled(cl, pk.PacketID)
 	}
 }
 
-// OnPublishDropped counts what the library's queue of a client did not take.
-func (h *hook) OnPublishDropped(*mqtt.Client, packets.Packet) {
-	h.b.counters.dropped.add(DroppedQueue)
-}
+// OnRetainedExpired forgets a retained message whose time is over.
+func (h *hook) OnRetainedExpired(name string) { h.b.unretained(name) }
 
 // OnClientExpired completes what the library does with an expired session: its
 // subscriptions would feed the next one.
 func (h *hook) OnClientExpired(cl *mqtt.Client) {
 	h.b.mu.Lock()
-	if s := h.b.slots[cl.ID]; s == nil || s.holder == nil {
-		delete(h.b.sessions, cl.ID)
-	}
+	s := h.b.slots[cl.ID]
 	h.b.mu.Unlock()
-	h.b.server.UnsubscribeClient(cl)
-	cl.ClearInflights()
+	if s == nil || s.holder == nil {
+		h.b.discard(cl.ID)
+	}
 }

@@ -27,10 +27,13 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 			return c.malformed(err)
 		}
 		reason := frame.Success
-		if _, ok := c.inbound.received[a.PacketID]; !ok {
+		if _, ok := c.kept.received[a.PacketID]; !ok {
 			reason = frame.PacketIDNotFound // [MQTT-4.3.3-13]: answered all the same
 		}
-		delete(c.inbound.received, a.PacketID)
+		delete(c.kept.received, a.PacketID)
+		if c.kept.persistent.Load() {
+			c.b.keeper.later(Write{Key: keyOf(keptInbound, c.client.ID, a.PacketID)})
+		}
 		c.out.answer(frame.BuildAck(c.version, frame.PUBCOMP, a.PacketID, reason, ""))
 		return nil
 
@@ -66,7 +69,7 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 }
 
 // forLibrary leaves a packet for the library's next Read.
-func (c *conn) forLibrary(packet []byte) { c.pending, c.kept = packet, true }
+func (c *conn) forLibrary(packet []byte) { c.pending, c.keepPacket = packet, true }
 
 func (c *conn) malformed(err error) error {
 	c.limited(LimitMalformed, err.Error())
@@ -110,11 +113,11 @@ func (c *conn) publish(p frame.Publish) error {
 		return c.protocolError(&frame.Error{Reason: frame.QoSNotSupported, Text: "qos above the maximum"})
 	}
 	if p.QoS == 2 {
-		if _, again := c.inbound.received[p.PacketID]; again {
+		if _, again := c.kept.received[p.PacketID]; again {
 			c.out.answer(frame.BuildAck(c.version, frame.PUBREC, p.PacketID, frame.Success, ""))
 			return nil
 		}
-		if len(c.inbound.received) >= c.b.limits.MaxInboundQoS2 {
+		if len(c.kept.received) >= c.b.limits.MaxInboundQoS2 {
 			c.limited(LimitInboundQoS2, "")
 			return c.protocolError(&frame.Error{Reason: frame.ReceiveMaximum, Text: "too many messages of qos 2 not released"})
 		}
@@ -131,21 +134,39 @@ func (c *conn) publish(p frame.Publish) error {
 		return c.refusePublish(p, refusalReason(err))
 	}
 	k.in[p.QoS].Add(1)
+	c.b.counters.payloadIn.Add(uint64(len(p.Payload)))
 	c.b.passedIn(c.session.Identity.ClientID, &m)
+	var slow *conn
 	if p.Retain || c.b.isHeard(k) {
-		c.b.route(c.session.Identity.ClientID, c.version, m, publishProperties(c.version, p.Properties), note{})
+		var err error
+		slow, err = c.b.route(c.session.Identity.ClientID, c.version, &m, publishProperties(c.version, p.Properties), note{})
+		if err != nil {
+			return c.refusePublish(p, refusalReason(err))
+		}
 	}
 	switch p.QoS {
 	case 1:
-		c.out.answerAck(c.version, frame.PUBACK, p.PacketID)
+		c.out.answerAck(frame.PUBACK, p.PacketID)
 	case 2:
-		c.inbound.received[p.PacketID] = struct{}{}
-		c.out.answerAck(c.version, frame.PUBREC, p.PacketID)
+		if err := c.receivedOnce(p.PacketID); err != nil {
+			return c.refusePublish(p, refusalReason(err))
+		}
+		c.out.answerAck(frame.PUBREC, p.PacketID)
 	}
-	if slow := c.pressed.Swap(nil); slow != nil && c.out.flushed(c.b.limits.MaxOutboundBytes) {
+	if slow != nil && c.out.flushed(c.b.limits.MaxOutboundBytes) {
 		slow.waitCaughtUp() // with this publish acknowledged
 	}
 	return nil
+}
+
+// receivedOnce remembers a message of QoS 2 until its PUBREL, also over a
+// restart when the session does.
+func (c *conn) receivedOnce(id uint16) error {
+	c.kept.received[id] = struct{}{}
+	if !c.kept.persistent.Load() {
+		return nil
+	}
+	return c.b.keeper.now(c.ctx, Write{Key: keyOf(keptInbound, c.client.ID, id), Value: []byte{}})
 }
 
 // admit applies rights and limits to a PUBLISH and returns the reason code to
@@ -162,6 +183,10 @@ func (c *conn) admit(p frame.Publish, k *course) byte {
 	case len(p.Payload) > c.b.limits.MaxPayloadBytes:
 		c.limited(LimitPayloadBytes, k.name)
 		c.b.counters.dropped.add(DroppedTooLarge)
+		return frame.QuotaExceeded
+	case p.Retain && !c.b.retained.has(&c.b.limits, c.session.Identity.ClientID, k.name, len(p.Payload)):
+		c.limited(LimitRetained, k.name)
+		c.b.counters.dropped.add(DroppedRetainLimit)
 		return frame.QuotaExceeded
 	}
 	return frame.Success

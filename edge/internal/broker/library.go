@@ -12,7 +12,7 @@ import (
 func newServer(b *Broker) (*mqtt.Server, error) {
 	capabilities := mqtt.NewDefaultServerCapabilities()
 	capabilities.MaximumMessageExpiryInterval = 0 // retained messages stay
-	capabilities.MaximumClientWritesPending = 512
+	capabilities.MaximumClientWritesPending = 1   // the gate delivers
 	capabilities.MaximumSessionExpiryInterval = uint32(b.limits.SessionExpiry / time.Second)
 	capabilities.MaximumPacketSize = uint32(b.limits.MaxPacketBytes)
 	capabilities.ReceiveMaximum = uint16(b.limits.MaxInboundQoS2)
@@ -26,7 +26,8 @@ func newServer(b *Broker) (*mqtt.Server, error) {
 		// library's own coalescing, which can leave packets behind.
 		ClientNetWriteBufferSize: 1,
 		ClientNetReadBufferSize:  512,
-		SysTopicResendInterval:   30,
+		// $SYS is ours: the library does not see most of what passes.
+		SysTopicResendInterval: 1 << 29,
 	})
 	if err := s.AddHook(&hook{b: b}, nil); err != nil {
 		return nil, err

@@ -49,6 +49,23 @@ type Limits struct {
 	MaxInflight int
 	// MaxQueued messages of QoS 1 and 2 of one session, in flight or waiting. 1,000.
 	MaxQueued int
+	// MaxQueuedBytes of the messages of one session, and MaxQueuedTotal of those
+	// of all sessions. 1 MiB and 64 MiB.
+	MaxQueuedBytes, MaxQueuedTotal int
+	// MaxOutboundTotal that waits for all sockets; beyond it each client gets one
+	// message after the other. 64 MiB.
+	MaxOutboundTotal int
+	// MaxSessions, with and without connection; beyond it the one that has been
+	// absent for longest ends. 2,400.
+	MaxSessions int
+	// MaxRetained messages of one identity and MaxRetainedBytes of theirs, with
+	// their names; MaxRetainedTotal and MaxRetainedTotalBytes of all. 100,
+	// 256 KiB, 10,000 and 16 MiB.
+	MaxRetained, MaxRetainedBytes, MaxRetainedTotal, MaxRetainedTotalBytes int
+	// MessageRate that one client may publish, in messages a second, and
+	// ByteRate in bytes of packets a second, unless its identity says otherwise.
+	// 5,000 and 8 MiB.
+	MessageRate, ByteRate float64
 	// MaxInboundQoS2 messages of one session that wait for their PUBREL. 256.
 	MaxInboundQoS2 int
 	// MaxSubscriptions of one session. 50.
@@ -77,13 +94,23 @@ func (l Limits) withDefaults() Limits {
 	def(&l.MaxOutboundBytes, 1<<20)
 	def(&l.MaxInflight, 64)
 	def(&l.MaxQueued, 1000)
+	def(&l.MaxQueuedBytes, 1<<20)
+	def(&l.MaxQueuedTotal, 64<<20)
+	def(&l.MaxOutboundTotal, 64<<20)
+	def(&l.MaxSessions, 2*l.MaxConnections)
+	def(&l.MaxRetained, 100)
+	def(&l.MaxRetainedBytes, 256<<10)
+	def(&l.MaxRetainedTotal, 10_000)
+	def(&l.MaxRetainedTotalBytes, 16<<20)
+	def(&l.MessageRate, 5000)
+	def(&l.ByteRate, 8<<20)
 	def(&l.MaxInboundQoS2, 256)
 	def(&l.MaxSubscriptions, 50)
 	def(&l.MaxFilters, 10)
 	return l
 }
 
-func def[T int | time.Duration](field *T, value T) {
+func def[T int | float64 | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
 	}

@@ -149,6 +149,7 @@ func (b *Broker) admit(raw net.Conn) (*socket, Refusal) {
 		b.byAddr[s.remote.Addr()]++
 	}
 	b.sockets++
+	b.counters.sockets.Add(1)
 	b.lastSocket++
 	s.number = b.lastSocket
 	b.work.Add(1)

@@ -11,17 +11,23 @@ import (
 type note struct {
 	ref     string
 	expires int64 // Unix nanoseconds; 0: never
-	order   int64 // among the messages of a session; given by the hook
+	order   int64 // among the messages of a session
 }
 
-// attach puts the note into fields of CONNECT: a PUBLISH does not use them, the
-// library copies them and never sends them.
+// attach puts the note into fields of CONNECT: a PUBLISH does not use them, and
+// they are never sent.
 func (n note) attach(pk *packets.Packet) {
 	pk.Connect.ClientIdentifier = n.ref
 	if n.expires != 0 {
 		pk.Connect.Username = binary.BigEndian.AppendUint64(nil, uint64(n.expires))
 	}
 }
+
+// markSent notes that a message in a session may have reached its client
+// before; another field of CONNECT says so.
+func markSent(pk *packets.Packet) { pk.Connect.Clean = true }
+
+func wasSent(pk *packets.Packet) bool { return pk.Connect.Clean }
 
 // noteOf reads the note of a packet in the library's session.
 func noteOf(pk *packets.Packet) note {

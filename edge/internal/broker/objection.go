@@ -36,6 +36,12 @@ type Objection struct {
 	Detail string
 }
 
+func (b *Broker) object(o Objection) {
+	if b.cfg.Objected != nil {
+		b.cfg.Objected(o)
+	}
+}
+
 // object tells the hub.
 func (c *conn) object(o Objection) {
 	if c.b.cfg.Objected == nil {

@@ -31,6 +31,7 @@ type outbox struct {
 	closing  bool       // nothing is added any more; the writer closes the socket
 	force    *time.Timer
 	inflight map[uint16]flight
+	flying   int // bytes of the payloads in inflight
 	held     []heldID
 	resuming bool // a resumed session is being resent: everything is held
 	// For publishers that wait for this client to catch up: closed when it has;
@@ -55,8 +56,15 @@ func (o *outbox) control(packet []byte) {
 	if o.closing {
 		return
 	}
-	o.buf = append(o.buf, packet...)
+	o.add(packet)
 	o.start()
+}
+
+// add appends to the buffer. o.mu is held.
+func (o *outbox) add(packet []byte) {
+	o.buf = append(o.buf, packet...)
+	o.c.b.outbound.Add(int64(len(packet)))
+	o.c.b.counters.packetsOut.Add(1)
 }
 
 // answer adds a packet that leaves when the connection's goroutine next waits
@@ -65,17 +73,19 @@ func (o *outbox) answer(packet []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closing {
-		o.buf = append(o.buf, packet...)
+		o.add(packet)
 	}
 }
 
 // answerAck is answer for a PUBACK or PUBREC of success, which needs no packet
 // of its own.
-func (o *outbox) answerAck(version byte, t frame.Type, id uint16) {
+func (o *outbox) answerAck(t frame.Type, id uint16) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closing {
 		o.buf = frame.AppendAck(o.buf, t, id)
+		o.c.b.outbound.Add(frame.AckBytes)
+		o.c.b.counters.packetsOut.Add(1)
 	}
 }
 
@@ -180,7 +190,8 @@ const keptBuffer = 1 << 10
 // stop ends the writer for good after a failed write.
 func (o *outbox) stop() {
 	o.mu.Lock()
-	o.closing, o.running, o.buf = true, false, nil
+	o.c.b.outbound.Add(int64(-len(o.buf) - o.writing))
+	o.closing, o.running, o.buf, o.writing = true, false, nil, 0
 	o.mu.Unlock()
 	o.shut()
 }
@@ -211,6 +222,7 @@ func (o *outbox) write(chunk []byte) error {
 		o.mu.Lock()
 		o.writing -= len(part)
 		o.mu.Unlock()
+		o.c.b.outbound.Add(int64(-len(part)))
 		chunk = chunk[len(part):]
 	}
 	return nil
@@ -262,10 +274,11 @@ func (o *outbox) push(qos byte, packet []byte) bool {
 	if o.closing {
 		return true
 	}
-	if qos == 0 && len(o.buf)+o.writing+len(packet) > o.c.b.limits.MaxOutboundBytes {
+	limits := &o.c.b.limits
+	if qos == 0 && (len(o.buf)+o.writing+len(packet) > limits.MaxOutboundBytes || o.c.b.outbound.Load() > int64(limits.MaxOutboundTotal)) {
 		return false
 	}
-	o.buf = append(o.buf, packet...)
+	o.add(packet)
 	o.start()
 	return true
 }

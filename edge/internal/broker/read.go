@@ -117,8 +117,8 @@ var frames = sync.Pool{New: func() any { return new([firstRead]byte) }}
 // recycle gives a packet's buffer to another packet, unless somebody has kept
 // the packet.
 func (c *conn) recycle(packet []byte) {
-	if c.kept {
-		c.kept = false
+	if c.keepPacket {
+		c.keepPacket = false
 		return
 	}
 	if cap(packet) == firstRead {
@@ -156,6 +156,7 @@ func (c *conn) readFrame(limit int) (h frame.Header, packet []byte, err error) {
 		}
 		if have = len(packet); have == h.Total() {
 			c.b.counters.bytesIn.Add(uint64(h.Size))
+			c.b.counters.packetsIn.Add(1)
 			return h, packet, nil
 		}
 		larger := make([]byte, min(h.Total(), 2*have))

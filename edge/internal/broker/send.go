@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/obedio/obedio/edge/internal/broker/frame"
@@ -62,34 +61,8 @@ func (b *Broker) Send(ctx context.Context, m Message) error {
 		return fmt.Errorf("send to %s: %w: device not connected, or not subscribed", m.Name, fleet.ErrUnavailable)
 	}
 	m.Topic = t
-	b.route(hubOrigin, frame.V5, m, props, about)
-	return nil
-}
-
-// route gives a message to the library, which retains it if asked and hands it
-// to the subscribers. Rights were decided before.
-func (b *Broker) route(origin string, version byte, m Message, props packets.Properties, about note) {
-	pk := packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: m.QoS, Retain: m.Retain},
-		TopicName:   m.Name,
-		Payload:     m.Payload,
-		Properties:  props,
-	}
-	if m.QoS > 0 {
-		pk.PacketID = 1 // the library wants one, and gives each subscriber its own
-	}
-	about.attach(&pk)
-
-	as := b.injectors.Get().(*mqtt.Client)
-	defer b.injectors.Put(as)
-	as.ID, as.Properties.ProtocolVersion = origin, version
-
-	b.routing.RLock()
-	err := b.server.InjectPacket(as, pk)
-	b.routing.RUnlock()
-	if err != nil {
-		b.log.Error("mqtt message not routed", "topic", m.Name, "error", err)
-	}
+	_, err = b.route(hubOrigin, frame.V5, &m, props, about)
+	return err
 }
 
 // decodeProperties has the library decode properties that frame has found

@@ -35,14 +35,17 @@ type DropReason string
 // The reasons.
 const (
 	DroppedSlow     DropReason = "slow_client"    // QoS 0 beyond MaxOutboundBytes
-	DroppedQueue    DropReason = "queue_full"     // the library's queue of a connected client
-	DroppedSession  DropReason = "session_full"   // MaxQueued of a session
+	DroppedSession  DropReason = "session_full"   // MaxQueued, MaxQueuedBytes or MaxQueuedTotal
 	DroppedReceive  DropReason = "not_allowed"    // the receiver's rules
 	DroppedExpired  DropReason = "expired"        // Message.Expires
 	DroppedGone     DropReason = "not_connected"  // a message with a Ref, its device gone
 	DroppedTooLarge DropReason = "payload_size"   // MaxPayloadBytes, inbound
 	DroppedRetain   DropReason = "retain_refused" // Identity.Retain, inbound
 	DroppedRefused  DropReason = "handler"        // Handler.Publish, inbound
+	// DroppedRetainLimit: MaxRetained and its companions, inbound.
+	DroppedRetainLimit DropReason = "retain_limit"
+	// DroppedClientSize: larger than the client takes (Maximum Packet Size).
+	DroppedClientSize DropReason = "client_packet_size"
 )
 
 // Limit names a limit that a connected client met.
@@ -60,6 +63,10 @@ const (
 	LimitWriteStall    Limit = "write_stall"
 	LimitBackpressure  Limit = "backpressure"
 	LimitMalformed     Limit = "malformed"
+	LimitQueue         Limit = "queue"
+	LimitOutboundBytes Limit = "outbound_bytes"
+	LimitRetained      Limit = "retained"
+	LimitRate          Limit = "publish_rate"
 )
 
 // MessageKey is one row of the message counters. Type is bounded: a built-in
@@ -77,18 +84,29 @@ type Stats struct {
 	// Open is the number of sockets now, those without a session included.
 	Open        int
 	Connections uint64 // sessions established
-	Panics      uint64
-	Refused     map[Refusal]uint64
-	Denied      map[access.Action]uint64
-	Dropped     map[DropReason]uint64
-	Limits      map[Limit]uint64
-	Ended       map[Cause]uint64
-	Messages    map[MessageKey]uint64
-	BytesIn     uint64
-	BytesOut    uint64
-	// Retained messages and Sessions with and without connection, now.
-	Retained int
-	Sessions int
+	Sockets     uint64 // connections accepted
+	Expired     uint64 // sessions whose time was over
+	// PacketsIn and PacketsOut are MQTT packets of every type.
+	PacketsIn, PacketsOut uint64
+	Panics                uint64
+	Refused               map[Refusal]uint64
+	Denied                map[access.Action]uint64
+	Dropped               map[DropReason]uint64
+	Limits                map[Limit]uint64
+	Ended                 map[Cause]uint64
+	Messages              map[MessageKey]uint64
+	BytesIn               uint64
+	BytesOut              uint64
+	// PayloadIn and PayloadOut are the bytes of application messages.
+	PayloadIn  uint64
+	PayloadOut uint64
+	// Retained messages, their bytes, and Sessions with and without connection,
+	// now.
+	Retained      int
+	RetainedBytes int
+	Sessions      int
+	// QueuedBytes of all sessions, and OutboundBytes that wait for sockets, now.
+	QueuedBytes, OutboundBytes int64
 }
 
 var (
@@ -98,12 +116,13 @@ var (
 		RefusedSuperseded, RefusedUnavailable,
 	}
 	allDrops = []DropReason{
-		DroppedSlow, DroppedQueue, DroppedSession, DroppedReceive, DroppedExpired, DroppedGone,
-		DroppedTooLarge, DroppedRetain, DroppedRefused,
+		DroppedSlow, DroppedSession, DroppedReceive, DroppedExpired, DroppedGone,
+		DroppedTooLarge, DroppedRetain, DroppedRefused, DroppedRetainLimit, DroppedClientSize,
 	}
 	allLimits = []Limit{
 		LimitPacketBytes, LimitPayloadBytes, LimitQoS, LimitSubscriptions, LimitFilters, LimitInboundQoS2,
-		LimitKeepalive, LimitWriteStall, LimitBackpressure, LimitMalformed,
+		LimitKeepalive, LimitWriteStall, LimitBackpressure, LimitMalformed, LimitQueue, LimitOutboundBytes, LimitRetained,
+		LimitRate,
 	}
 	allCauses = []Cause{
 		CauseGoodbye, CauseLost, CauseProtocol, CauseRefused, CauseTakenOver, CauseKicked, CauseShutdown, CausePanic,
@@ -148,7 +167,7 @@ func countedTypes() []string {
 
 // counters are the broker's counters; any goroutine may add.
 type counters struct {
-	connections, panics, bytesIn, bytesOut atomic.Uint64
+	connections, panics, sockets, expired, packetsIn, packetsOut, bytesIn, bytesOut, payloadIn, payloadOut atomic.Uint64
 
 	refused  counts[Refusal]
 	denied   counts[access.Action]

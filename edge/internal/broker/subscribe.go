@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"sync/atomic"
-
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
@@ -19,6 +17,7 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	if c == nil {
 		return pk
 	}
+	c.judged = c.rights.Load()
 	c.verdicts = c.judge(access.Subscribe, pk.Filters)
 	c.retain = make([]bool, len(pk.Filters))
 	for i := range pk.Filters {
@@ -93,7 +92,11 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	c.mu.Unlock()
 	if len(granted) > 0 {
 		h.b.subscriptions.Add(1)
+		c.keepSubscriptions()
 		h.b.cfg.Handler.Subscribed(c.session, granted)
+	}
+	if c.rights.Load() != c.judged {
+		c.review() // they changed meanwhile
 	}
 }
 
@@ -124,8 +127,52 @@ func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
 	}
 	c.mu.Unlock()
 	if len(gone) > 0 {
+		c.keepSubscriptions()
 		h.b.cfg.Handler.Unsubscribed(c.session, gone)
 	}
+}
+
+// keepSubscriptions has them on disk before the client is answered.
+func (c *conn) keepSubscriptions() {
+	if !c.kept.persistent.Load() {
+		return
+	}
+	if err := c.b.keeper.now(c.ctx, c.b.writeSession(c.client, c.kept)); err != nil && !c.isClosed() {
+		c.end(CauseLost) // it subscribes again when it comes back
+	}
+}
+
+// review takes from the client what its new rights do not cover. Messages are
+// decided about one by one when their turn comes.
+func (c *conn) review() {
+	r := c.rights.Load()
+	var gone []string
+	for filter, sub := range c.client.State.Subscriptions.GetAll() {
+		d := r.rules.Decide(access.Subscribe, filter)
+		switch {
+		case !d.Allowed:
+			c.deny(access.Subscribe, filter, d.Rule)
+			c.b.server.Topics.Unsubscribe(filter, c.client.ID)
+			c.client.State.Subscriptions.Delete(filter)
+			gone = append(gone, filter)
+		case sub.Qos > r.maxQoS:
+			sub.Qos = r.maxQoS
+			c.b.server.Topics.Subscribe(c.client.ID, sub)
+			c.client.State.Subscriptions.Add(filter, sub)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	c.mu.Lock()
+	for _, filter := range gone {
+		delete(c.subs, filter)
+	}
+	c.mu.Unlock()
+	if c.kept.persistent.Load() {
+		c.b.keeper.later(c.b.writeSession(c.client, c.kept))
+	}
+	c.b.cfg.Handler.Unsubscribed(c.session, gone)
 }
 
 // inherit takes over the subscriptions of a resumed session, as far as the
@@ -135,9 +182,7 @@ func (c *conn) inherit() []string {
 	for filter := range c.client.State.Subscriptions.GetAll() {
 		if d := c.rights.Load().rules.Decide(access.Subscribe, filter); !d.Allowed {
 			c.deny(access.Subscribe, filter, d.Rule)
-			if c.b.server.Topics.Unsubscribe(filter, c.client.ID) {
-				atomic.AddInt64(&c.b.server.Info.Subscriptions, -1)
-			}
+			c.b.server.Topics.Unsubscribe(filter, c.client.ID)
 			c.client.State.Subscriptions.Delete(filter)
 			continue
 		}

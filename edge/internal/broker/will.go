@@ -114,5 +114,11 @@ func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 		props = decodeProperties(packets.WillProperties, w.Properties)
 		props.WillDelayInterval = 0
 	}
-	b.route(id.ClientID, s.Version, m, props, note{})
+	if w.Retain && !b.retained.has(&b.limits, id.ClientID, w.Name, len(w.Payload)) {
+		b.counters.dropped.add(DroppedRetainLimit)
+		m.Retain = false // it is still news
+	}
+	if _, err := b.route(id.ClientID, s.Version, &m, props, note{}); err != nil {
+		b.log.Warn("mqtt will not kept", "client", id.ClientID, "topic", w.Name, "error", err)
+	}
 }

@@ -10,15 +10,15 @@ import (
 
 // flight is an outbound message that the client has not acknowledged.
 type flight struct {
-	note    note
-	granted bool // taken from held, and about to pass through write again
+	note note
+	size int // of its payload
 }
 
 // heldID is an outbound message that waits for room in the window.
 type heldID struct {
-	id    uint16
-	dup   bool
-	order int64
+	id   uint16
+	note note
+	size int // of its payload
 }
 
 // await makes room in the window for a QoS 2 message of a resumed session that
@@ -36,20 +36,28 @@ func (o *outbox) await(pubrel []byte) {
 }
 
 // admit reports whether a PUBLISH of QoS 1 or 2 may go now; otherwise its id is
-// held.
-func (o *outbox) admit(id uint16, dup bool, about note) bool {
+// held. size is that of its payload: also bytes count, but one message may
+// always be under way.
+func (o *outbox) admit(id uint16, about note, size int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if f, ok := o.inflight[id]; ok && f.granted {
-		o.inflight[id] = flight{note: about}
-		return true
-	}
-	if o.resuming || len(o.held) > 0 || len(o.inflight) >= o.window {
-		o.held = append(o.held, heldID{id, dup, about.order})
+	if o.resuming || len(o.held) > 0 || !o.room() {
+		o.held = append(o.held, heldID{id, about, size})
 		return false
 	}
-	o.inflight[id] = flight{note: about}
+	o.inflight[id] = flight{about, size}
+	o.flying += size
 	return true
+}
+
+// room reports whether the window takes one more message. o.mu is held.
+func (o *outbox) room() bool {
+	if len(o.inflight) == 0 {
+		return true
+	}
+	limits := &o.c.b.limits
+	return len(o.inflight) < o.window && o.flying < limits.MaxOutboundBytes &&
+		o.c.b.outbound.Load() < int64(limits.MaxOutboundTotal)
 }
 
 // settled takes a message out of the window and returns what was noted of it.
@@ -58,17 +66,29 @@ func (o *outbox) settled(id uint16) (note, bool) {
 	defer o.mu.Unlock()
 	f, ok := o.inflight[id]
 	delete(o.inflight, id)
+	o.flying -= f.size
 	if o.caughtUp != nil {
 		o.progress = time.Now()
 	}
 	return f.note, ok
 }
 
+// unacknowledged are the packet ids in the window.
+func (o *outbox) unacknowledged() []uint16 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ids := make([]uint16, 0, len(o.inflight))
+	for id := range o.inflight {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // grant takes the next held message into the window.
 func (o *outbox) grant() (heldID, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.resuming || o.closing || len(o.held) == 0 || len(o.inflight) >= o.window {
+	if o.resuming || o.closing || len(o.held) == 0 || !o.room() {
 		return heldID{}, false
 	}
 	next := o.held[0]
@@ -76,7 +96,8 @@ func (o *outbox) grant() (heldID, bool) {
 	if len(o.held) == 0 {
 		o.held = nil // its array has grown with the backlog
 	}
-	o.inflight[next.id] = flight{granted: true}
+	o.inflight[next.id] = flight{next.note, next.size}
+	o.flying += next.size
 	return next, true
 }
 
@@ -93,9 +114,9 @@ func (o *outbox) resumed() {
 	o.resuming = false
 	slices.SortStableFunc(o.held, func(a, b heldID) int {
 		switch {
-		case a.order < b.order:
+		case a.note.order < b.note.order:
 			return -1
-		case a.order > b.order:
+		case a.note.order > b.note.order:
 			return 1
 		}
 		return 0

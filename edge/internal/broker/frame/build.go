@@ -77,6 +77,9 @@ func BuildAck(version byte, t Type, id uint16, reason byte, text string) []byte 
 	return packet(t, flags, body)
 }
 
+// AckBytes is the length of what AppendAck appends.
+const AckBytes = 4
+
 // AppendAck appends a PUBACK or PUBREC of success, the same in every version.
 func AppendAck(b []byte, t Type, id uint16) []byte {
 	return append(b, byte(t)<<4, 2, byte(id>>8), byte(id))
