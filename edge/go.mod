@@ -17,6 +17,7 @@ require (
 	github.com/obedio/obedio/shared v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/tidwall/gjson v1.20.2
+	golang.org/x/time v0.16.0
 	pgregory.net/rapid v1.3.0
 )
 

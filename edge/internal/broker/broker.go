@@ -72,6 +72,7 @@ type Broker struct {
 	server   *mqtt.Server
 	keeper   *keeper
 	retained *retainedIndex
+	bans     *bans
 	// queued is what the messages of all sessions take, outbound what waits for
 	// all sockets; in bytes.
 	queued, outbound atomic.Int64
@@ -95,6 +96,7 @@ type Broker struct {
 	open     map[*conn]struct{}   // every connection of the gate
 	sockets  int                  // admitted and not closed
 	shaking  map[*socket]struct{} // in their TLS handshake
+	unknown  map[*socket]struct{} // that have not shown who they are
 	byAddr   map[netip.Addr]int   // sockets of each remote address
 	slots    map[string]*slot     // by client id
 	byUser   map[string]int       // live connections of each user name
@@ -133,6 +135,7 @@ func New(cfg Config) (*Broker, error) {
 		stopped:  make(chan struct{}),
 		open:     make(map[*conn]struct{}),
 		shaking:  make(map[*socket]struct{}),
+		unknown:  make(map[*socket]struct{}),
 		byAddr:   make(map[netip.Addr]int),
 		slots:    make(map[string]*slot),
 		byUser:   make(map[string]int),
@@ -140,6 +143,7 @@ func New(cfg Config) (*Broker, error) {
 		retained: newRetainedIndex(),
 		wills:    make(map[string]*lateWill),
 	}
+	b.bans = newBans(&b.limits, b.now)
 	b.order.Store(b.now().UnixNano())
 	b.keeper = newKeeper(cfg.Storage, func(err error) { b.log.Error("mqtt sessions not written", "error", err) })
 	if b.server, err = newServer(b); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -431,19 +432,125 @@ func TestListener_ThatBreaksForGoodEndsRun(t *testing.T) {
 
 func TestListener_LimitsConnections(t *testing.T) { // row 1
 	r := start(t, func(c *Config) { c.Limits.MaxConnections = 3 })
+	r.people.service(t, "someone")
 	var clients []*raw
-	for range 3 {
-		clients = append(clients, r.dial(t, frame.V311))
+	for i := range 3 {
+		c := r.dial(t, frame.V311)
+		c.signIn("someone", func(o *options) { o.id = fmt.Sprint(i) })
+		clients = append(clients, c)
 	}
-	eventually(t, "three open", func() bool { return r.Stats().Open == 3 })
 	r.dial(t, frame.V311).wantClosed()
 	if n := r.Stats().Refused[RefusedConnections]; n != 1 {
 		t.Fatalf("counted %d", n)
 	}
 	_ = clients[0].c.Close()
 	eventually(t, "room again", func() bool { return r.Stats().Open == 2 })
-	r.people.device(t, button("btn-001"))
-	r.dial(t, frame.V311).signIn("btn-001", nil)
+	r.dial(t, frame.V311).signIn("someone", nil)
+}
+
+func TestListener_SilentConnectionsMakeRoom(t *testing.T) { // row 1
+	for name, limits := range map[string]Limits{"unknown": {MaxUnknown: 3}, "connections": {MaxConnections: 3}} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, func(c *Config) { c.Limits = limits })
+			r.people.service(t, "someone")
+			var silent []*raw
+			for range 2000 {
+				silent = append(silent, r.dial(t, frame.V311))
+			}
+			eventually(t, "all but three closed", func() bool { s := r.Stats(); return s.Open == 3 && s.Refused[RefusedSilent] == 1997 })
+			r.dial(t, frame.V311).signIn("someone", nil) // at once
+			for _, c := range silent {
+				_ = c.c.Close()
+			}
+		})
+	}
+}
+
+func TestBan_FailedSignInsOfOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var told []Objection
+		r := startMem(t, func(c *Config) {
+			c.Limits.AuthFailures = 3
+			c.Objected = func(o Objection) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, o)
+			}
+		})
+		r.people.service(t, "someone")
+		from := func(ip string) *raw {
+			near, far := net.Pipe()
+			r.mem.conns <- farConn{far, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}
+			return newRaw(t, near, frame.V311)
+		}
+		wrong := options{id: "someone", user: "someone", password: "guess"}
+		for range 4 {
+			if code := from("192.0.2.7").refused(wrong); code != 5 {
+				t.Fatalf("code %d", code)
+			}
+		}
+		from("192.0.2.7").wantClosed() // also with the right password
+		from("192.0.2.8").signIn("someone", nil)
+		all := r.Bans()
+		if len(all) != 1 || all[0].Address.String() != "192.0.2.7/32" || all[0].Failures != 4 || all[0].Username != "someone" {
+			t.Fatalf("%+v", all)
+		}
+		mu.Lock()
+		if n := len(told); n != 5 || told[0].Username != "someone" || told[4].Reason != string(RefusedBanned) || told[4].Remote.Addr().String() != "192.0.2.7" {
+			t.Fatalf("%+v", told)
+		}
+		mu.Unlock()
+		if !r.LiftBan(netip.MustParseAddr("192.0.2.7")) || r.LiftBan(netip.MustParseAddr("192.0.2.7")) || len(r.Bans()) != 0 {
+			t.Fatal("not lifted")
+		}
+		for range 4 {
+			from("192.0.2.7").refused(wrong)
+		}
+		time.Sleep(5 * time.Minute) // of the bubble's clock
+		from("192.0.2.7").signIn("someone", nil)
+		// Of IPv6 a whole network counts as one.
+		for i := range 4 {
+			from(fmt.Sprintf("2001:db8::%d", i+1)).refused(wrong)
+		}
+		from("2001:db8::ffff").wantClosed()
+		from("2001:db8:0:1::1").signIn("someone", nil)
+		r.stop()
+	})
+}
+
+func TestThrottle_AClientThatIsTooFastLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startMem(t, nil)
+		slow := r.people.service(t, "slow")
+		slow.Rate = access.Rate{Messages: 2}
+		r.people.set("slow", slow)
+		r.people.service(t, "other")
+		c := r.dialMem(t, frame.V311)
+		c.signIn("slow", nil)
+		begin := time.Now()
+		for i := range uint16(40) { // 20 at once, then 2 a second
+			c.publish("a/b", 1, i+1, "x")
+			c.wantAck(frame.PUBACK, i+1)
+		}
+		if took := time.Since(begin); took < 9*time.Second || took > 11*time.Second {
+			t.Fatalf("took %v", took)
+		}
+		other := r.dialMem(t, frame.V311)
+		other.signIn("other", nil)
+		begin = time.Now()
+		for i := range uint16(100) {
+			other.publish("a/b", 1, i+1, "x")
+			other.wantAck(frame.PUBACK, i+1)
+		}
+		if took := time.Since(begin); took > 0 {
+			t.Fatalf("another client waited for %v", took)
+		}
+		if s := r.Stats(); s.Limits[LimitRate] == 0 || len(r.ledger.all("publish")) != 140 {
+			t.Fatalf("%+v", s.Limits)
+		}
+		r.stop()
+	})
 }
 
 // farConn is a connection that claims to come from somewhere.

@@ -36,7 +36,7 @@ func (b *Broker) claim(c *conn) error {
 	}
 	s := b.enter(id)
 	before := s.newest
-	if before != nil && before.number > c.number {
+	if before != nil && before.socket.number > c.socket.number {
 		b.exit(id, s)
 		b.mu.Unlock()
 		return errSuperseded

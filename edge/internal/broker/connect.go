@@ -22,6 +22,7 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	c.version = p.Version
+	c.said = Credentials{ClientID: p.ClientID, Username: p.Username}
 	if !c.identify(p) || !c.checkWill(p.Will) {
 		return false
 	}
@@ -36,6 +37,7 @@ func (c *conn) handshake() bool {
 			return c.refuse(RefusedUnavailable, frame.ServerUnavailable, "try again", err)
 		}
 	}
+	c.b.identified(c.socket)
 	c.b.settleLateWill(c)
 	var err error
 	if c.kept, err = c.b.keptSession(c); err != nil {
@@ -83,6 +85,13 @@ func (c *conn) readConnect() (p frame.Connect, ok bool) {
 // the connection. It returns false.
 func (c *conn) refuse(why Refusal, reason byte, text string, err error) bool {
 	c.b.counters.refused.add(why)
+	detail := text
+	if err != nil {
+		detail = err.Error()
+	}
+	c.object(Objection{
+		Kind: ObjectionRefused, ClientID: c.said.ClientID, Username: c.said.Username, Reason: string(why), Detail: detail,
+	})
 	c.b.log.Debug("mqtt connection refused", "reason", string(why), "listener", c.listener.Name,
 		"remote", c.session.Remote, "client", c.session.Identity.ClientID, "error", err)
 	if reason != frame.Success {
@@ -109,6 +118,9 @@ func (c *conn) identify(p frame.Connect) bool {
 	switch {
 	case err == nil:
 	case errors.Is(err, fleet.ErrUnauthenticated), errors.Is(err, fleet.ErrNotFound), errors.Is(err, fleet.ErrInvalid):
+		if c.b.bans.failed(c.session.Remote.Addr(), p.Username) {
+			c.b.log.Warn("mqtt address banned after failed sign-ins", "remote", c.session.Remote, "username", p.Username)
+		}
 		return c.refuse(RefusedCredentials, frame.BadCredentials, "bad user name or password", err)
 	case errors.Is(err, fleet.ErrForbidden):
 		return c.refuse(RefusedForbidden, frame.NotAuthorized, "not authorised", err)

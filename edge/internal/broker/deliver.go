@@ -172,7 +172,7 @@ func (c *conn) waitCaughtUp() {
 	select {
 	case <-caughtUp:
 	case <-timer.C:
-		c.b.counters.limits.add(LimitBackpressure)
+		c.limited(LimitBackpressure, "")
 		c.out.mu.Lock()
 		c.out.slow = c.out.slow || time.Since(c.out.progress) >= c.b.limits.StallTime
 		c.out.mu.Unlock()

@@ -29,12 +29,13 @@ type conn struct {
 	in       *bufio.Reader
 	out      *outbox
 	listener *Listener
-	number   uint64 // of the socket
+	socket   *socket
 	tls      bool
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 
 	// Set before the session is established, and not changed after.
+	said      Credentials // what the client said of itself, without its password
 	version   byte
 	session   Session
 	will      *frame.Will
@@ -56,10 +57,11 @@ type conn struct {
 	keepPacket    bool         // somebody keeps the packet that was read last
 	armed         bool         // the socket has a read deadline of the session's
 	courses       courses      // of the topics that the client publishes to
-	requestID     uint16       // of the SUBSCRIBE or UNSUBSCRIBE under way
-	judged        *rights      // with which its filters were decided
-	verdicts      []byte       // reason codes of its denied filters; 0: allowed
-	retain        []bool       // which of its filters want retained messages
+	pace          pace
+	requestID     uint16  // of the SUBSCRIBE or UNSUBSCRIBE under way
+	judged        *rights // with which its filters were decided
+	verdicts      []byte  // reason codes of its denied filters; 0: allowed
+	retain        []bool  // which of its filters want retained messages
 	due           []dueRetained
 	unsubscribing bool
 	routingLocked bool
@@ -73,7 +75,7 @@ type conn struct {
 func (b *Broker) newConn(l *Listener, raw net.Conn, s *socket, tls bool) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{
-		b: b, raw: raw, in: bufio.NewReaderSize(raw, 2048), listener: l, number: s.number, tls: tls, ctx: ctx, cancel: cancel,
+		b: b, raw: raw, in: bufio.NewReaderSize(raw, 2048), listener: l, socket: s, tls: tls, ctx: ctx, cancel: cancel,
 		subs: make(map[string]struct{}),
 	}
 	c.out = newOutbox(c)

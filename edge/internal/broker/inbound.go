@@ -19,7 +19,13 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 		if err != nil {
 			return c.malformed(err)
 		}
-		return c.publish(p)
+		if err := c.publish(p); err != nil {
+			return err
+		}
+		if !c.throttle(h.Total()) {
+			return errEnded
+		}
+		return nil
 
 	case frame.PUBREL:
 		a, err := frame.ParseAck(c.version, h.Type, body)

@@ -24,8 +24,10 @@ import (
 type Storage interface {
 	// Load calls fn with everything that is kept, before the broker runs.
 	Load(fn func(key string, value []byte) error) error
-	// Write applies writes in their order, all or none. nil: they are on disk.
-	Write(ctx context.Context, writes []Write) error
+	// Write runs fn, which sets values (nil removes one) and removes all keys with
+	// a prefix, and applies what it did in that order, all or nothing. nil: it is
+	// on disk.
+	Write(ctx context.Context, fn func(set func(key string, value []byte), clear func(prefix string))) error
 }
 
 // Write is one change of what is kept.
@@ -127,6 +129,16 @@ func (g *group) add(w Write) {
 	g.writes = append(g.writes, w)
 }
 
+func (g *group) apply(set func(string, []byte), clear func(string)) {
+	for _, w := range g.writes {
+		if w.All {
+			clear(w.Key)
+		} else {
+			set(w.Key, w.Value)
+		}
+	}
+}
+
 // run writes until ctx ends, and then what is left.
 func (k *keeper) run(ctx context.Context) {
 	for {
@@ -150,7 +162,7 @@ func (k *keeper) flush() {
 	k.next = newGroup()
 	k.mu.Unlock()
 	// A write that has begun is carried to its end: its outcome must be known.
-	if g.err = k.storage.Write(context.Background(), g.writes); g.err != nil {
+	if g.err = k.storage.Write(context.Background(), g.apply); g.err != nil {
 		k.failed(g.err)
 	}
 	close(g.done)

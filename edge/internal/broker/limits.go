@@ -10,6 +10,13 @@ type Limits struct {
 	// MaxPerAddress connections of one remote address; loopback has no such
 	// limit, as who is there is on the hub already. 256.
 	MaxPerAddress int
+	// MaxUnknown connections that have not shown who they are; with more, the
+	// one that has waited for longest is closed. 256.
+	MaxUnknown int
+	// AuthFailures of one address may come at once, and one more in each
+	// AuthFailureEvery; the next ones ban it for BanTime. 30, 5 s and 5 min.
+	AuthFailures              int
+	AuthFailureEvery, BanTime time.Duration
 
 	// HandshakeTimeout for TLS, and for the upgrade to WebSocket. 10 s.
 	HandshakeTimeout time.Duration
@@ -78,6 +85,10 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	def(&l.MaxConnections, 1200)
 	def(&l.MaxPerAddress, 256)
+	def(&l.MaxUnknown, 256)
+	def(&l.AuthFailures, 30)
+	def(&l.AuthFailureEvery, 5*time.Second)
+	def(&l.BanTime, 5*time.Minute)
 	def(&l.HandshakeTimeout, 10*time.Second)
 	def(&l.ConnectTimeout, 5*time.Second)
 	def(&l.AuthTimeout, 30*time.Second)

@@ -102,6 +102,9 @@ func (d *doorkeeper) Accept() (net.Conn, error) {
 		s, refused := d.b.admit(raw)
 		if refused != "" {
 			d.b.counters.refused.add(refused)
+			d.b.object(Objection{
+				At: d.b.now(), Kind: ObjectionRefused, Remote: addrPort(raw.RemoteAddr()), Listener: d.l.Name, Reason: string(refused),
+			})
 			d.b.log.Debug("mqtt connection refused", "reason", string(refused), "listener", d.l.Name, "remote", raw.RemoteAddr())
 			_ = raw.Close()
 			continue
@@ -129,6 +132,7 @@ type socket struct {
 	remote netip.AddrPort // zero for an in-memory connection
 	number uint64         // of the connection, in the order of their acceptance
 	once   sync.Once
+	out    bool // counted out; Broker.mu guards it
 }
 
 // admit counts a connection in, or says which limit refuses it.
@@ -139,8 +143,14 @@ func (b *Broker) admit(raw net.Conn) (*socket, Refusal) {
 	if b.stopping {
 		return nil, RefusedUnavailable
 	}
-	if b.sockets >= b.limits.MaxConnections {
-		return nil, RefusedConnections
+	if b.bans.isBanned(s.remote.Addr()) {
+		return nil, RefusedBanned
+	}
+	if b.sockets >= b.limits.MaxConnections || len(b.unknown) >= b.limits.MaxUnknown {
+		// Who has said nothing for longest makes room.
+		if !b.evict() && b.sockets >= b.limits.MaxConnections {
+			return nil, RefusedConnections
+		}
 	}
 	if s.limited() && b.byAddr[s.remote.Addr()] >= b.limits.MaxPerAddress {
 		return nil, RefusedAddress
@@ -149,11 +159,38 @@ func (b *Broker) admit(raw net.Conn) (*socket, Refusal) {
 		b.byAddr[s.remote.Addr()]++
 	}
 	b.sockets++
+	b.unknown[s] = struct{}{}
 	b.counters.sockets.Add(1)
 	b.lastSocket++
 	s.number = b.lastSocket
 	b.work.Add(1)
 	return s, ""
+}
+
+// evict closes the connection that has not shown for longest who it is, if
+// there is one. b.mu is held.
+func (b *Broker) evict() bool {
+	var oldest *socket
+	for s := range b.unknown {
+		if oldest == nil || s.number < oldest.number {
+			oldest = s
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(b.unknown, oldest)
+	b.countOut(oldest)
+	b.counters.refused.add(RefusedSilent)
+	b.work.Go(func() { _ = oldest.Close() })
+	return true
+}
+
+// identified: the client behind a socket has shown who it is.
+func (b *Broker) identified(s *socket) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.unknown, s)
 }
 
 // limited reports whether the socket counts against its address.
@@ -164,18 +201,28 @@ func (s *socket) Close() error {
 	err := s.Conn.Close()
 	s.once.Do(func() {
 		s.b.mu.Lock()
-		s.b.sockets--
-		if s.limited() {
-			if addr := s.remote.Addr(); s.b.byAddr[addr] > 1 {
-				s.b.byAddr[addr]--
-			} else {
-				delete(s.b.byAddr, addr)
-			}
-		}
+		s.b.countOut(s)
 		s.b.mu.Unlock()
 		s.b.work.Done()
 	})
 	return err
+}
+
+// countOut gives a socket's place to another, once. b.mu is held.
+func (b *Broker) countOut(s *socket) {
+	if s.out {
+		return
+	}
+	s.out = true
+	b.sockets--
+	delete(b.unknown, s)
+	if s.limited() {
+		if addr := s.remote.Addr(); b.byAddr[addr] > 1 {
+			b.byAddr[addr]--
+		} else {
+			delete(b.byAddr, addr)
+		}
+	}
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

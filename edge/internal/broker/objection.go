@@ -49,7 +49,7 @@ func (c *conn) object(o Objection) {
 	}
 	id := &c.session.Identity
 	o.At, o.Remote, o.Listener = c.b.now(), c.session.Remote, c.session.Listener
-	if o.ClientID == "" {
+	if o.Kind != ObjectionRefused {
 		o.ClientID, o.Username = id.ClientID, id.Username
 	}
 	c.b.cfg.Objected(o)

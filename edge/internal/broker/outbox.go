@@ -215,7 +215,7 @@ func (o *outbox) write(chunk []byte) error {
 		o.c.b.counters.bytesOut.Add(uint64(max(n, 0)))
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				o.c.b.counters.limits.add(LimitWriteStall)
+				o.c.limited(LimitWriteStall, "")
 			}
 			return err
 		}

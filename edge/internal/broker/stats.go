@@ -27,6 +27,7 @@ const (
 	RefusedIdentity    Refusal = "max_connections" // of the identity
 	RefusedSuperseded  Refusal = "superseded"      // its client had connected again
 	RefusedUnavailable Refusal = "unavailable"     // the hub cannot tell now
+	RefusedBanned      Refusal = "banned"          // its address, after failed sign-ins
 )
 
 // DropReason says why a message was not delivered, or not taken.
@@ -113,7 +114,7 @@ var (
 	allRefusals = []Refusal{
 		RefusedConnections, RefusedAddress, RefusedHandshake, RefusedOrigin, RefusedSilent, RefusedMalformed,
 		RefusedTooLarge, RefusedCredentials, RefusedForbidden, RefusedClientID, RefusedWill, RefusedIdentity,
-		RefusedSuperseded, RefusedUnavailable,
+		RefusedSuperseded, RefusedUnavailable, RefusedBanned,
 	}
 	allDrops = []DropReason{
 		DroppedSlow, DroppedSession, DroppedReceive, DroppedExpired, DroppedGone,

@@ -41,7 +41,7 @@ func (c *conn) judge(a access.Action, filters packets.Subscriptions) []byte {
 		d := c.rights.Load().rules.Decide(a, filter)
 		switch {
 		case len(filters) > limits.MaxFilters:
-			c.b.counters.limits.add(LimitFilters)
+			c.limited(LimitFilters, filter)
 			verdicts[i] = frame.QuotaExceeded
 		case d.Rule == access.RuleInvalid:
 			c.deny(a, filter, d.Rule)
@@ -50,7 +50,7 @@ func (c *conn) judge(a access.Action, filters packets.Subscriptions) []byte {
 			c.deny(a, filter, d.Rule)
 			verdicts[i] = frame.NotAuthorized
 		case fresh && room <= 0:
-			c.b.counters.limits.add(LimitSubscriptions)
+			c.limited(LimitSubscriptions, filter)
 			verdicts[i] = frame.QuotaExceeded
 		case fresh:
 			room--

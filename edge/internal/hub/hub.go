@@ -185,7 +185,7 @@ func (h *Hub) build(ctx context.Context) error {
 	h.devices.commands, h.devices.notifier = h.commands, h.notifier
 
 	if h.broker, err = broker.New(broker.Config{
-		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker,
+		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker, Storage: h.store.Sessions(),
 		Objected: h.devices.Objected, Logger: h.log, Now: now,
 	}); err != nil {
 		return err

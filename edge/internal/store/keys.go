@@ -20,6 +20,7 @@ import (
 //	R device_id 00 boot_id 00 seq   receipt that the button has not taken yet, JSON
 //	L name                          the uplink's: console, cursors, link identity
 //	A kind 00 …                     people: see account.go
+//	B …                             sessions and retained messages: see broker/keep.go
 //	I subject 00 key                idempotency: an answer that was given, JSON
 const (
 	tableMeta        = 'M'
@@ -34,6 +35,7 @@ const (
 	tableLink        = 'L'
 	tableAccount     = 'A'
 	tableIdempotency = 'I'
+	tableSession     = 'B'
 )
 
 const formatVersion = "1"
