@@ -17,6 +17,7 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	if err := c.Check(); err != nil {
 		return program.Usagef("%s", err)
 	}
+	boundMemory(c.MemoryLimit, env.Log)
 	listeners, err := c.Listen(ctx)
 	if err != nil {
 		return err

@@ -67,5 +67,6 @@ var rights = resttest.Rights{
 	"GET /api/v1/sync":                    "admin chief crew viewer",
 	"POST /api/v1/sync":                   "admin chief",
 	"POST /api/v1/sync/enrolment":         "admin",
+	"GET /metrics":                        "admin",
 	"GET /api/v1/events":                  "admin chief crew viewer",
 }

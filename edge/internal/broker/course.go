@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"sync/atomic"
-
 	"github.com/obedio/obedio/edge/internal/broker/frame"
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/topic"
@@ -20,7 +18,7 @@ type course struct {
 	rule    string
 	// retain: the client may have messages to it retained.
 	retain bool
-	in     [3]*atomic.Uint64 // the counters of messages of each QoS
+	tally  *tally
 
 	// heard: at least one subscription matches the name; as of the version of
 	// the subscriptions.
@@ -69,9 +67,7 @@ func (c *conn) explore(name string, r *rights) *course {
 		k.refusal = frame.NotAuthorized
 	}
 	k.retain = r.retain.Allows(k.topic)
-	for qos := range k.in {
-		k.in[qos] = c.b.counters.messagesOf("in", byte(qos), k.topic)
-	}
+	k.tally = c.b.counters.messages.of(k.topic)
 	k.asOf = c.b.subscriptions.Load() - 1
 	return k
 }

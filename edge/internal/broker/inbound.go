@@ -139,7 +139,7 @@ func (c *conn) publish(p frame.Publish) error {
 		c.b.counters.dropped.add(DroppedRefused)
 		return c.refusePublish(p, refusalReason(err))
 	}
-	k.in[p.QoS].Add(1)
+	k.tally.n[inbound][p.QoS].Add(1)
 	c.b.counters.payloadIn.Add(uint64(len(p.Payload)))
 	c.b.passedIn(c.session.Identity.ClientID, &m)
 	var slow *conn

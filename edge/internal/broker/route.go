@@ -245,7 +245,7 @@ func (c *conn) transmit(pk *packets.Packet, t topic.Topic) {
 		c.limited(LimitOutboundBytes, pk.TopicName)
 		return
 	}
-	c.b.counters.messagesOf("out", pk.FixedHeader.Qos, t).Add(1)
+	c.b.counters.messages.of(t).n[outbound][pk.FixedHeader.Qos].Add(1)
 	c.b.counters.payloadOut.Add(uint64(len(pk.Payload)))
 	if c.b.cfg.Passed != nil {
 		c.b.cfg.Passed(Passage{

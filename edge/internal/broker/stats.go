@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/obedio/obedio/shared/access"
@@ -70,12 +72,16 @@ const (
 	LimitRate          Limit = "publish_rate"
 )
 
-// MessageKey is one row of the message counters. Type is bounded: a built-in
-// device type, "system", or "other".
+// MessageKey is one row of the message counters.
 type MessageKey struct {
 	Direction string // "in", "out"
 	QoS       byte
-	Type      string
+	// Type is a built-in device type, "system", or "other".
+	Type string
+	// Topic is the first four levels: obedio/{site}/{room}/{type}, or
+	// obedio/{site}/system; "other" for names outside the grammar and for more
+	// topics than are counted one by one.
+	Topic string
 }
 
 // Stats are counters since the broker was made.
@@ -152,18 +158,102 @@ func (c counts[K]) snapshot() map[K]uint64 {
 	return m
 }
 
-// Types of devices as far as counters tell them apart.
+// Types of devices, and topics, as far as counters tell them apart.
 const (
 	typeSystem = "system"
 	typeOther  = "other"
 )
 
-func countedTypes() []string {
-	names := []string{typeSystem, typeOther}
-	for _, t := range fleet.DeviceTypes() {
-		names = append(names, string(t))
+// maxCountedTopics are counted one by one; a site has a few hundred rooms with
+// a few types of devices in each.
+const maxCountedTopics = 2000
+
+// place is the first levels of a topic.
+type place struct {
+	site fleet.SiteID
+	room fleet.RoomID
+	kind fleet.DeviceType
+}
+
+// tally counts the messages below one place, by direction and QoS.
+type tally struct {
+	kind, topic string
+	n           [2][3]atomic.Uint64
+}
+
+// The directions of tally.
+const (
+	inbound = iota
+	outbound
+)
+
+// tallies are the counters of messages by place.
+type tallies struct {
+	mu      sync.RWMutex // guards both
+	byPlace map[place]*tally
+	other   map[string]*tally // by type; for what is not counted one by one
+}
+
+func newTallies() *tallies {
+	return &tallies{byPlace: make(map[place]*tally), other: make(map[string]*tally)}
+}
+
+// of returns the tally of a topic.
+func (a *tallies) of(t topic.Topic) *tally {
+	key := place{t.Site, t.Room, t.Type}
+	a.mu.RLock()
+	found := a.byPlace[key]
+	a.mu.RUnlock()
+	if found != nil {
+		return found
 	}
-	return names
+	kind := typeOther
+	switch {
+	case t.System:
+		kind = typeSystem
+	case slices.Contains(fleet.DeviceTypes(), t.Type):
+		kind = string(t.Type)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if found = a.byPlace[key]; found != nil {
+		return found
+	}
+	if t.IsZero() || len(a.byPlace) >= maxCountedTopics {
+		if a.other[kind] == nil {
+			a.other[kind] = &tally{kind: kind, topic: typeOther}
+		}
+		return a.other[kind]
+	}
+	name := topic.Root + "/" + string(t.Site) + "/" + typeSystem
+	if !t.System {
+		name = topic.Root + "/" + string(t.Site) + "/" + string(t.Room) + "/" + string(t.Type)
+	}
+	found = &tally{kind: kind, topic: name}
+	a.byPlace[key] = found
+	return found
+}
+
+func (a *tallies) snapshot() map[MessageKey]uint64 {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	m := make(map[MessageKey]uint64)
+	add := func(v *tally) {
+		for d, direction := range []string{"in", "out"} {
+			for qos := range v.n[d] {
+				if n := v.n[d][qos].Load(); n > 0 {
+					m[MessageKey{direction, byte(qos), v.kind, v.topic}] = n
+				}
+			}
+		}
+	}
+	for _, v := range a.byPlace {
+		add(v)
+	}
+	for _, v := range a.other {
+		add(v)
+	}
+	return m
 }
 
 // counters are the broker's counters; any goroutine may add.
@@ -175,34 +265,12 @@ type counters struct {
 	dropped  counts[DropReason]
 	limits   counts[Limit]
 	ended    counts[Cause]
-	messages counts[MessageKey]
+	messages *tallies
 }
 
 func newCounters() *counters {
-	var keys []MessageKey
-	for _, direction := range []string{"in", "out"} {
-		for qos := range byte(3) {
-			for _, t := range countedTypes() {
-				keys = append(keys, MessageKey{direction, qos, t})
-			}
-		}
-	}
 	return &counters{
 		refused: newCounts(allRefusals), denied: newCounts(access.Actions()), dropped: newCounts(allDrops),
-		limits: newCounts(allLimits), ended: newCounts(allCauses), messages: newCounts(keys),
+		limits: newCounts(allLimits), ended: newCounts(allCauses), messages: newTallies(),
 	}
-}
-
-// messagesOf is the counter of messages on a topic.
-func (c *counters) messagesOf(direction string, qos byte, t topic.Topic) *atomic.Uint64 {
-	key := MessageKey{direction, qos, string(t.Type)}
-	if t.System {
-		key.Type = typeSystem
-	}
-	n, ok := c.messages[key]
-	if !ok {
-		key.Type = typeOther
-		n = c.messages[key]
-	}
-	return n
 }

@@ -107,7 +107,7 @@ func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 		b.log.Warn("mqtt will not taken", "client", id.ClientID, "topic", w.Name, "error", err)
 		return
 	}
-	b.counters.messagesOf("in", w.QoS, t).Add(1)
+	b.counters.messages.of(t).n[inbound][w.QoS].Add(1)
 	b.passedIn(id.ClientID, &m)
 	var props packets.Properties
 	if s.Version == frame.V5 && len(w.Properties) > 1 {

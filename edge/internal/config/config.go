@@ -68,6 +68,7 @@ type Serve struct {
 	ChunkBytes  int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
 	CallTimeout time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
 
+	MemoryLimit   int64         `name:"memory-limit" default:"0" help:"Bytes of memory to stay below; 0 for nine tenths of what the control group allows."`
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }

@@ -112,6 +112,7 @@ type Hub struct {
 	accounts *account.Accounts
 	api      *api.API
 	started  time.Time
+	meters   *meters
 
 	ready chan struct{} // closed when every listener takes work
 }
@@ -130,7 +131,7 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{c: c, log: c.Logger, store: s, ready: make(chan struct{})}
+	h := &Hub{c: c, log: c.Logger, store: s, ready: make(chan struct{}), meters: newMeters()}
 	h.started, _ = c.Clock.Now()
 	if err := h.build(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -153,7 +154,9 @@ func (h *Hub) build(ctx context.Context) error {
 	}
 	site := h.identity.Site
 
-	h.journal = journal.New(journal.Config{Store: h.store, Clock: c.Clock})
+	h.journal = journal.New(journal.Config{
+		Store: h.store, Clock: c.Clock, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
+	})
 	var err error
 	if h.registry, err = registry.New(registry.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices,
@@ -195,6 +198,7 @@ func (h *Hub) build(ctx context.Context) error {
 	uc := c.Uplink
 	uc.Site, uc.Epoch, uc.Install, uc.Version = site, h.identity.Epoch, h.identity.InstallID, c.Version
 	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, c.Clock, h.log
+	uc.Dial = h.meters.dialer(uc.Dial)
 	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands}
 	if h.uplink, err = uplink.New(uc); err != nil {
 		return err
@@ -212,6 +216,9 @@ func (h *Hub) build(ctx context.Context) error {
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
 		Denials: h.devices.denials,
 	})
+	if err == nil {
+		h.api.Rest().ServeMetrics(h.metrics())
+	}
 	return err
 }
 
@@ -366,6 +373,7 @@ func (h *Hub) followDevices(ctx context.Context) error {
 		case err != nil:
 			return nil //nolint:nilerr // the hub is stopping
 		}
+		h.meters.event(item.Value)
 		for _, c := range item.Value.Changes {
 			if d, ok := c.After.(fleet.Device); ok {
 				before, _ := c.Before.(fleet.Device)

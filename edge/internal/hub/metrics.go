@@ -9,15 +9,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest"
 )
 
 const namespace = "obedio_hub"
 
-// metricsServer serves what Prometheus reads.
-func (h *Hub) metricsServer() *http.Server {
+// metrics is everything that Prometheus reads.
+func (h *Hub) metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
+	h.meters.register(r)
 	r.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{Namespace: namespace}),
@@ -25,8 +27,13 @@ func (h *Hub) metricsServer() *http.Server {
 		h.api.Rest().Collector(namespace),
 		newGauges(h),
 	)
+	return r
+}
+
+// metricsServer serves them on a listener of their own.
+func (h *Hub) metricsServer() *http.Server {
 	return &http.Server{
-		Handler: rest.MetricsHandler(r), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		Handler: rest.MetricsHandler(h.metrics()), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 }
@@ -35,6 +42,9 @@ func (h *Hub) metricsServer() *http.Server {
 type gauges struct {
 	h                                                                                              *Hub
 	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted *prometheus.Desc
+	limits, ended, sockets, sessions, retained, queued, outbound, wire, panics, bans               *prometheus.Desc
+	// Under the names that dashboards for the devices' first broker use.
+	seedConnected, seedMessages, seedBattery *prometheus.Desc
 }
 
 func newGauges(h *Hub) *gauges {
@@ -54,6 +64,21 @@ func newGauges(h *Hub) *gauges {
 		bytes:     desc("store_bytes", "Size of the store on disk."),
 		backlog:   desc("uplink_backlog_records", "Records that the console does not hold yet.", "lane"),
 		trusted:   desc("clock_trusted", "1 when the hub believes its clock."),
+		limits:    desc("mqtt_limited_total", "Limits that connected clients met.", "limit"),
+		ended:     desc("mqtt_connections_ended_total", "Sessions that lost their connection.", "cause"),
+		sockets:   desc("mqtt_sockets_open", "Connections, those that have not shown who they are included."),
+		sessions:  desc("mqtt_sessions", "Sessions with and without connection."),
+		retained:  desc("mqtt_retained_messages", "Retained messages."),
+		queued:    desc("mqtt_queued_bytes", "Messages of QoS 1 and 2 in sessions."),
+		outbound:  desc("mqtt_outbound_bytes", "What waits for the clients' sockets."),
+		wire:      desc("mqtt_bytes_total", "Bytes of MQTT packets.", "direction"),
+		panics:    desc("mqtt_panics_total", "Connections that ended by a defect of the program."),
+		bans:      desc("mqtt_bans", "Addresses that are not let in after failed sign-ins."),
+
+		seedConnected: prometheus.NewDesc("mqtt_connected_devices_total", "Connected devices.", nil, nil),
+		seedMessages: prometheus.NewDesc("mqtt_messages_total", "Application messages, by the first four levels of their topic.",
+			[]string{"topic", "direction", "qos"}, nil),
+		seedBattery: prometheus.NewDesc("device_battery_percentage", "Battery of a device, 0 to 100.", []string{"device_id", "site", "room"}, nil),
 	}
 }
 
@@ -61,6 +86,8 @@ func newGauges(h *Hub) *gauges {
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		g.connected, g.messages, g.dropped, g.denied, g.refused, g.open, g.devices, g.battery, g.bytes, g.backlog, g.trusted,
+		g.limits, g.ended, g.sockets, g.sessions, g.retained, g.queued, g.outbound, g.wire, g.panics, g.bans,
+		g.seedConnected, g.seedMessages, g.seedBattery,
 	} {
 		ch <- d
 	}
@@ -76,9 +103,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	s := g.h.broker.Stats()
 	gauge(g.connected, float64(s.Connected))
-	for k, n := range s.Messages {
-		count(g.messages, n, k.Direction, strconv.Itoa(int(k.QoS)), k.Type)
-	}
+	g.collectMessages(s, count)
 	for k, n := range s.Dropped {
 		count(g.dropped, n, string(k))
 	}
@@ -88,6 +113,22 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for k, n := range s.Refused {
 		count(g.refused, n, string(k))
 	}
+	for k, n := range s.Limits {
+		count(g.limits, n, string(k))
+	}
+	for k, n := range s.Ended {
+		count(g.ended, n, string(k))
+	}
+	gauge(g.sockets, float64(s.Open))
+	gauge(g.sessions, float64(s.Sessions))
+	gauge(g.retained, float64(s.Retained))
+	gauge(g.queued, float64(s.QueuedBytes))
+	gauge(g.outbound, float64(s.OutboundBytes))
+	count(g.wire, s.BytesIn, "in")
+	count(g.wire, s.BytesOut, "out")
+	count(g.panics, s.Panics)
+	gauge(g.bans, float64(len(g.h.broker.Bans())))
+	gauge(g.seedConnected, float64(s.Connected))
 	if open, err := g.h.store.OpenRequests(); err == nil {
 		byPriority := map[fleet.Priority]int{}
 		for _, r := range open {
@@ -107,6 +148,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		for _, d := range devices {
 			if s, ok := g.h.presence.State(d.ID); ok && s.Battery != nil {
 				gauge(g.battery, float64(*s.Battery)/100, string(d.ID), string(d.Type))
+				gauge(g.seedBattery, float64(*s.Battery), string(d.ID), string(g.h.identity.Site), string(d.Room))
 			}
 		}
 	}
@@ -122,4 +164,30 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		v = 1
 	}
 	gauge(g.trusted, v)
+}
+
+// collectMessages tells the message counters, once by type of device and once
+// by topic.
+func (g *gauges) collectMessages(s broker.Stats, count func(*prometheus.Desc, uint64, ...string)) {
+	type byType struct {
+		direction string
+		qos       byte
+		kind      string
+	}
+	type byTopic struct {
+		topic, direction string
+		qos              byte
+	}
+	types, topics := map[byType]uint64{}, map[byTopic]uint64{}
+	for k, n := range s.Messages {
+		types[byType{k.Direction, k.QoS, k.Type}] += n
+		topics[byTopic{k.Topic, k.Direction, k.QoS}] += n
+	}
+	for k, n := range types {
+		count(g.messages, n, k.direction, strconv.Itoa(int(k.qos)), k.kind)
+	}
+	words := map[string]string{"in": "inbound", "out": "outbound"}
+	for k, n := range topics {
+		count(g.seedMessages, n, k.topic, words[k.direction], strconv.Itoa(int(k.qos)))
+	}
 }
