@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ type pkt struct {
 
 func (r *rig) dial(t testing.TB, version byte) *raw {
 	t.Helper()
+	if strings.HasSuffix(t.Name(), "/"+webSocketWay) {
+		return r.dialWS(t, version)
+	}
 	c, err := net.Dial("tcp", r.tcp)
 	if err != nil {
 		t.Fatal(err)

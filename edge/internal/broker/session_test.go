@@ -9,11 +9,17 @@ import (
 
 var versions = []byte{frame.V31, frame.V311, frame.V5}
 
+// eachVersion runs f with each version of MQTT, over TCP and over WebSocket:
+// dial goes the way that the test's name ends with.
 func eachVersion(t *testing.T, f func(t *testing.T, version byte)) {
 	for _, v := range versions {
-		t.Run(fmt.Sprintf("v%d", v), func(t *testing.T) { f(t, v) })
+		for _, way := range []string{"tcp", webSocketWay} {
+			t.Run(fmt.Sprintf("v%d/%s", v, way), func(t *testing.T) { f(t, v) })
+		}
 	}
 }
+
+const webSocketWay = "websocket"
 
 func TestBroker_PressReachesHubBeforeItsAck(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v byte) {

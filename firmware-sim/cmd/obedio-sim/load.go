@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	loading "github.com/obedio/obedio/firmware-sim/internal/load"
 	"github.com/obedio/obedio/shared/program"
 )
@@ -24,6 +25,10 @@ type load struct {
 	Window       int           `name:"window" default:"32" help:"Messages of one device that may wait for their PUBACK."`
 	Seed         uint64        `name:"seed" default:"1" help:"Seed of the jitter."`
 	Keep         bool          `name:"keep" help:"Leave the devices on the hub."`
+	Peer         bool          `name:"peer" help:"--mqtt is another broker, without devices and receipts; no hub is asked."`
+	Watch        []int         `name:"watch" placeholder:"PID" help:"Measure CPU and memory of processes and their descendants meanwhile."`
+	LiveReaders  int           `name:"live-readers" help:"Read the hub's live traffic meanwhile."`
+	SlowReaders  int           `name:"slow-live-readers" help:"The same, with a pause of a second after each batch."`
 }
 
 // Run measures.
@@ -34,14 +39,21 @@ func (c *load) Run(ctx context.Context, env *program.Env) error {
 	case c.PayloadBytes < 1 || c.PayloadBytes > 60000:
 		return program.Usagef("--payload-bytes %d: want 1 to 60000", c.PayloadBytes)
 	}
-	api, err := c.client(env)
-	if err != nil {
-		return err
+	var api *hubapi.Client
+	if c.Peer {
+		if c.LiveReaders+c.SlowReaders > 0 {
+			return program.Usagef("--peer has no live traffic to read")
+		}
+	} else {
+		var err error
+		if api, err = c.client(env); err != nil {
+			return err
+		}
 	}
 	r, err := loading.Run(ctx, loading.Config{
 		API: api, MQTT: c.MQTT, Clients: c.Clients, Rate: c.Rate, QoS: byte(c.QoS), PayloadBytes: c.PayloadBytes,
 		Duration: c.Duration, Drain: c.Drain, Presses: c.Presses, Action: c.Action, Window: c.Window, Seed: c.Seed,
-		Keep: c.Keep, Logger: env.Log,
+		Keep: c.Keep, Peer: c.Peer, Watch: c.Watch, LiveReaders: c.LiveReaders, SlowReaders: c.SlowReaders, Logger: env.Log,
 	})
 	if err != nil {
 		return err
@@ -64,6 +76,13 @@ func printLoad(w io.Writer, r *loading.Report) error {
 	fmt.Fprintf(w, "connected %d of %d in %d ms, broken %d; registered in %d ms\n", r.Connected, r.Clients, r.ConnectMS, r.Broken, r.RegisterMS)
 	fmt.Fprintf(w, "sent %d (%.0f a second), acknowledged %d, lost %d, duplicates %d; generator behind by at most %d ms\n",
 		r.Sent, r.PerSecond, r.Acked, r.Lost, r.Duplicates, r.BehindMaxMS)
+	if u := r.Watched; u != nil {
+		fmt.Fprintf(w, "watched: %.2f s CPU, %.1f µs a message, %d MiB resident, at most %d MiB, growth %.3f\n",
+			u.CPUSeconds, u.CPUMicrosPerMessage, u.ResidentBytes>>20, u.ResidentMaxBytes>>20, u.Growth)
+	}
+	if v := r.Live; v != nil {
+		fmt.Fprintf(w, "live traffic: %d read, %d dropped; slow readers: %d read, %d dropped\n", v.Messages, v.Dropped, v.SlowMessages, v.SlowDropped)
+	}
 	rows := [][]string{{"latency in ms", "count", "mean", "p50", "p95", "p99", "max"}, row("connect", r.Connect), row("PUBACK", r.PUBACK)}
 	if p := r.Presses; p != nil {
 		fmt.Fprintf(w, "presses %d, receipts %d, lost %d, receipts twice %d\n", p.Made, p.Receipted, p.Lost, p.Duplicates)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/topic"
 )
 
 // Config is what Run needs. Zero fields take their defaults.
@@ -41,7 +42,16 @@ type Config struct {
 	// Seed of the jitter.
 	Seed uint64
 	// Keep leaves the devices on the hub.
-	Keep   bool
+	Keep bool
+	// Peer: MQTT is another broker, which knows no devices and sends no receipts.
+	// API is not used.
+	Peer bool
+	// Watch are processes whose CPU time and memory are measured meanwhile, with
+	// those that descend from them.
+	Watch []int
+	// LiveReaders read the hub's live traffic meanwhile; SlowReaders do so too,
+	// and rest for a second after each batch.
+	LiveReaders, SlowReaders int
 	Logger *slog.Logger
 }
 
@@ -68,7 +78,17 @@ type Report struct {
 	Connect     Latency `json:"connect_latency"`
 	PUBACK      Latency `json:"puback_latency"`
 	Presses     *Count  `json:"presses,omitempty"`
+	Watched     *Usage  `json:"watched,omitempty"`
+	Live        *Live   `json:"live,omitempty"`
 	FirstError  string  `json:"first_error,omitempty"`
+}
+
+// Live is what the readers of the live traffic got.
+type Live struct {
+	Messages     int64  `json:"messages"`
+	Dropped      uint64 `json:"dropped"`
+	SlowMessages int64  `json:"slow_messages"`
+	SlowDropped  uint64 `json:"slow_dropped"`
 }
 
 // Count is what became of presses.
@@ -117,7 +137,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 	began := time.Now()
 	devices, err := l.register(ctx)
-	if !c.Keep {
+	if !c.Keep && !c.Peer {
 		defer l.remove(context.WithoutCancel(ctx))
 	}
 	if err != nil {
@@ -147,18 +167,80 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	c.Logger.Info("clients are connected", "connected", report.Connected, "took_ms", report.ConnectMS)
 
-	before, err := c.API.Messages(ctx)
+	before, err := l.messages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	live := l.readLive(ctx)
+	sent := make(chan struct{})
+	used, err := watch(c.Watch, c.Duration, sent)
 	if err != nil {
 		return nil, err
 	}
 	took := l.send(ctx)
 	l.drain(ctx)
-	after, err := c.API.Messages(ctx)
+	close(sent)
+	if report.Watched, err = used(); err != nil {
+		return nil, err
+	}
+	report.Live = live()
+	after, err := l.messages(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.fill(report, took, after-before)
 	return report, ctx.Err()
+}
+
+// messages is the hub's count of what it has taken.
+func (l *load) messages(ctx context.Context) (int64, error) {
+	if l.c.Peer {
+		return l.acked.Load(), nil
+	}
+	return l.c.API.Messages(ctx)
+}
+
+// readLive starts the readers of the live traffic; the function that it returns
+// ends them and says what they got.
+func (l *load) readLive(ctx context.Context) func() *Live {
+	if l.c.LiveReaders+l.c.SlowReaders == 0 {
+		return func() *Live { return nil }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	sum := &Live{}
+	read := func(slow bool) {
+		err := l.c.API.Live(ctx, func(n int, dropped uint64) {
+			mu.Lock()
+			if slow {
+				sum.SlowMessages, sum.SlowDropped = sum.SlowMessages+int64(n), sum.SlowDropped+dropped
+			} else {
+				sum.Messages, sum.Dropped = sum.Messages+int64(n), sum.Dropped+dropped
+			}
+			mu.Unlock()
+			if slow {
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+			}
+		})
+		if err != nil {
+			l.fail(err)
+		}
+	}
+	for range l.c.LiveReaders {
+		wg.Go(func() { read(false) })
+	}
+	for range l.c.SlowReaders {
+		wg.Go(func() { read(true) })
+	}
+	return func() *Live {
+		cancel()
+		wg.Wait()
+		return sum
+	}
 }
 
 func (l *load) fail(err error) {
@@ -178,6 +260,9 @@ func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
 	if l.c.Presses || l.c.Action == "mixed" {
 		kind = fleet.Button
 	}
+	if l.c.Peer {
+		return l.invent(kind), nil
+	}
 	devices := make([]hubapi.NewDevice, l.c.Clients)
 	for i := range devices {
 		devices[i] = hubapi.NewDevice{
@@ -185,6 +270,18 @@ func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
 		}
 	}
 	return l.c.API.ImportDevices(ctx, devices)
+}
+
+// invent makes up the devices for a broker that knows none.
+func (l *load) invent(kind fleet.DeviceType) []hubapi.Imported {
+	devices := make([]hubapi.Imported, l.c.Clients)
+	for i := range devices {
+		id := fleet.DeviceID(fmt.Sprintf("%s%04d", prefix, i+1))
+		devices[i] = hubapi.Imported{
+			DeviceID: id, Username: string(id), Password: "-", BaseTopic: topic.Base("bench", "load", kind, id),
+		}
+	}
+	return devices
 }
 
 // remove ends the requests of the devices, and takes the devices off the hub
@@ -319,7 +416,10 @@ func (l *load) drain(ctx context.Context) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		open := l.made.Load() - l.receipted.Load()
+		open := int64(0)
+		if !l.c.Peer {
+			open = l.made.Load() - l.receipted.Load()
+		}
 		for _, k := range l.clients {
 			if k != nil {
 				open += int64(k.unacknowledged())
@@ -350,7 +450,10 @@ func (l *load) fill(r *Report, took time.Duration, messagesIn int64) {
 	r.PerSecond = float64(r.Sent) / took.Seconds()
 	r.BehindMaxMS = l.behind.Load()
 	r.Connect, r.PUBACK = l.connects.latency(), l.pubacks.latency()
-	if made := l.made.Load(); made > 0 {
+	if r.Watched != nil && r.Sent > 0 {
+		r.Watched.CPUMicrosPerMessage = r.Watched.CPUSeconds * 1e6 / float64(r.Sent)
+	}
+	if made := l.made.Load(); made > 0 && !l.c.Peer {
 		r.Presses = &Count{
 			Made: made, Receipted: l.receipted.Load(), Lost: made - l.receipted.Load(), Duplicates: l.again.Load(),
 			Receipt: l.receipts.latency(),
