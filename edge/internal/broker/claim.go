@@ -187,6 +187,9 @@ func (b *Broker) keptSession(c *conn) (*kept, error) {
 			return nil, fmt.Errorf("forget session of %s: %w: %w", id, fleet.ErrUnavailable, err)
 		}
 	}
+	if k == nil {
+		b.makeRoom(owner, max(1, c.session.Identity.MaxConnections)+1)
+	}
 	if k == nil || c.session.Clean {
 		if k != nil {
 			k.letAllGo(b)
@@ -216,19 +219,64 @@ func (b *Broker) sweepSessions(now time.Time) {
 	}
 	b.mu.Unlock()
 	for _, id := range over {
-		b.mu.Lock()
-		s := b.enter(id)
-		b.mu.Unlock()
-		select {
-		case <-s.token: // nobody is connecting
-			b.discard(id)
+		if b.endAbsent(id) {
 			b.counters.expired.Add(1)
-			s.token <- struct{}{}
-		default:
 		}
+	}
+}
+
+// endAbsent discards the session of a client that is neither connected nor
+// connecting.
+func (b *Broker) endAbsent(id string) bool {
+	b.mu.Lock()
+	s := b.enter(id)
+	b.mu.Unlock()
+	absent := false
+	select {
+	case <-s.token:
+		b.discard(id)
+		s.token <- struct{}{}
+		absent = true
+	default:
+	}
+	b.mu.Lock()
+	b.exit(id, s)
+	b.mu.Unlock()
+	return absent
+}
+
+// makeRoom ends the sessions that have been absent for longest while there are
+// too many: in all, or of one owner.
+func (b *Broker) makeRoom(owner string, perOwner int) {
+	for {
+		var oldest string
+		var since time.Time
+		all, own := 0, 0
 		b.mu.Lock()
-		b.exit(id, s)
+		for _, k := range b.sessions {
+			all++
+			if k.owner == owner {
+				own++
+			}
+		}
+		if all < b.limits.MaxSessions && own < perOwner {
+			b.mu.Unlock()
+			return
+		}
+		for id, k := range b.sessions {
+			k.mu.Lock()
+			ended := k.ended
+			k.mu.Unlock()
+			if !ended.IsZero() && (oldest == "" || ended.Before(since)) && (all >= b.limits.MaxSessions || k.owner == owner) {
+				oldest, since = id, ended
+			}
+		}
 		b.mu.Unlock()
+		if oldest == "" || !b.endAbsent(oldest) {
+			return // all are connected, and connections have their own limit
+		}
+		b.counters.limits.add(LimitSessions)
+		b.object(Objection{At: b.now(), Kind: ObjectionLimited, ClientID: oldest, Reason: string(LimitSessions)})
 	}
 }
 

@@ -331,6 +331,41 @@ func TestKeep_DamagedValuesAreReportedAndCostNothingElse(t *testing.T) {
 	}
 }
 
+func TestSessions_TheLongestAbsentMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startMem(t, func(c *Config) { c.Limits.MaxSessions = 4 })
+		one := r.people.service(t, "one")
+		one.MaxConnections = 1
+		r.people.set("one", one)
+		r.people.service(t, "many")
+		leave := func(user, id string) {
+			c := r.dialMem(t, frame.V311)
+			c.signIn(user, func(o *options) { o.id, o.persistent = id, true })
+			n := len(r.ledger.all("disconnected"))
+			_ = c.c.Close()
+			r.ledger.wait(t, "disconnected", n+1)
+			time.Sleep(time.Second) // of the bubble's clock
+		}
+		has := func(id string) bool { _, ok := r.server.Clients.Get(id); return ok }
+		for _, id := range []string{"a", "b", "c"} {
+			leave("one", id)
+		}
+		if has("a") || !has("b") || !has("c") {
+			t.Fatal("an identity with one connection has two sessions, the last ones")
+		}
+		for _, id := range []string{"d", "e", "f"} {
+			leave("many", id)
+		}
+		if has("b") || !has("c") || !has("f") || r.Stats().Sessions != 4 {
+			t.Fatal("the oldest of all goes")
+		}
+		if n := r.Stats().Limits[LimitSessions]; n != 2 {
+			t.Fatalf("counted %d", n)
+		}
+		r.stop()
+	})
+}
+
 func FuzzStoredMessage(f *testing.F) {
 	f.Add([]byte{storedPublish})
 	f.Add([]byte("\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x04\x01p\x32\x08\x00\x01a\x00\x01\x00xy"))

@@ -63,7 +63,8 @@ type Limits struct {
 	// message after the other. 64 MiB.
 	MaxOutboundTotal int
 	// MaxSessions, with and without connection; beyond it the one that has been
-	// absent for longest ends. 2,400.
+	// absent for longest ends. One identity has at most one more than it may have
+	// connections. 2,400.
 	MaxSessions int
 	// MaxRetained messages of one identity and MaxRetainedBytes of theirs, with
 	// their names; MaxRetainedTotal and MaxRetainedTotalBytes of all. 100,

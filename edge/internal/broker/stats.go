@@ -70,6 +70,7 @@ const (
 	LimitOutboundBytes Limit = "outbound_bytes"
 	LimitRetained      Limit = "retained"
 	LimitRate          Limit = "publish_rate"
+	LimitSessions      Limit = "sessions"
 )
 
 // MessageKey is one row of the message counters.
@@ -129,7 +130,7 @@ var (
 	allLimits = []Limit{
 		LimitPacketBytes, LimitPayloadBytes, LimitQoS, LimitSubscriptions, LimitFilters, LimitInboundQoS2,
 		LimitKeepalive, LimitWriteStall, LimitBackpressure, LimitMalformed, LimitQueue, LimitOutboundBytes, LimitRetained,
-		LimitRate,
+		LimitRate, LimitSessions,
 	}
 	allCauses = []Cause{
 		CauseGoodbye, CauseLost, CauseProtocol, CauseRefused, CauseTakenOver, CauseKicked, CauseShutdown, CausePanic,

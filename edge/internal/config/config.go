@@ -8,7 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
@@ -42,17 +41,8 @@ type Serve struct {
 	Hosts          []string `name:"hosts" help:"Further host names under which the API may be called; * for all."`
 	TrustedOrigins []string `name:"trusted-origins" help:"Other origins whose pages may use the API and MQTT over WebSocket."`
 
-	MaxDevices       int           `name:"max-devices" default:"2000" help:"Devices of the site."`
-	MaxConnections   int           `name:"max-connections" default:"1200" help:"MQTT connections."`
-	MaxPerAddress    int           `name:"max-connections-per-address" default:"256" help:"MQTT connections of one address; loopback has no such limit."`
-	MaxPacketBytes   int           `name:"max-packet-bytes" default:"262144" help:"One MQTT packet."`
-	MaxPayloadBytes  int           `name:"max-payload-bytes" default:"65536" help:"The payload of one message, also after decompression."`
-	MaxInflight      int           `name:"max-inflight" default:"64" help:"Messages that one client has not acknowledged."`
-	MaxQueued        int           `name:"max-queued" default:"1000" help:"Messages kept for one absent session."`
-	MaxSubscriptions int           `name:"max-subscriptions" default:"50" help:"Subscriptions of one session."`
-	ConnectTimeout   time.Duration `name:"connect-timeout" default:"5s" help:"For a client to say who it is."`
-	WriteTimeout     time.Duration `name:"write-timeout" default:"30s" help:"After which a client that reads nothing is disconnected."`
-	SessionExpiry    time.Duration `name:"session-expiry" default:"168h" help:"The longest life of an MQTT session without connection."`
+	MaxDevices int  `name:"max-devices" default:"2000" help:"Devices of the site."`
+	MQTTLimits MQTT `embed:""`
 
 	CollapseAccepted time.Duration `name:"collapse-accepted" default:"1m" help:"A press within this time after its request was accepted joins it."`
 	LateAfter        time.Duration `name:"late-after" default:"30s" help:"A press that was under way for longer says so."`
@@ -80,19 +70,12 @@ func (s Serve) Check() error {
 			return fmt.Errorf("--site: %w", err)
 		}
 	}
-	for name, v := range map[string]int{
-		"max-devices": s.MaxDevices, "max-connections": s.MaxConnections, "max-packet-bytes": s.MaxPacketBytes,
-		"max-payload-bytes": s.MaxPayloadBytes, "max-inflight": s.MaxInflight, "max-queued": s.MaxQueued,
-		"max-subscriptions": s.MaxSubscriptions, "uplink-chunk-bytes": s.ChunkBytes,
-	} {
+	for name, v := range map[string]int{"max-devices": s.MaxDevices, "uplink-chunk-bytes": s.ChunkBytes} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
 		}
 	}
-	if s.MaxInflight > 65535 || s.MaxPayloadBytes > s.MaxPacketBytes {
-		return fmt.Errorf("%w: --max-inflight is at most 65535, and --max-payload-bytes at most --max-packet-bytes", fleet.ErrInvalid)
-	}
-	return nil
+	return s.MQTTLimits.check()
 }
 
 // Hub is the settings as the hub takes them, without listeners.
@@ -100,12 +83,7 @@ func (s Serve) Hub() hub.Config {
 	return hub.Config{
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
-		Broker: broker.Limits{
-			MaxConnections: s.MaxConnections, MaxPerAddress: s.MaxPerAddress, MaxPacketBytes: s.MaxPacketBytes,
-			MaxPayloadBytes: s.MaxPayloadBytes, MaxInflight: s.MaxInflight, MaxQueued: s.MaxQueued,
-			MaxSubscriptions: s.MaxSubscriptions, ConnectTimeout: s.ConnectTimeout, WriteTimeout: s.WriteTimeout,
-			SessionExpiry: s.SessionExpiry,
-		},
+		Broker:   s.MQTTLimits.limits(),
 		Presence: presence.Config{SweepEvery: s.PresenceSweep},
 		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
 		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
