@@ -15,8 +15,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// subprotocol is the one of MQTT over WebSocket [MQTT-6.0.0-3].
-const subprotocol = "mqtt"
+// subprotocols are the one of MQTT over WebSocket [MQTT-6.0.0-3], and the one
+// that clients of MQTT 3.1 ask for.
+var subprotocols = []string{"mqtt", "mqttv3.1"}
 
 // serveWebSocket serves MQTT over WebSocket on / and /mqtt.
 func (b *Broker) serveWebSocket(l *Listener, ways *doorkeeper) error {
@@ -24,7 +25,7 @@ func (b *Broker) serveWebSocket(l *Listener, ways *doorkeeper) error {
 		HandshakeTimeout: b.limits.HandshakeTimeout,
 		ReadBufferSize:   1024,
 		WriteBufferSize:  1024,
-		Subprotocols:     []string{subprotocol},
+		Subprotocols:     subprotocols,
 		CheckOrigin:      func(r *http.Request) bool { return sameOrigin(r, l.Origins) },
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 			b.log.Debug("mqtt websocket refused", "listener", l.Name, "remote", r.RemoteAddr, "error", reason)
@@ -66,7 +67,7 @@ func (b *Broker) upgrade(l *Listener, u *websocket.Upgrader, w http.ResponseWrit
 	if websocket.IsWebSocketUpgrade(r) {
 		if !sameOrigin(r, l.Origins) {
 			b.counters.refused.add(RefusedOrigin)
-		} else if !slices.Contains(websocket.Subprotocols(r), subprotocol) {
+		} else if !slices.ContainsFunc(websocket.Subprotocols(r), func(p string) bool { return slices.Contains(subprotocols, p) }) {
 			b.counters.refused.add(RefusedHandshake)
 			http.Error(w, "want the WebSocket subprotocol mqtt", http.StatusBadRequest)
 			return
