@@ -193,7 +193,7 @@ type importing struct {
 type importDevices struct {
 	config.Data
 	program.Output
-	File string `arg:"" help:"CSV with the columns device_id,type,room,profile,password; - for standard input."`
+	File string `arg:"" help:"CSV with the columns device_id,type,room and, if wanted, profile,password,legacy_device_id; - for standard input."`
 }
 
 // Run imports; wrong rows are told with their line, and the rest is imported.

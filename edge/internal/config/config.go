@@ -10,6 +10,7 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/presence"
@@ -43,6 +44,9 @@ type Serve struct {
 	TrustedOrigins []string `name:"trusted-origins" help:"Other origins whose pages may use the API and MQTT over WebSocket."`
 
 	MaxDevices       int           `name:"max-devices" default:"2000" help:"Devices of the site."`
+	MaxDocuments     int           `name:"max-policy-documents" default:"4096" help:"Security profiles and ACL documents of the site."`
+	MaxDenials       int           `name:"max-denials" default:"1000" help:"Groups of denials that are remembered; the quietest is dropped first."`
+	LegacyTopics     bool          `name:"legacy-topics" help:"Let devices use the topics of old firmware, obedio/device/{id}/… and obedio/button/{id}/…."`
 	MaxConnections   int           `name:"max-connections" default:"1200" help:"MQTT connections."`
 	MaxPerAddress    int           `name:"max-connections-per-address" default:"256" help:"MQTT connections of one address; loopback has no such limit."`
 	MaxPacketBytes   int           `name:"max-packet-bytes" default:"262144" help:"One MQTT packet."`
@@ -81,12 +85,16 @@ func (s Serve) Check() error {
 	}
 	for name, v := range map[string]int{
 		"max-devices": s.MaxDevices, "max-connections": s.MaxConnections, "max-packet-bytes": s.MaxPacketBytes,
+		"max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
 		"max-payload-bytes": s.MaxPayloadBytes, "max-inflight": s.MaxInflight, "max-queued": s.MaxQueued,
 		"max-subscriptions": s.MaxSubscriptions, "uplink-chunk-bytes": s.ChunkBytes,
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
 		}
+	}
+	if s.LegacyTopics && (s.Site == "device" || s.Site == "button") {
+		return fmt.Errorf("%w: --legacy-topics: the topics of a site called %s are not to be told from the old ones", fleet.ErrInvalid, s.Site)
 	}
 	if s.MaxInflight > 65535 || s.MaxPayloadBytes > s.MaxPacketBytes {
 		return fmt.Errorf("%w: --max-inflight is at most 65535, and --max-payload-bytes at most --max-packet-bytes", fleet.ErrInvalid)
@@ -98,6 +106,7 @@ func (s Serve) Check() error {
 func (s Serve) Hub() hub.Config {
 	return hub.Config{
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
+		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
 		Broker: broker.Limits{
 			MaxConnections: s.MaxConnections, MaxPerAddress: s.MaxPerAddress, MaxPacketBytes: s.MaxPacketBytes,

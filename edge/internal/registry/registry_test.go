@@ -47,29 +47,29 @@ func TestIdentify_OnlyTheRightPasswordOfAnExistingDevice(t *testing.T) {
 		t.Fatalf("%+v, %q, %v", d, password, err)
 	}
 	for range 3 { // the second and third time from memory
-		if got, p, err := r.Identify("btn-1", []byte(password)); err != nil || got.ID != "btn-1" || p.Name != "button" {
+		if got, err := r.Identify("btn-1", []byte(password)); err != nil || got.ID != "btn-1" || got.Profile != "button" {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
 	for _, c := range [][2]string{{"btn-1", ""}, {"btn-1", password + "x"}, {"btn-2", password}, {"", password}, {"btn/1", password}} {
-		if _, _, err := r.Identify(c[0], []byte(c[1])); !errors.Is(err, fleet.ErrUnauthenticated) {
+		if _, err := r.Identify(c[0], []byte(c[1])); !errors.Is(err, fleet.ErrUnauthenticated) {
 			t.Errorf("%q %q: %v", c[0], c[1], err)
 		}
 	}
 	if err := r.Remove(t.Context(), by, "btn-1", 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
+	if _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
 		t.Errorf("removed: %v", err)
 	}
 	again, second, err := r.Add(t.Context(), by, button, registry.Password{Chosen: "correct horse"})
 	if err != nil || again.Version != 3 || second != "correct horse" {
 		t.Fatalf("%+v, %v", again, err)
 	}
-	if _, _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
+	if _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
 		t.Errorf("the password of the device before: %v", err)
 	}
-	if _, _, err := r.Identify("btn-1", []byte("correct horse")); err != nil {
+	if _, err := r.Identify("btn-1", []byte("correct horse")); err != nil {
 		t.Error(err)
 	}
 }
