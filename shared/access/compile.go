@@ -140,7 +140,8 @@ func replace(filter string, vars Vars) (string, error) {
 	for i, level := range levels {
 		name, ok := strings.CutPrefix(level, "${")
 		if !ok {
-			if strings.Contains(level, "$") && (i > 0 || level != topic.Sys) {
+			// A first level that begins with $ is for CheckFilter to judge.
+			if strings.Contains(level, "$") && (i > 0 || level[0] != '$') {
 				return "", fmt.Errorf("%w: %q: a variable is a whole level", fleet.ErrInvalid, filter)
 			}
 			continue

@@ -187,7 +187,8 @@ func (c *deviceRemove) Run(ctx context.Context, env *program.Env) error {
 }
 
 type importing struct {
-	Devices importDevices `cmd:"" help:"Register the devices of a CSV file."`
+	Devices   importDevices   `cmd:"" help:"Register the devices of a CSV file."`
+	Mosquitto importMosquitto `cmd:"" help:"Bring in Mosquitto's password and dynamic security files."`
 }
 
 type importDevices struct {
