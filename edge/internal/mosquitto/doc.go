@@ -12,8 +12,8 @@
 // variables are written out for each device. What the hub has and Mosquitto
 // has not (QoS, retain, rates) is reported.
 //
-// Bringing in what was brought out gives the same documents again, when they
-// came from Mosquitto in the first place, and the same decisions in any case.
+// Bringing in what was brought out gives the same decisions, and, for documents
+// without variables that came from Mosquitto, the same documents again.
 // Reading, translating and writing are pure; Mover has the effects, each import
 // in one transaction. All its methods may be called from any goroutine.
 package mosquitto

@@ -8,10 +8,16 @@ import (
 
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/topic"
 )
 
-// defaultsName is the document that holds what the plugin allows by default.
-const defaultsName = "mosquitto-defaults"
+// defaultsID is the document that holds what the plugin allows by default,
+// defaults the name by which that stands among the roles: no role of a file
+// has it.
+const (
+	defaultsID = "mosquitto-defaults"
+	defaults   = "\x00defaults"
+)
 
 // member is a client of the dynamic security file that is a device.
 type member struct {
@@ -41,7 +47,9 @@ func translate(file dynsec, members []member) (lists []access.List, leftOut map[
 		file: file, acls: map[string][]access.ACL{}, narrow: map[string]string{}, ids: map[string]string{}, taken: map[string]bool{},
 	}
 	for _, r := range file.Roles {
-		t.role(r)
+		if r.Name != defaults {
+			t.role(r)
+		}
 	}
 	t.defaults()
 	if file.AnonymousGroup != "" {
@@ -62,10 +70,14 @@ func (t *translation) role(r role) {
 	slices.SortStableFunc(asked, func(a, b acl) int { return b.Priority - a.Priority })
 	rules := []access.ACL{}
 	for _, a := range asked {
-		rule := access.ACL{Kind: access.Kind(a.Type), Topic: variables(a.Topic), Allow: a.Allow}
-		if err := rule.Check(); err != nil {
+		filter, err := variables(a.Topic)
+		rule := access.ACL{Kind: access.Kind(a.Type), Topic: filter, Allow: a.Allow}
+		if err == nil {
+			err = rule.Check()
+		}
+		if err != nil {
 			t.note(entry, "%s %s: %v", a.Type, a.Topic, err)
-			if !a.Allow {
+			if !a.Allow && !impossible(a.Topic) {
 				t.narrow[r.Name] = a.Type + " " + a.Topic
 			}
 			continue
@@ -79,18 +91,26 @@ func (t *translation) role(r role) {
 	}
 }
 
+// impossible reports whether nothing can have such a topic on the hub, so that
+// nothing is lost with a rule that denies it.
+func impossible(filter string) bool { return !topic.ValidFilter(filter) }
+
 // variables writes the plugin's variables as the hub does.
-func variables(topic string) string {
-	levels := strings.Split(topic, "/")
+func variables(name string) (string, error) {
+	levels := strings.Split(name, "/")
 	for i, level := range levels {
 		switch level {
 		case "%c":
 			levels[i] = "${clientid}"
 		case "%u":
 			levels[i] = "${username}"
+		default:
+			if strings.Contains(level, "%c") || strings.Contains(level, "%u") {
+				return name, fmt.Errorf("%w: a variable is a whole level here", fleet.ErrInvalid)
+			}
 		}
 	}
-	return strings.Join(levels, "/")
+	return strings.Join(levels, "/"), nil
 }
 
 // id returns a document id for a name, and takes it.
@@ -126,10 +146,10 @@ func (t *translation) defaults() {
 		return *set
 	}
 	d, rules := t.file.DefaultACLAccess, []access.ACL{}
-	allow := func(on bool, kind access.Kind, topics ...string) {
-		for _, topic := range topics {
+	allow := func(on bool, kind access.Kind, filters ...string) {
+		for _, filter := range filters {
 			if on {
-				rules = append(rules, access.ACL{Kind: kind, Topic: topic, Allow: true})
+				rules = append(rules, access.ACL{Kind: kind, Topic: filter, Allow: true})
 			}
 		}
 	}
@@ -140,8 +160,8 @@ func (t *translation) defaults() {
 	allow(is(d.PublishClientReceive, true), access.PublishReceive, "#", "$SYS/#")
 	allow(is(d.Subscribe, false), access.SubscribePattern, "#", "$SYS/#")
 	allow(is(d.Unsubscribe, true), access.UnsubscribePattern, "#", "$SYS/#")
-	if _, exists := t.acls[defaultsName]; len(rules) > 0 && !exists {
-		t.acls[defaultsName], t.ids[defaultsName] = rules, t.id(defaultsName)
+	if len(rules) > 0 {
+		t.acls[defaults], t.ids[defaults] = rules, t.id(defaultsID)
 	}
 }
 
@@ -162,6 +182,11 @@ func (t *translation) lists(members []member) ([]access.List, map[fleet.DeviceID
 		}
 		if t.contradicts(after, names) {
 			own = append(own, t.own(m, names))
+			t.note("client "+m.client.Username, "has its roles in another order than others have: their rules are together in the acl %s", own[len(own)-1].ID)
+			continue
+		}
+		if len(names) == 0 {
+			own = append(own, t.own(m, nil))
 			continue
 		}
 		for i, name := range names {
@@ -200,16 +225,13 @@ func (t *translation) roles(m member) ([]string, bool) {
 			t.note(entry, "left out: its role %s denies %s, which cannot be translated, and without it the client could do more", name, rule)
 			return nil, false
 		}
-		if name != defaultsName {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
-		t.note(entry, "has no role: it has the rights of its profile")
-		return nil, true
+		t.note(entry, "has no role: it may do what the default access allows, and nothing else")
 	}
-	if _, ok := t.acls[defaultsName]; ok {
-		names = append(names, defaultsName)
+	if _, ok := t.acls[defaults]; ok {
+		names = append(names, defaults)
 	}
 	return names, true
 }
@@ -268,11 +290,10 @@ func heights(after map[string]map[string]bool) func(name string) int {
 
 // own puts all of a member's rules into one document.
 func (t *translation) own(m member, names []string) access.List {
-	role := access.Role{Name: t.id(string(m.device))}
+	role := access.Role{Name: t.id(string(m.device)), ACLs: []access.ACL{}}
 	for _, name := range names {
 		role.ACLs = append(role.ACLs, t.acls[name]...)
 	}
-	t.note("client "+m.client.Username, "has its roles in another order than others have: their rules are together in the acl %s", role.Name)
 	return access.List{
 		ID: role.Name, ReplacesProfile: true, Roles: []access.Role{role},
 		AppliesTo: access.Targets{Devices: []fleet.DeviceID{m.device}},
