@@ -33,6 +33,11 @@ func (x *exporter) note(entry, problem string) {
 // device adds a device with its password and its roles.
 func (x *exporter) device(d fleet.Device, cred store.Credential, found bool) error {
 	entry := "device " + string(d.ID)
+	g, err := x.policy.Grant(x.site, d, string(d.ID))
+	if err != nil {
+		x.note(entry, "left out, it has no rights: "+err.Error())
+		return nil //nolint:nilerr // it is noted, and the other devices are written
+	}
 	c := client{Username: string(d.ID), ClientID: string(d.ID), Roles: []roleRef{}}
 	if !found {
 		x.note(entry, "has no password")
@@ -44,11 +49,6 @@ func (x *exporter) device(d fleet.Device, cred store.Credential, found bool) err
 			c.Password, c.Iterations = base64.StdEncoding.EncodeToString(cred.Verifier), cred.Iterations
 			c.Salt = base64.StdEncoding.EncodeToString(cred.Salt)
 		}
-	}
-	g, err := x.policy.Grant(x.site, d, string(d.ID))
-	if err != nil {
-		x.note(entry, "left out, it has no rights: "+err.Error())
-		return nil
 	}
 	x.note("profile "+g.Profile, fmt.Sprintf("Mosquitto has no place for max_qos %d, retain %s, rates and certificates of one client", g.MaxQoS, retain(g.Retain)))
 	origins, err := x.policy.Roles(d)

@@ -3,6 +3,7 @@ package presence_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,13 +202,19 @@ func TestPresence_RemovedDeviceIsRetiredAndComesBackAsNew(t *testing.T) {
 
 func TestPresence_ProfilesReportingIntervalCountsInsteadOfTheTypes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		interval := map[string]time.Duration{"slow": time.Hour}
+		var slowly atomic.Int64
+		slowly.Store(int64(time.Hour))
 		s, err := store.Open(store.Config{Dir: "hub", FS: store.InMemory()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p, err := presence.New(t.Context(), presence.Config{
-			Store: s, Now: time.Now, Interval: func(profile string) time.Duration { return interval[profile] },
+			Store: s, Now: time.Now, Interval: func(profile string) time.Duration {
+				if profile == "slow" {
+					return time.Duration(slowly.Load())
+				}
+				return 0
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -240,7 +247,7 @@ func TestPresence_ProfilesReportingIntervalCountsInsteadOfTheTypes(t *testing.T)
 		time.Sleep(2*time.Hour + 10*time.Second)
 		is("w-slow", fleet.Late)
 		// A change of the profile counts from the next look on.
-		interval["slow"] = 2 * time.Hour
+		slowly.Store(int64(2 * time.Hour))
 		time.Sleep(10 * time.Second)
 		is("w-slow", fleet.Ready)
 		// So does another profile.
