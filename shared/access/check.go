@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -152,7 +153,7 @@ func checkACLs(field string, acls []ACL) error {
 			return wrong(at+".priority", "%d: want %d to %d", acl.Priority, -maxPriority, maxPriority)
 		}
 		if err := acl.Check(); err != nil {
-			return wrong(at+".topic", "%v", err)
+			return wrong(at+".topic", "%s", strings.TrimPrefix(err.Error(), fleet.ErrInvalid.Error()+": "))
 		}
 	}
 	return nil

@@ -165,7 +165,10 @@ func (d *devices) tellPolicy(ctx context.Context, c policy.Change) error {
 func (d *devices) Objected(o broker.Objection) {
 	e := denial.Event{
 		At: fleet.Millis(o.At), Kind: denial.Kind(o.Kind), Client: o.ClientID, Username: o.Username, Topic: o.Topic,
-		Reason: o.Reason, Detail: o.Detail, Remote: o.Remote.Addr().Unmap().String(),
+		Reason: o.Reason, Detail: o.Detail,
+	}
+	if o.Remote.IsValid() {
+		e.Remote = o.Remote.Addr().Unmap().String()
 	}
 	if o.Kind == broker.ObjectionDenied {
 		e.Action = o.Action.String()

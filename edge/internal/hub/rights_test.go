@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -23,17 +24,24 @@ import (
 // rig is a hub that runs, with MQTT on a real socket.
 type rig struct {
 	*testing.T
-	hub  *hub.Hub
-	mqtt string
+	hub   *hub.Hub
+	mqtt  string
+	local string // address of the API as the machine itself has it
 }
 
 func start(t *testing.T) *rig {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var ls [2]net.Listener
+	for i := range ls {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ls[i] = l
 	}
-	h, err := hub.New(t.Context(), hub.Config{Data: "hub", Site: "yacht-1", FS: store.InMemory(), Listeners: hub.Listeners{MQTT: l}})
+	h, err := hub.New(t.Context(), hub.Config{
+		Data: "hub", Site: "yacht-1", FS: store.InMemory(), Listeners: hub.Listeners{MQTT: ls[0], Local: ls[1]},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +55,7 @@ func start(t *testing.T) *rig {
 			t.Errorf("stop hub: %v", err)
 		}
 	})
-	return &rig{T: t, hub: h, mqtt: "tcp://" + l.Addr().String()}
+	return &rig{T: t, hub: h, mqtt: "tcp://" + ls[0].Addr().String(), local: "http://" + ls[1].Addr().String()}
 }
 
 // answer is an HTTP answer.
@@ -376,5 +384,50 @@ func TestMosquitto_GoesThroughTheAPI(t *testing.T) {
 		t.Error(err)
 	} else {
 		c.Disconnect(0)
+	}
+}
+
+func TestDenials_AreALiveEventOfTheirGroup(t *testing.T) {
+	r := start(t)
+	r.device("btn-001")
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.local+"/api/v1/events", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	}
+	c := r.dial("btn-001")
+	for range 20 {
+		r.subscribe(c, "#")
+	}
+	r.subscribe(c, "obedio/#")
+	// One event for twenty denials of the first group, then one of the second.
+	var topics []string
+	lines := bufio.NewScanner(resp.Body)
+	for event := ""; len(topics) < 2 && lines.Scan(); {
+		if name, ok := strings.CutPrefix(lines.Text(), "event:"); ok {
+			event = strings.TrimSpace(name)
+		}
+		data, ok := strings.CutPrefix(lines.Text(), "data:")
+		if !ok || event != "mqtt:security-alert" {
+			continue
+		}
+		var d struct{ Kind, Topic, Reason string }
+		if err := json.Unmarshal([]byte(data), &d); err != nil {
+			t.Fatal(err)
+		}
+		if d.Kind != "denied" || d.Reason != "default: deny" {
+			t.Errorf("%s", data)
+		}
+		topics = append(topics, d.Topic)
+	}
+	if d := cmp.Diff([]string{"#", "obedio/#"}, topics); d != "" {
+		t.Error(d, lines.Err())
 	}
 }
