@@ -372,7 +372,7 @@ func (h *Hub) watchStore(ctx context.Context) error {
 
 // followDevices tells presence of registered devices, ends the connections of
 // those that have moved or are gone, since their rights were for the old place,
-// and has the rights of those with another profile looked at again.
+// and has the rights of the others looked at again.
 func (h *Hub) followDevices(ctx context.Context) error {
 	events := h.journal.Events()
 	r := events.Subscribe(events.Head())
@@ -403,7 +403,7 @@ func (h *Hub) deviceChanged(before, d fleet.Device) {
 		h.broker.Forget(string(d.ID), "device removed")
 	case before.ID != "" && (before.Room != d.Room || before.Removed):
 		h.broker.Kick(string(d.ID), "device moved")
-	case before.Profile != d.Profile:
+	default:
 		h.devices.doubt(d.ID)
 	}
 }

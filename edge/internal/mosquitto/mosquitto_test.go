@@ -233,6 +233,31 @@ func TestImport_DryRunChangesNothingAndSaysTheSame(t *testing.T) {
 	}
 }
 
+func TestImport_SaysWhichDocumentsItReplacesAndLocksNobodyOut(t *testing.T) {
+	h := newHub(t, 0, buttons...)
+	defer h.close()
+	mine := access.List{ID: "reader", Roles: []access.Role{{Name: "mine", ACLs: []access.ACL{}}}}
+	if err := h.policies.AddList(t.Context(), by, mine); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.move(files(t), false); !slices.Contains(r.Notes, mosquitto.Note{File: "hub", Entry: "acl reader", Problem: "was there, and is replaced"}) {
+		t.Errorf("%+v", r.Notes)
+	}
+	var roles, refs []string
+	for i := range 3 {
+		var rules []string
+		for j := range 400 {
+			rules = append(rules, fmt.Sprintf(`{"acltype":"publishClientSend","topic":"t/%d/%d","allow":true}`, i, j))
+		}
+		roles = append(roles, fmt.Sprintf(`{"rolename":"many-%d","acls":[%s]}`, i, strings.Join(rules, ",")))
+		refs = append(refs, fmt.Sprintf(`{"rolename":"many-%d"}`, i))
+	}
+	many := fmt.Sprintf(`{"clients":[{"username":"btn-001","roles":[%s]}],"roles":[%s]}`, strings.Join(refs, ","), strings.Join(roles, ","))
+	if _, err := h.Import(t.Context(), by, mosquitto.Files{Dynsec: many}, nil, false); !errors.Is(err, fleet.ErrInvalid) || !strings.Contains(err.Error(), "btn-001") {
+		t.Errorf("more rules than a client may have: %v", err)
+	}
+}
+
 func TestImport_RegistersUsersWhenAskedAsFarAsThereIsRoom(t *testing.T) {
 	h := newHub(t, 3, "btn-001")
 	defer h.close()

@@ -106,6 +106,11 @@ func (m *Mover) Import(ctx context.Context, by fleet.Actor, f Files, register *R
 		if err != nil {
 			return err
 		}
+		for _, id := range put {
+			if _, had := m.c.Policies.Policy().List(id); had {
+				r.Notes = append(r.Notes, Note{File: "hub", Entry: "acl " + id, Problem: "was there, and is replaced"})
+			}
+		}
 		if r.ACLs = append(r.ACLs, put...); dryRun {
 			return errDryRun
 		}
@@ -192,9 +197,27 @@ func (m *Mover) read(f Files, register *Register) (in incoming, err error) {
 	}
 	lists, leftOut, notes := translate(file, members)
 	in.lists, in.notes = lists, append(in.notes, notes...)
+	if err := m.tryOut(lists, devices); err != nil {
+		return in, err
+	}
 	in.take(accounts, members, leftOut, device)
 	in.fresh = slices.DeleteFunc(in.fresh, func(d fleet.Device) bool { return leftOut[d.ID] })
 	return in, nil
+}
+
+// tryOut reports as fleet.ErrInvalid documents under which a device could not
+// connect any more.
+func (m *Mover) tryOut(lists []access.List, devices []fleet.Device) error {
+	now := m.c.Policies.Policy()
+	draft := now.With(nil, lists)
+	for _, d := range devices {
+		if _, err := draft.Grant(m.c.Site, d, string(d.ID)); err != nil {
+			if _, before := now.Grant(m.c.Site, d, string(d.ID)); before == nil {
+				return fmt.Errorf("%w: with these roles device %s could not connect any more: %w", fleet.ErrInvalid, d.ID, err)
+			}
+		}
+	}
+	return nil
 }
 
 // take collects the passwords. One in the dynamic security file counts before
