@@ -64,13 +64,13 @@ type Register struct {
 type Report struct {
 	DryRun bool `json:"dry_run"`
 	// Registered are devices that were made.
-	Registered []fleet.DeviceID `json:"registered" nullable:"false"`
+	Registered []fleet.DeviceID `json:"registered"`
 	// Credentials are devices whose password is that of the files now.
-	Credentials []fleet.DeviceID `json:"credentials" nullable:"false"`
+	Credentials []fleet.DeviceID `json:"credentials"`
 	// ACLs are documents that are new or were changed.
-	ACLs []string `json:"acls" nullable:"false"`
+	ACLs []string `json:"acls"`
 	// Notes are what was left out, or is different here.
-	Notes []Note `json:"notes" nullable:"false"`
+	Notes []Note `json:"notes"`
 }
 
 // errDryRun ends a decision that is not to be committed.
