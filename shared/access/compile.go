@@ -29,10 +29,17 @@ func DeviceVars(site fleet.SiteID, d fleet.Device, username string) Vars {
 	}
 }
 
+// MaxRules is the greatest number of rules of one client: each message asks
+// them in turn.
+const MaxRules = 1024
+
 // rule is one ACL with its variables replaced.
 type rule struct {
 	name    string // role and ACL as they are shown
+	role    string
 	topic   string
+	written string // the topic before its variables were replaced
+	kind    Kind
 	literal bool
 	allow   bool
 }
@@ -46,34 +53,82 @@ type Rules struct {
 
 // Compile puts the rules of all roles in order and replaces their variables.
 // It returns fleet.ErrInvalid for an unknown ACL type or variable, for a
-// variable that is not a whole level, for a value that is not a segment and
-// for a topic that is not a valid filter; the client must then be refused.
+// variable that is not a whole level, for a value that is not a segment, for a
+// topic that is not a valid filter, and for more than MaxRules; the client must
+// then be refused.
 func Compile(roles []Role, vars Vars) (*Rules, error) {
 	ordered := slices.Clone(roles)
 	slices.SortStableFunc(ordered, func(a, b Role) int { return b.Priority - a.Priority })
 
-	r := new(Rules)
+	r, count := new(Rules), 0
 	for _, role := range ordered {
 		acls := slices.Clone(role.ACLs)
 		slices.SortStableFunc(acls, func(a, b ACL) int { return b.Priority - a.Priority })
 		for _, acl := range acls {
-			action, literal, err := acl.Kind.action()
-			if err != nil {
-				return nil, fmt.Errorf("compile role %s: %w", role.Name, err)
-			}
-			filter, err := replace(acl.Topic, vars)
+			action, one, err := acl.compile(vars)
 			if err != nil {
 				return nil, fmt.Errorf("compile role %s, %s: %w", role.Name, acl.Kind, err)
 			}
-			r.byAction[action] = append(r.byAction[action], rule{
-				name:    role.Name + ": " + string(acl.Kind) + " " + acl.Topic,
-				topic:   filter,
-				literal: literal,
-				allow:   acl.Allow,
-			})
+			if count++; count > MaxRules {
+				return nil, fmt.Errorf("%w: more than %d rules for one client", fleet.ErrInvalid, MaxRules)
+			}
+			one.role, one.name = role.Name, role.Name+": "+string(acl.Kind)+" "+acl.Topic
+			r.byAction[action] = append(r.byAction[action], one)
 		}
 	}
 	return r, nil
+}
+
+// compile returns the rule that an ACL is for one client, but for its name.
+func (a ACL) compile(vars Vars) (Action, rule, error) {
+	action, literal, err := a.Kind.action()
+	if err != nil {
+		return 0, rule{}, err
+	}
+	filter, err := replace(a.Topic, vars)
+	if err != nil {
+		return 0, rule{}, err
+	}
+	if action == Send && strings.HasPrefix(filter, topic.Sys+"/") {
+		return 0, rule{}, fmt.Errorf("%w: %q: nobody publishes below %s", fleet.ErrInvalid, a.Topic, topic.Sys)
+	}
+	return action, rule{topic: filter, written: a.Topic, kind: a.Kind, literal: literal, allow: a.Allow}, nil
+}
+
+// Equal reports whether both decide alike on everything, for the same reasons.
+func (r *Rules) Equal(o *Rules) bool {
+	if r == nil || o == nil {
+		return r == o
+	}
+	for a := range r.byAction {
+		if !slices.Equal(r.byAction[a], o.byAction[a]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Effective is one rule of a client as it is asked.
+type Effective struct {
+	Role string `json:"role"`
+	Kind Kind   `json:"acltype"`
+	// Topic is the filter with its variables replaced, Written as it stands in
+	// its role.
+	Topic   string `json:"topic"`
+	Written string `json:"written"`
+	Allow   bool   `json:"allow"`
+}
+
+// List returns the rules about an action in the order in which they are asked.
+func (r *Rules) List(a Action) []Effective {
+	list := []Effective{}
+	if r == nil || int(a) >= len(r.byAction) {
+		return list
+	}
+	for _, one := range r.byAction[a] {
+		list = append(list, Effective{Role: one.role, Kind: one.kind, Topic: one.topic, Written: one.written, Allow: one.allow})
+	}
+	return list
 }
 
 // replace returns the filter with its variables replaced and checked.
@@ -85,7 +140,8 @@ func replace(filter string, vars Vars) (string, error) {
 	for i, level := range levels {
 		name, ok := strings.CutPrefix(level, "${")
 		if !ok {
-			if strings.Contains(level, "$") {
+			// A first level that begins with $ is for CheckFilter to judge.
+			if strings.Contains(level, "$") && (i > 0 || level[0] != '$') {
 				return "", fmt.Errorf("%w: %q: a variable is a whole level", fleet.ErrInvalid, filter)
 			}
 			continue

@@ -16,6 +16,8 @@ type Decision struct {
 	// Rule is the role, the ACL type and the topic of the rule that decided, or
 	// RuleDefault, or RuleInvalid.
 	Rule string
+	// Role is that rule's role; empty when no rule of a role decided.
+	Role string
 }
 
 // Decide answers whether the client may do a with name, which is a topic name
@@ -25,8 +27,10 @@ type Decision struct {
 func (r *Rules) Decide(a Action, name string) Decision {
 	var valid bool
 	switch a {
-	case Send, Receive:
+	case Send:
 		valid = topic.ValidName(name)
+	case Receive:
+		valid = topic.CheckDelivered(name) == nil
 	case Subscribe, Unsubscribe:
 		if valid = topic.ValidFilter(name); valid {
 			_, name, _ = topic.SplitShare(name)
@@ -40,7 +44,7 @@ func (r *Rules) Decide(a Action, name string) Decision {
 	}
 	for i := range r.byAction[a] {
 		if rule := &r.byAction[a][i]; rule.applies(a, name) {
-			return Decision{Allowed: rule.allow, Rule: rule.name}
+			return Decision{Allowed: rule.allow, Rule: rule.name, Role: rule.role}
 		}
 	}
 	return Decision{Rule: RuleDefault}

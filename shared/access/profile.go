@@ -1,8 +1,6 @@
 package access
 
 import (
-	"fmt"
-
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/topic"
 )
@@ -44,30 +42,26 @@ type Rate struct {
 
 // Profile is a security profile: what a class of devices may do on the broker.
 type Profile struct {
-	Name  string `json:"profile_name"`
-	Roles []Role `json:"roles"`
+	Name string `json:"profile_name"`
+	// Roles names the ACL documents whose roles the profile's devices have.
+	Roles []string `json:"roles,omitempty"`
+	// ACL are the profile's own rules: one role of priority 0, asked after those
+	// of documents with the same priority.
+	ACL []ACL `json:"acl_pattern"`
 	// MaxQoS is the highest QoS that the client may publish with and is granted.
 	MaxQoS byte `json:"max_qos"`
 	// MaxConnections is how many connections one identity may have at once.
-	MaxConnections int    `json:"max_connections"`
-	Retain         Retain `json:"retain,omitempty"`
+	MaxConnections int `json:"max_connections"`
+	// ClientCertRequired refuses a client that has shown no certificate.
+	ClientCertRequired bool   `json:"client_cert_required"`
+	Retain             Retain `json:"retain,omitempty"`
 	// Rate is how fast one client may publish.
 	Rate Rate `json:"rate,omitzero"`
+	// ReportingInterval in seconds, at which a device that is awake reports; 0
+	// for that of its type.
+	ReportingInterval int `json:"reporting_interval_s,omitempty"`
 	// Relay names the devices whose topics a repeater may use for them.
 	Relay []fleet.DeviceID `json:"relay,omitempty"`
-}
-
-// Rules compiles the profile for one device.
-func (p Profile) Rules(site fleet.SiteID, d fleet.Device, username string) (*Rules, error) {
-	roles := p.Roles
-	if len(p.Relay) > 0 {
-		roles = append(roles[:len(roles):len(roles)], RelayRole(p.Relay))
-	}
-	r, err := Compile(roles, DeviceVars(site, d, username))
-	if err != nil {
-		return nil, fmt.Errorf("compile profile %s for %s: %w", p.Name, d.ID, err)
-	}
-	return r, nil
 }
 
 // DefaultProfiles has one profile for each built-in type of device, named like
@@ -76,7 +70,7 @@ func DefaultProfiles() []Profile {
 	var all []Profile
 	for _, t := range fleet.DeviceTypes() {
 		all = append(all, Profile{
-			Name: string(t), Roles: DeviceRoles(), MaxQoS: 1, MaxConnections: 1, Retain: RetainStatus,
+			Name: string(t), ACL: DeviceACLs(), MaxQoS: 1, MaxConnections: 1, Retain: RetainStatus,
 		})
 	}
 	return all
@@ -84,9 +78,10 @@ func DefaultProfiles() []Profile {
 
 const ownBase = topic.Root + "/${site}/${room}/${type}/${device_id}"
 
-// DeviceRoles let a device publish below its own base topic except cmd/#, and
-// be sent what is below its own cmd/ and what the hub tells every device.
-func DeviceRoles() []Role {
+// DeviceACLs are the standard rules: a device may publish below its own base
+// topic except cmd/#, and be sent what is below its own cmd/ and what the hub
+// tells every device.
+func DeviceACLs() []ACL {
 	acls := []ACL{
 		{Kind: PublishSend, Topic: ownBase + "/cmd/#", Allow: false},
 		{Kind: PublishSend, Topic: ownBase + "/#", Allow: true},
@@ -100,8 +95,11 @@ func DeviceRoles() []Role {
 			ACL{Kind: SubscribeLiteral, Topic: name, Allow: true},
 			ACL{Kind: PublishReceive, Topic: name, Allow: true})
 	}
-	return []Role{{Name: "device", ACLs: acls}}
+	return acls
 }
+
+// DeviceRoles is the role of the standard rules.
+func DeviceRoles() []Role { return []Role{{Name: "device", ACLs: DeviceACLs()}} }
 
 // RelayRole lets a repeater publish for its children, wherever they are
 // placed, and be sent what is meant for them.

@@ -39,6 +39,23 @@ func (a Action) String() string {
 	return fmt.Sprintf("action(%d)", uint8(a))
 }
 
+// ParseAction returns the action that s names, or fleet.ErrInvalid. The short
+// words are those that people say: publish, receive.
+func ParseAction(s string) (Action, error) {
+	switch s {
+	case "publish":
+		return Send, nil
+	case "receive":
+		return Receive, nil
+	}
+	for _, a := range Actions() {
+		if a.String() == s {
+			return a, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: action %q: want publish (or publish_send), receive (or publish_receive), subscribe or unsubscribe", fleet.ErrInvalid, s)
+}
+
 // Kind says which action a rule is about and how its topic is compared. The
 // names are those of Mosquitto's dynamic security.
 type Kind string
@@ -63,6 +80,12 @@ const (
 // Kinds are all kinds of rules.
 func Kinds() []Kind {
 	return []Kind{PublishSend, PublishReceive, SubscribeLiteral, SubscribePattern, UnsubscribeLiteral, UnsubscribePattern}
+}
+
+// Action is what a valid kind is about.
+func (k Kind) Action() Action {
+	a, _, _ := k.action() // the zero Action for one that is not valid
+	return a
 }
 
 // action returns what the kind is about and whether it compares literally.

@@ -43,6 +43,12 @@ func Apply(v View, r Record) ([]Change, error) {
 			return nil, err
 		}
 		return changed(found, before, b.Room), nil
+	case PolicyChanged:
+		before, found, err := Get[Document](v, b.Document.Ref())
+		if err != nil || found && before.Version >= b.Document.Version {
+			return nil, err
+		}
+		return changed(found, before, b.Document), nil
 	case OrderAnswered:
 		a := OrderAnswer(b)
 		before, found, err := Get[OrderAnswer](v, a.Ref())

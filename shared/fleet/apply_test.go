@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -176,6 +177,52 @@ func TestApply_RecordThatContradictsItsLaneIsAnErrorThatCanBeSetAside(t *testing
 	} {
 		if _, err := fleet.Apply(m, fleet.Record{Actor: fleet.System("x"), Body: body}); !errors.Is(err, fleet.ErrState) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDocument_TombstoneOutranksWhatItRemovedAndKindsMayBeUnknown(t *testing.T) {
+	state := fleettest.NewMemory()
+	apply := func(d fleet.Document) []fleet.Change {
+		t.Helper()
+		changes, err := fleet.Apply(state, fleet.Record{Body: fleet.PolicyChanged{Document: d}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range changes {
+			if err := state.PutEntity(c.After); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return changes
+	}
+	first := fleet.Document{Kind: "of-tomorrow", Name: "a", Version: 1, Body: []byte(`{"x":1}`)}
+	gone := fleet.Document{Kind: "of-tomorrow", Name: "a", Version: 2, Removed: true}
+	if len(apply(first)) != 1 || len(apply(gone)) != 1 || len(apply(first)) != 0 {
+		t.Fatal("the tombstone does not outrank what it removed")
+	}
+	d, found, err := fleet.Get[fleet.Document](state, first.Ref())
+	if err != nil || !found || !d.Removed || d.Version != 2 || d.Body != nil {
+		t.Fatalf("%+v %v %v", d, found, err)
+	}
+}
+
+func TestDocument_CheckNamesTheFieldThatIsWrong(t *testing.T) {
+	good := fleet.Document{Kind: fleet.DocumentACL, Name: "a", Version: 1, Body: []byte(`{}`)}
+	if err := good.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*fleet.Document){
+		"document kind": func(d *fleet.Document) { d.Kind = "" },
+		"name":          func(d *fleet.Document) { d.Name = "a/b" },
+		"bytes":         func(d *fleet.Document) { d.Body = append([]byte(`"`), make([]byte, fleet.MaxDocument)...) },
+		"has a body":    func(d *fleet.Document) { d.Removed = true },
+		"not JSON":      func(d *fleet.Document) { d.Body = nil },
+	} {
+		d := good
+		change(&d)
+		if err := d.Check(); !errors.Is(err, fleet.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }

@@ -23,12 +23,14 @@ const (
 	EntityDevice      EntityKind = "device"       // lane 3
 	EntityRoom        EntityKind = "room"         // lane 3
 	EntityOrderAnswer EntityKind = "order_answer" // lane 3
+	EntityDocument    EntityKind = "document"     // lane 3
 )
 
 // EntityKinds are all kinds of entities.
 func EntityKinds() []EntityKind {
 	return []EntityKind{
 		EntityPress, EntityPressCursor, EntityRequest, EntityCommand, EntityDevice, EntityRoom, EntityOrderAnswer,
+		EntityDocument,
 	}
 }
 
@@ -75,6 +77,15 @@ func (c Command) Ref() Ref { return CommandRef(c.ID) }
 
 // Ref implements Entity. The number is padded so that refs sort as numbers do.
 func (a OrderAnswer) Ref() Ref { return Ref{EntityOrderAnswer, fmt.Sprintf("%020d", a.Number)} }
+
+// Ref implements Entity.
+func (d Document) Ref() Ref { return DocumentRef(d.Kind, d.Name) }
+
+// DocumentRef names a policy document. Its parts are segments, so the slash
+// keeps them apart.
+func DocumentRef(kind DocumentKind, name string) Ref {
+	return Ref{EntityDocument, string(kind) + "/" + name}
+}
 
 // DeviceRef names a device.
 func DeviceRef(id DeviceID) Ref { return Ref{EntityDevice, string(id)} }
@@ -142,6 +153,8 @@ func DecodeEntity(kind EntityKind, b []byte) (Entity, error) {
 		return decode[Room](b)
 	case EntityOrderAnswer:
 		return decode[OrderAnswer](b)
+	case EntityDocument:
+		return decode[Document](b)
 	}
 	return nil, fmt.Errorf("%w: entity kind %q", ErrInvalid, kind)
 }

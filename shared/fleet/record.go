@@ -54,6 +54,7 @@ const (
 	KindDeviceChanged  Kind = "device"       // lane 3
 	KindRoomChanged    Kind = "room"         // lane 3
 	KindOrderAnswered  Kind = "order_answer" // lane 3
+	KindPolicyChanged  Kind = "policy"       // lane 3
 	KindUnknown        Kind = "unknown"      // the lane it came on
 )
 
@@ -140,6 +141,10 @@ type DeviceChanged struct{ Device Device }
 // RoomChanged: a room was made, changed or removed (then a tombstone).
 type RoomChanged struct{ Room Room }
 
+// PolicyChanged: a policy document was made, changed or removed (then a
+// tombstone). The whole document is told.
+type PolicyChanged struct{ Document Document }
+
 // OrderAnswered: what became of an order that is not a command.
 type OrderAnswered struct {
 	Number  uint64
@@ -163,6 +168,7 @@ func (CommandStepped) Kind() Kind { return KindCommandStepped }
 func (DeviceChanged) Kind() Kind  { return KindDeviceChanged }
 func (RoomChanged) Kind() Kind    { return KindRoomChanged }
 func (OrderAnswered) Kind() Kind  { return KindOrderAnswered }
+func (PolicyChanged) Kind() Kind  { return KindPolicyChanged }
 func (Unknown) Kind() Kind        { return KindUnknown }
 
 // Lane implements Body.
@@ -173,6 +179,7 @@ func (CommandStepped) Lane() Lane { return LaneCommands }
 func (DeviceChanged) Lane() Lane  { return LaneRegistry }
 func (RoomChanged) Lane() Lane    { return LaneRegistry }
 func (OrderAnswered) Lane() Lane  { return LaneRegistry }
+func (PolicyChanged) Lane() Lane  { return LaneRegistry }
 func (u Unknown) Lane() Lane      { return u.On }
 
 // Millis returns t as records carry it: UTC, in whole milliseconds; the zero

@@ -23,6 +23,7 @@ type Story struct {
 	requests []fleet.RequestID // not ended
 	commands []fleet.CommandID // not ended
 	order    uint64
+	document uint64 // numbers bodies
 }
 
 // NewStory begins a story.
@@ -52,6 +53,8 @@ func (s *Story) Next() fleet.Record {
 		r.Body = s.stepRequest()
 	case n == 7 && len(s.commands) > 0:
 		r.Body = s.stepCommand()
+	case n == 8 && s.rng.IntN(4) == 0:
+		r.Body = s.changePolicy()
 	case n == 8:
 		r.Body = s.newCommand()
 	default:
@@ -90,6 +93,22 @@ func (s *Story) newDevice() fleet.Body {
 		ID: id, Type: typ, Room: s.room(), Profile: string(typ), Version: 1, CreatedAt: s.now, UpdatedAt: s.now,
 		Tags: []string{"deck-1"}, Metadata: map[string]string{"serial": s.uuid(), "batch": "7"},
 	}}
+}
+
+// changePolicy makes, changes or removes one of a few documents.
+func (s *Story) changePolicy() fleet.Body {
+	_, kind := pick(s, []fleet.DocumentKind{fleet.DocumentProfile, fleet.DocumentACL})
+	name := fmt.Sprintf("%s-%d", kind, 1+s.rng.IntN(3))
+	d, _, err := fleet.Get[fleet.Document](s.state, fleet.DocumentRef(kind, name))
+	if err != nil {
+		panic(err)
+	}
+	s.document++
+	d = fleet.Document{Kind: kind, Name: name, UpdatedAt: s.now, Version: d.Version + 1, Removed: s.rng.IntN(4) == 0}
+	if !d.Removed {
+		d.Body = fmt.Appendf(nil, `{"max_qos":1,"note":"change %d"}`, s.document)
+	}
+	return fleet.PolicyChanged{Document: d}
 }
 
 func (s *Story) room() fleet.RoomID {

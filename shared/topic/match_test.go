@@ -37,46 +37,81 @@ func levels(alphabet []string, depth int) []string {
 	return all
 }
 
+// TestCover_IsSetInclusion compares every pair of filters of up to four levels
+// with the sets of names that they match. The names have one level more, and
+// one letter more, than the filters: what differs at all differs there. Both
+// letters with a $ are there, so that it is an ordinary letter below the first
+// level and hidden from wildcards at it.
 func TestCover_IsSetInclusion(t *testing.T) {
-	// One level more, and one letter more, than the filters have: what differs
-	// at all differs there.
-	names := levels([]string{"a", "b", "c", "$s"}, 4)
+	names := levels([]string{"a", "b", "c", "$s"}, 5)
 	var filters []string
-	for _, f := range levels([]string{"a", "b", "+", "#", "$s"}, 3) {
+	for _, f := range levels([]string{"a", "b", "+", "#", "$s"}, 4) {
 		if i := strings.Index(f, "#"); i < 0 || i == len(f)-1 {
 			filters = append(filters, f)
 		}
 	}
-	matched := make(map[string][]bool)
-	for _, f := range filters {
-		row := make([]bool, len(names))
-		for i, n := range names {
-			row[i] = Match(f, n)
+	sets := make([][]uint64, len(filters)) // of bits, one for each name
+	for i, f := range filters {
+		sets[i] = make([]uint64, len(names)/64+1)
+		for j, n := range names {
+			if Match(f, n) {
+				sets[i][j/64] |= 1 << (j % 64)
+			}
 		}
-		matched[f] = row
 	}
-	for _, a := range filters {
-		for _, b := range filters {
+	pairs := 0
+	for i, a := range filters {
+		for j, b := range filters {
 			want := true
-			for i := range names {
-				if matched[b][i] && !matched[a][i] {
-					want = false
-					break
-				}
+			for w := range sets[i] {
+				want = want && sets[j][w]&^sets[i][w] == 0
 			}
 			if got := Cover(a, b); got != want {
 				t.Errorf("Cover(%q, %q) = %v", a, b, got)
+			}
+			pairs++
+		}
+	}
+	t.Logf("%d filters, %d pairs, %d names", len(filters), pairs, len(names))
+}
+
+// TestMatch_AgreesWithALevelByLevelReading compares Match with the standard
+// read naively, on every filter and name of a small alphabet.
+func TestMatch_AgreesWithALevelByLevelReading(t *testing.T) {
+	var naive func(filter, name []string) bool
+	naive = func(filter, name []string) bool {
+		switch {
+		case len(filter) == 0:
+			return len(name) == 0
+		case filter[0] == "#":
+			return true
+		case len(name) == 0:
+			return false
+		}
+		return (filter[0] == "+" || filter[0] == name[0]) && naive(filter[1:], name[1:])
+	}
+	for _, f := range levels([]string{"a", "b", "+", "#", "$s"}, 4) {
+		if i := strings.Index(f, "#"); i >= 0 && i < len(f)-1 {
+			continue
+		}
+		for _, n := range levels([]string{"a", "b", "$s"}, 5) {
+			want := naive(strings.Split(f, "/"), strings.Split(n, "/"))
+			if strings.HasPrefix(n, "$") && (f[0] == '+' || f[0] == '#') {
+				want = false // [MQTT-4.7.2-1]
+			}
+			if got := Match(f, n); got != want {
+				t.Fatalf("Match(%q, %q) = %v", f, n, got)
 			}
 		}
 	}
 }
 
 func FuzzCover(f *testing.F) {
-	for _, s := range [][3]string{{"#", "a", "a"}, {"+/#", "#", "a/b"}, {"a/#", "a", "a"}, {"+", "$s", "$s"}, {"a/+", "a/#", "a"}} {
+	for _, s := range [][3]string{{"#", "a", "a"}, {"+/#", "#", "a/b"}, {"a/#", "a", "a"}, {"+", "$s", "$s"}, {"a/+", "a/#", "a"}, {"$SYS/#", "$SYS/+", "$SYS/a"}, {"#", "$SYS/#", "$SYS/a"}} {
 		f.Add(s[0], s[1], s[2])
 	}
 	f.Fuzz(func(t *testing.T, a, b, name string) {
-		if !ValidFilter(a) || !ValidFilter(b) || !ValidName(name) {
+		if !ValidFilter(a) || !ValidFilter(b) || CheckDelivered(name) != nil {
 			return
 		}
 		_, a, _ = SplitShare(a)
@@ -105,7 +140,8 @@ func TestValid_NamesAndFilters(t *testing.T) {
 		{"$share/g/a", false, true}, {"$SHARE/g/a/#", false, true}, {"$Share/g/+", false, true},
 		{"", false, false}, {"/", false, false}, {"/a", false, false}, {"a/", false, false}, {"a//b", false, false},
 		{"a+", false, false}, {"a/#/b", false, false}, {"a#", false, false}, {"#/a", false, false}, {"++", false, false},
-		{"$SYS/x", false, false}, {"$", false, false}, {"$shared/a", false, false},
+		{"$SYS/x", false, true}, {"$SYS/#", false, true}, {"$SYS/+/x", false, true}, {"$SYS", false, false}, {"$SYS/", false, false},
+		{"$SYS//x", false, false}, {"$sys/x", false, false}, {"$SYSTEM/x", false, false}, {"$CONTROL/x", false, false}, {"$", false, false}, {"$shared/a", false, false},
 		{"$share", false, false}, {"$share/", false, false}, {"$share/g", false, false}, {"$share/g/", false, false},
 		{"$share//a", false, false}, {"$share/+/a", false, false}, {"$share/g/$SYS/x", false, false}, {"$share/g/a//b", false, false},
 		{"$share/g/$share/h/a", false, false},
@@ -118,6 +154,9 @@ func TestValid_NamesAndFilters(t *testing.T) {
 		}
 		if got := ValidFilter(c.s); got != c.filter {
 			t.Errorf("ValidFilter(%q) = %v", c.s, got)
+		}
+		if got, want := CheckDelivered(c.s) == nil, c.name || c.s == "$SYS/x"; got != want {
+			t.Errorf("CheckDelivered(%q) = %v", c.s, got)
 		}
 	}
 }

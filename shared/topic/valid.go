@@ -9,6 +9,10 @@ import (
 	"github.com/obedio/obedio/shared/fleet"
 )
 
+// Sys is the first level of what the broker tells of itself. Clients may
+// subscribe to it where their rights say so; nobody publishes there.
+const Sys = "$SYS"
+
 // The limits of a name and of a filter.
 const (
 	// MaxLevels is the greatest number of levels.
@@ -25,7 +29,7 @@ var (
 	errBytes    = fmt.Errorf("%w: topic longer than %d bytes", fleet.ErrInvalid, MaxBytes)
 	errLevels   = fmt.Errorf("%w: topic with more than %d levels", fleet.ErrInvalid, MaxLevels)
 	errLevel    = fmt.Errorf("%w: topic with an empty level", fleet.ErrInvalid)
-	errDollar   = fmt.Errorf("%w: topic that begins with $", fleet.ErrInvalid)
+	errDollar   = fmt.Errorf("%w: topic that begins with $, which is the broker's own", fleet.ErrInvalid)
 	errText     = fmt.Errorf("%w: topic that is not UTF-8 text without control characters", fleet.ErrInvalid)
 	errWildcard = fmt.Errorf("%w: wildcard that is not a whole level, or # that is not the last", fleet.ErrInvalid)
 	errShare    = fmt.Errorf("%w: shared subscription: want $share/{group}/{filter}", fleet.ErrInvalid)
@@ -34,7 +38,15 @@ var (
 // CheckName reports as fleet.ErrInvalid what is wrong with a topic name that a
 // client wants to publish to. It allocates nothing.
 func CheckName(name string) error {
-	if err := check(name); err != nil {
+	return checkName(name, false)
+}
+
+// CheckDelivered is CheckName for a message that is about to be delivered: it
+// may also be one of the broker's own, below $SYS. It allocates nothing.
+func CheckDelivered(name string) error { return checkName(name, true) }
+
+func checkName(name string, sys bool) error {
+	if err := check(name, sys); err != nil {
 		return err
 	}
 	if strings.IndexByte(name, '+') >= 0 || strings.IndexByte(name, '#') >= 0 {
@@ -47,14 +59,14 @@ func CheckName(name string) error {
 func ValidName(name string) bool { return CheckName(name) == nil }
 
 // CheckFilter reports as fleet.ErrInvalid what is wrong with a filter that a
-// client wants to subscribe to. A $share prefix is taken off first. It
-// allocates nothing.
+// client wants to subscribe to. A $share prefix is taken off first. Below $SYS
+// there are filters, but no shared ones. It allocates nothing.
 func CheckFilter(filter string) error {
-	_, filter, err := SplitShare(filter)
+	group, filter, err := SplitShare(filter)
 	if err != nil {
 		return err
 	}
-	if err := check(filter); err != nil {
+	if err := check(filter, group == ""); err != nil {
 		return err
 	}
 	for rest, more := filter, true; more; {
@@ -74,14 +86,15 @@ func CheckFilter(filter string) error {
 // ValidFilter reports whether CheckFilter finds nothing.
 func ValidFilter(filter string) bool { return CheckFilter(filter) == nil }
 
-// check finds what is wrong with a name and with a filter alike.
-func check(s string) error {
+// check finds what is wrong with a name and with a filter alike. sys lets in
+// what begins with $SYS/.
+func check(s string, sys bool) error {
 	switch {
 	case s == "":
 		return errEmpty
 	case len(s) > MaxBytes:
 		return errBytes
-	case s[0] == '$':
+	case s[0] == '$' && !(sys && strings.HasPrefix(s, Sys+"/")):
 		return errDollar
 	case s[0] == '/', s[len(s)-1] == '/':
 		return errLevel

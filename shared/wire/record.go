@@ -109,6 +109,11 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 			RoomId: string(b.Room.ID), Name: b.Room.Name, UpdatedAtMs: ms(b.Room.UpdatedAt),
 			Version: b.Room.Version, Removed: b.Room.Removed,
 		}}}
+	case fleet.PolicyChanged:
+		m.Body = &pb.Record_PolicyChanged{PolicyChanged: &pb.PolicyChanged{Document: &pb.Document{
+			Kind: string(b.Document.Kind), Name: b.Document.Name, UpdatedAtMs: ms(b.Document.UpdatedAt),
+			Version: b.Document.Version, Removed: b.Document.Removed, Body: b.Document.Body,
+		}}}
 	case fleet.OrderAnswered:
 		m.Body = &pb.Record_OrderAnswered{OrderAnswered: &pb.OrderAnswered{
 			Number: b.Number, OrderId: uuid(b.Order), Outcome: orderOutcomes.number(b.Outcome), Detail: b.Detail,
@@ -169,6 +174,14 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		}
 		err = room.Check()
 		r.Body = fleet.RoomChanged{Room: room}
+	case *pb.Record_PolicyChanged:
+		m := body.PolicyChanged.GetDocument()
+		d := fleet.Document{
+			Kind: fleet.DocumentKind(m.GetKind()), Name: m.GetName(), UpdatedAt: fromMS(m.GetUpdatedAtMs()),
+			Version: m.GetVersion(), Removed: m.GetRemoved(), Body: rawJSON(m.GetBody()),
+		}
+		err = d.Check()
+		r.Body = fleet.PolicyChanged{Document: d}
 	case *pb.Record_OrderAnswered:
 		r.Body, err = fromOrderAnswered(body.OrderAnswered)
 	}

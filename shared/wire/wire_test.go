@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"testing"
 	"time"
@@ -121,4 +122,33 @@ func FuzzDecodeRecord_NeverPanicsAndWhatItTakesFolds(f *testing.F) {
 			t.Fatalf("fold: %v", err)
 		}
 	})
+}
+
+// What was stored and hashed by an earlier build must be read by every later
+// one: these bytes never change.
+func TestRecord_PolicyKeepsItsBytes(t *testing.T) {
+	at := time.UnixMilli(1_780_000_000_123).UTC()
+	want := fleet.Record{
+		At: at, ClockTrusted: true, Actor: fleet.Actor{Kind: fleet.ActorUser, ID: "u-1", Name: "Mila"},
+		Body: fleet.PolicyChanged{Document: fleet.Document{
+			Kind: fleet.DocumentProfile, Name: "quiet", UpdatedAt: at, Version: 3, Body: []byte(`{"max_qos":0}`),
+		}},
+	}
+	const golden = "08fb909282e733" + "1001" + "1a0d" + "0801" + "1203752d31" + "22044d696c61" +
+		"8a022a" + "0a28" + "0a0770726f66696c65" + "12057175696574" + "18fb909282e733" + "2003" + "320d7b226d61785f716f73223a307d"
+	b, err := wire.EncodeRecord(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(b); got != golden {
+		t.Errorf("got  %s\nwant %s", got, golden)
+	}
+	b, err = hex.DecodeString(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.DecodeRecord(fleet.LaneRegistry, b)
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
 }

@@ -200,7 +200,7 @@ func (a *API) entityEvent(site fleet.SiteID, v store.SiteView, ref fleet.Ref, na
 			return err
 		}
 		a.publish(eventDevice, account.DevicesRead, site, deviceEvent{Site: site, Device: &shown})
-	case fleet.EntityPress, fleet.EntityPressCursor, fleet.EntityRoom, fleet.EntityOrderAnswer:
+	case fleet.EntityPress, fleet.EntityPressCursor, fleet.EntityRoom, fleet.EntityOrderAnswer, fleet.EntityDocument:
 	}
 	return nil
 }

@@ -187,13 +187,14 @@ func (c *deviceRemove) Run(ctx context.Context, env *program.Env) error {
 }
 
 type importing struct {
-	Devices importDevices `cmd:"" help:"Register the devices of a CSV file."`
+	Devices   importDevices   `cmd:"" help:"Register the devices of a CSV file."`
+	Mosquitto importMosquitto `cmd:"" help:"Bring in Mosquitto's password and dynamic security files."`
 }
 
 type importDevices struct {
 	config.Data
 	program.Output
-	File string `arg:"" help:"CSV with the columns device_id,type,room,profile,password; - for standard input."`
+	File string `arg:"" help:"CSV with the columns device_id,type,room and, if wanted, profile,password,legacy_device_id; - for standard input."`
 }
 
 // Run imports; wrong rows are told with their line, and the rest is imported.

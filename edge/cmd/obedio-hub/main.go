@@ -22,7 +22,10 @@ type commands struct {
 	Setup   setup                  `cmd:"" help:"Make the first administrator, from standard input."`
 	Enroll  enroll                 `cmd:"" help:"Enrol the hub at a console, with the console's claim file."`
 	Device  device                 `cmd:"" help:"Devices: add, list, move, remove."`
-	Import  importing              `cmd:"" help:"Import devices from a file."`
+	Import  importing              `cmd:"" help:"Import devices, or what Mosquitto knows, from files."`
+	Export  exporting              `cmd:"" help:"Write what other brokers read."`
+	ACL     acls                   `cmd:"" name:"acl" help:"Rights on the broker: test, list."`
+	Profile profiles               `cmd:"" help:"Security profiles: list."`
 	Command sendingOne             `cmd:"" help:"Commands to devices."`
 	Token   token                  `cmd:"" help:"API tokens for programs."`
 	Sync    syncing                `cmd:"" help:"How far the console is in sync."`

@@ -17,8 +17,11 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
@@ -61,17 +64,14 @@ type Config struct {
 	Sessions func(fleet.DeviceID) (subscriptions []string, will *resource.LastWill)
 	// BadPayloads counts, by device, payloads and fields that could not be read.
 	BadPayloads func() map[string]uint64
-	// Denials is what the broker refused lately.
-	Denials *feed.Feed[Denial]
-}
-
-// Denial is something that the broker refused.
-type Denial struct {
-	Kind     string    `json:"kind"`
-	ClientID string    `json:"client_id,omitempty"`
-	Detail   string    `json:"detail"`
-	At       time.Time `json:"at"`
-	Count    int       `json:"count"`
+	// Policies are the security profiles and ACL documents.
+	Policies *policy.Policies
+	// Denials is what the broker held against clients lately.
+	Denials *denial.Log
+	// Recorded are the messages that passed the broker; nil when none are kept.
+	Recorded policy.Recorded
+	// Mosquitto moves files of that broker in and out.
+	Mosquitto *mosquitto.Mover
 }
 
 // API is the hub's face.
@@ -105,6 +105,11 @@ func New(c Config) (*API, error) {
 	a.requestRoutes()
 	a.commandRoutes()
 	a.systemRoutes()
+	a.profileRoutes()
+	a.aclRoutes()
+	a.explainRoutes()
+	a.denialRoutes()
+	a.mosquittoRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
@@ -38,7 +39,7 @@ func (a *API) Run(ctx context.Context) error {
 	all.Go(func() { follow(ctx, a, a.Journal.Events(), a.journalEvent) })
 	all.Go(func() { a.stateEvents(ctx) })
 	all.Go(func() { follow(ctx, a, a.Uplink.Changes(), a.linkEvent) })
-	all.Go(func() { follow(ctx, a, a.Denials, a.denialEvent) })
+	all.Go(func() { follow(ctx, a, a.Denials.Alerts(), a.denialEvent) })
 	all.Go(func() { a.healthEvents(ctx) })
 	all.Wait()
 	return nil
@@ -90,6 +91,8 @@ func (a *API) entityEvent(e fleet.Entity) error {
 	case fleet.Device:
 		a.publish(eventConfig, account.DevicesRead, removed{fleet.EntityDevice, string(e.ID), e.Removed})
 		return a.deviceEvent(e)
+	case fleet.Document:
+		a.publish(eventConfig, account.SecurityRead, removed{fleet.EntityKind(e.Kind), e.Name, e.Removed})
 	case fleet.Room:
 		a.publish(eventConfig, account.RoomsRead, removed{fleet.EntityRoom, string(e.ID), e.Removed})
 	}
@@ -178,7 +181,9 @@ func (a *API) linkEvent(uplink.Status) {
 	}
 }
 
-func (a *API) denialEvent(d Denial) { a.publish(eventAlert, account.SecurityRead, d) }
+func (a *API) denialEvent(g denial.Group) {
+	a.publish(eventAlert, account.SecurityRead, denialViewOf(g))
+}
 
 // healthEvery is how often system health and traffic are told.
 const healthEvery = 5 * time.Second

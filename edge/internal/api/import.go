@@ -18,7 +18,7 @@ func (a *API) importRoute() {
 		OperationID: "import-devices", Method: http.MethodPost, Path: "/api/v1/devices/import", Permission: account.DevicesWrite,
 		Summary: "Register the devices of a CSV file", Tags: []string{"devices"}, MaxBody: 4 << 20,
 		Consumes: []string{"text/csv"}, Produces: "application/x-ndjson",
-		Description: "Columns device_id, type, room, profile, password. The answer has a line of JSON for each row: " +
+		Description: "Columns device_id, type, room, profile, password, legacy_device_id; the last three may be missing. The answer has a line of JSON for each row: " +
 			"the device with its password, shown once, or the row's line with what is wrong with it.",
 	}, func(c *gin.Context) {
 		ctx := c.Request.Context()

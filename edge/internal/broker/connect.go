@@ -152,6 +152,7 @@ func (c *conn) checkWill(w *frame.Will) bool {
 	}
 	id := &c.session.Identity
 	r := rightsOf(*id)
+	w.Name, _ = r.legacy.ToStandard(w.Name)
 	d := r.rules.Decide(access.Send, w.Name)
 	t, parseErr := topic.Parse(w.Name)
 	switch {

@@ -29,8 +29,8 @@ type course struct {
 // courses are the topics that a client has published to lately. The
 // connection's goroutine owns them.
 type courses struct {
-	byName map[string]*course
-	rights *rights // under which they were made
+	byName map[string]*course // as the client writes it
+	rights *rights            // under which they were made
 }
 
 // maxCourses of one client; a device has fewer topics than that.
@@ -45,11 +45,13 @@ func (c *conn) course(name []byte) *course {
 	if k := c.courses.byName[string(name)]; k != nil {
 		return k
 	}
-	k := c.explore(string(name), now)
+	said := string(name)
+	standard, _ := now.legacy.ToStandard(said)
+	k := c.explore(standard, now)
 	if c.courses.byName == nil || len(c.courses.byName) >= maxCourses {
 		c.courses.byName = make(map[string]*course, 4)
 	}
-	c.courses.byName[k.name] = k
+	c.courses.byName[said] = k
 	return k
 }
 

@@ -183,6 +183,9 @@ type kept struct {
 	mu    sync.Mutex // guards what follows
 	sizes map[uint16]int
 	bytes int
+	// written are the filters that the client subscribed to under old topics, by
+	// their standard form.
+	written map[string]string
 	// ended is when the last connection ended; zero while there is one.
 	ended  time.Time
 	expiry time.Duration // how long the session lives after that
@@ -267,6 +270,7 @@ type storedSession struct {
 
 type storedSubscription struct {
 	Filter            string `json:"filter"`
+	Written           string `json:"written,omitempty"` // under old topics
 	QoS               byte   `json:"qos"`
 	Identifier        int    `json:"identifier,omitempty"`
 	NoLocal           bool   `json:"no_local,omitempty"`
@@ -277,11 +281,11 @@ type storedSubscription struct {
 func (b *Broker) writeSession(cl *mqtt.Client, k *kept) Write {
 	s := storedSession{Owner: k.owner, Version: cl.Properties.ProtocolVersion}
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	s.ExpirySeconds, s.Ended = uint32(k.expiry/time.Second), k.ended
-	k.mu.Unlock()
 	for _, sub := range cl.State.Subscriptions.GetAll() {
 		s.Subscriptions = append(s.Subscriptions, storedSubscription{
-			Filter: sub.Filter, QoS: sub.Qos, Identifier: sub.Identifier, NoLocal: sub.NoLocal, RetainAsPublished: sub.RetainAsPublished,
+			Filter: sub.Filter, Written: k.written[sub.Filter], QoS: sub.Qos, Identifier: sub.Identifier, NoLocal: sub.NoLocal, RetainAsPublished: sub.RetainAsPublished,
 		})
 	}
 	value, _ := json.Marshal(s) // of plain fields, which can always be written
@@ -473,6 +477,9 @@ func (b *Broker) restoreSession(client string, value []byte, now time.Time) erro
 		}
 		b.server.Topics.Subscribe(client, v)
 		cl.State.Subscriptions.Add(sub.Filter, v)
+		if sub.Written != "" {
+			k.write(sub.Filter, sub.Written)
+		}
 	}
 	return nil
 }

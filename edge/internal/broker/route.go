@@ -230,7 +230,9 @@ func (c *conn) transmit(pk *packets.Packet, t topic.Topic) {
 	buf := encoders.Get().(*bytes.Buffer)
 	defer encoders.Put(buf)
 	buf.Reset()
-	if err := pk.PublishEncode(buf); err != nil {
+	wire := *pk
+	wire.TopicName = c.nameFor(pk.TopicName)
+	if err := wire.PublishEncode(buf); err != nil {
 		c.b.log.Error("mqtt message not encoded", "topic", pk.TopicName, "error", err)
 		c.abandon(pk.PacketID)
 		return

@@ -51,6 +51,9 @@ type Identity struct {
 	// Rate bounds what the client publishes; zero fields take the broker's
 	// defaults.
 	Rate access.Rate
+	// Legacy translates the topics of old firmware; the zero value translates
+	// nothing. Rights, the hub and other clients see the standard topics only.
+	Legacy topic.Legacy
 }
 
 // Session is one connection of one client. It does not change.

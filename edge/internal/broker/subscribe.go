@@ -18,6 +18,7 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 		return pk
 	}
 	c.judged = c.rights.Load()
+	c.toStandard(pk.Filters)
 	c.verdicts = c.judge(access.Subscribe, pk.Filters)
 	c.retain = make([]bool, len(pk.Filters))
 	for i := range pk.Filters {
@@ -103,6 +104,7 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 // OnUnsubscribe decides about each filter.
 func (h *hook) OnUnsubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	if c := gate(cl); c != nil {
+		c.toStandard(pk.Filters)
 		c.verdicts = c.judge(access.Unsubscribe, pk.Filters)
 		c.unsubscribing = true
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/presence"
@@ -41,8 +42,11 @@ type Serve struct {
 	Hosts          []string `name:"hosts" help:"Further host names under which the API may be called; * for all."`
 	TrustedOrigins []string `name:"trusted-origins" help:"Other origins whose pages may use the API and MQTT over WebSocket."`
 
-	MaxDevices int  `name:"max-devices" default:"2000" help:"Devices of the site."`
-	MQTTLimits MQTT `embed:""`
+	MaxDevices   int  `name:"max-devices" default:"2000" help:"Devices of the site."`
+	MaxDocuments int  `name:"max-policy-documents" default:"4096" help:"Security profiles and ACL documents of the site."`
+	MaxDenials   int  `name:"max-denials" default:"1000" help:"Groups of denials that are remembered; the quietest is dropped first."`
+	LegacyTopics bool `name:"legacy-topics" help:"Let devices use the topics of old firmware, obedio/device/{id}/… and obedio/button/{id}/…."`
+	MQTTLimits   MQTT `embed:""`
 
 	CollapseAccepted time.Duration `name:"collapse-accepted" default:"1m" help:"A press within this time after its request was accepted joins it."`
 	LateAfter        time.Duration `name:"late-after" default:"30s" help:"A press that was under way for longer says so."`
@@ -70,10 +74,16 @@ func (s Serve) Check() error {
 			return fmt.Errorf("--site: %w", err)
 		}
 	}
-	for name, v := range map[string]int{"max-devices": s.MaxDevices, "uplink-chunk-bytes": s.ChunkBytes} {
+	for name, v := range map[string]int{
+		"max-devices": s.MaxDevices, "max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
+		"uplink-chunk-bytes": s.ChunkBytes,
+	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
 		}
+	}
+	if s.LegacyTopics && (s.Site == "device" || s.Site == "button") {
+		return fmt.Errorf("%w: --legacy-topics: the topics of a site called %s are not to be told from the old ones", fleet.ErrInvalid, s.Site)
 	}
 	return s.MQTTLimits.check()
 }
@@ -82,6 +92,7 @@ func (s Serve) Check() error {
 func (s Serve) Hub() hub.Config {
 	return hub.Config{
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
+		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
 		Broker:   s.MQTTLimits.limits(),
 		Presence: presence.Config{SweepEvery: s.PresenceSweep},

@@ -10,15 +10,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/dialect"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
-	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/topic"
@@ -38,17 +38,22 @@ type devices struct {
 	broker     *broker.Broker
 	clock      Clock
 	log        *slog.Logger
-	denials    *feed.Feed[api.Denial]
+	policies   *policy.Policies
+	denials    *denial.Log
+	legacy     bool
 	deliveries chan delivery
+	look       chan struct{} // of capacity 1; somebody is unsure of rights
 
 	mu       sync.Mutex // guards all below
 	sessions map[fleet.DeviceID]*session
 	bad      map[string]uint64
+	unsure   map[fleet.DeviceID]struct{} // whose rights are to be looked at
 }
 
 // session is what is known of a device's connection.
 type session struct {
 	generation    uint64
+	identity      broker.Identity // with the rights that the broker was given last
 	will          *broker.Will
 	subscriptions []string
 	spoke         bool // it has sent a status
@@ -62,26 +67,20 @@ type delivery struct {
 
 // Authenticate implements broker.Authenticator: user name and password.
 func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
-	dev, profile, err := d.registry.Identify(c.Username, c.Password)
+	dev, err := d.registry.Identify(c.Username, c.Password)
 	if err != nil {
 		return broker.Identity{}, err
 	}
-	rules, err := profile.Rules(d.site, dev, c.Username)
-	if err != nil {
-		return broker.Identity{}, err
-	}
-	return broker.Identity{
-		Device: dev, ClientID: string(dev.ID), Username: c.Username, Rules: rules,
-		MaxQoS: profile.MaxQoS, MaxConnections: profile.MaxConnections, Retain: profile.Retain, Rate: profile.Rate,
-	}, nil
+	return d.identityOf(dev, c.Username)
 }
 
 // Connected implements broker.Handler.
 func (d *devices) Connected(s broker.Session) {
 	id := s.Identity.Device.ID
 	d.mu.Lock()
-	d.sessions[id] = &session{generation: s.Generation, will: s.Will}
+	d.sessions[id] = &session{generation: s.Generation, identity: s.Identity, will: s.Will}
 	d.mu.Unlock()
+	d.doubt(id) // they may have changed since Authenticate
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
 }
@@ -358,16 +357,6 @@ func (d *devices) deliver(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// Objected is told of what the broker holds against clients.
-func (d *devices) Objected(o broker.Objection) {
-	if o.Kind != broker.ObjectionDenied {
-		return
-	}
-	d.denials.Publish(api.Denial{
-		Kind: o.Action.String(), ClientID: o.ClientID, Detail: o.Topic + ": " + o.Reason, At: fleet.Millis(o.At), Count: 1,
-	})
 }
 
 // Listens implements command.Sender.

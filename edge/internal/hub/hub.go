@@ -1,7 +1,7 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	store → journal → registry, presence, requests, commands, notifier
+//	store → journal → policy, registry, presence, requests, commands, notifier
 //	      → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
@@ -23,8 +23,11 @@ import (
 	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
@@ -60,6 +63,11 @@ type Config struct {
 	Uplink   uplink.Config
 	// MaxDevices of the site.
 	MaxDevices int
+	// MaxDocuments of the site's policy.
+	MaxDocuments int
+	Denials      denial.Config
+	// LegacyTopics: devices may use the topics of old firmware; see topic.Legacy.
+	LegacyTopics bool
 	// Hosts and TrustedOrigins of the API: see rest.Config.
 	Hosts, TrustedOrigins []string
 	// Origins of pages that may use MQTT over WebSocket, besides the hub's own.
@@ -102,6 +110,7 @@ type Hub struct {
 	identity store.Identity
 	store    *store.Store
 	journal  *journal.Journal
+	policies *policy.Policies
 	registry *registry.Registry
 	presence *presence.Presence
 	commands *command.Commands
@@ -158,13 +167,18 @@ func (h *Hub) build(ctx context.Context) error {
 		Store: h.store, Clock: c.Clock, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
 	})
 	var err error
+	if h.policies, err = policy.New(policy.Config{
+		Site: site, Store: h.store, Journal: h.journal, MaxDocuments: c.MaxDocuments,
+	}); err != nil {
+		return err
+	}
 	if h.registry, err = registry.New(registry.Config{
-		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices,
+		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices, Profiles: h.policies,
 	}); err != nil {
 		return err
 	}
 	pc := c.Presence
-	pc.Store, pc.Now, pc.Logger = h.store, now, h.log
+	pc.Store, pc.Now, pc.Interval, pc.Logger = h.store, now, h.policies.ReportingInterval, h.log
 	if h.presence, err = presence.New(ctx, pc); err != nil {
 		return err
 	}
@@ -174,7 +188,8 @@ func (h *Hub) build(ctx context.Context) error {
 
 	h.devices = &devices{
 		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence,
-		requests: requests, clock: c.Clock, log: h.log, denials: feed.New[api.Denial](256),
+		requests: requests, clock: c.Clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), legacy: c.LegacyTopics,
+		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
 	}
 	cc := c.Commands
@@ -214,7 +229,10 @@ func (h *Hub) build(ctx context.Context) error {
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
-		Denials: h.devices.denials,
+		Policies: h.policies, Denials: h.devices.denials,
+		Mosquitto: mosquitto.New(mosquitto.Config{
+			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
+		}),
 	})
 	if err == nil {
 		h.api.Rest().ServeMetrics(h.metrics())
@@ -309,6 +327,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "commands", inner, h.commands.Run)
 	start(&inside, "notify", inner, h.notifier.Run)
 	start(&inside, "devices", inner, h.followDevices)
+	start(&inside, "policy", inner, h.devices.followPolicy)
+	start(&inside, "rights", inner, h.devices.settleRights)
 	start(&inside, "events", inner, h.api.Run)
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
@@ -357,8 +377,9 @@ func (h *Hub) watchStore(ctx context.Context) error {
 	}
 }
 
-// followDevices tells presence of registered devices, and ends the connections
-// of those that have moved or are gone: their rights were for the old place.
+// followDevices tells presence of registered devices, ends the connections of
+// those that have moved or are gone, since their rights were for the old place,
+// and has the rights of the others looked at again.
 func (h *Hub) followDevices(ctx context.Context) error {
 	events := h.journal.Events()
 	r := events.Subscribe(events.Head())
@@ -388,8 +409,10 @@ func (h *Hub) deviceChanged(before, d fleet.Device) {
 	switch {
 	case d.Removed:
 		h.broker.Forget(string(d.ID), "device removed")
-	case before.ID != "" && (before.Room != d.Room || before.Profile != d.Profile || before.Removed):
+	case before.ID != "" && (before.Room != d.Room || before.Removed):
 		h.broker.Kick(string(d.ID), "device moved")
+	default:
+		h.devices.doubt(d.ID)
 	}
 }
 

@@ -20,15 +20,18 @@ type Policy struct {
 
 // DefaultPolicies are those of the built-in types.
 func DefaultPolicies() map[fleet.DeviceType]Policy {
-	every := func(interval, sleeps time.Duration) Policy {
-		return Policy{Interval: interval, LateAfter: 2*interval + interval/2, LostAfter: 10 * interval, SleepsFor: sleeps}
-	}
+	every := func(interval, sleeps time.Duration) Policy { return Policy{SleepsFor: sleeps}.at(interval) }
 	return map[fleet.DeviceType]Policy{
 		fleet.Button:   every(5*time.Minute, 24*time.Hour),
 		fleet.Watch:    every(time.Minute, 0),
 		fleet.Repeater: every(time.Minute, 0),
 		fleet.Sensor:   every(5*time.Minute, 12*time.Hour),
 	}
+}
+
+// at is the policy of a device that reports at another interval.
+func (p Policy) at(interval time.Duration) Policy {
+	return Policy{Interval: interval, LateAfter: 2*interval + interval/2, LostAfter: 10 * interval, SleepsFor: p.SleepsFor}
 }
 
 // evidence is what is known of a device at one moment.
@@ -68,6 +71,8 @@ func (p Policy) judge(e evidence, now time.Time) fleet.Presence {
 type entry struct {
 	state fleet.DeviceState
 	kind  fleet.DeviceType
+	// profile may have a reporting interval of its own.
+	profile string
 	// live is the generation of the connection that is up; 0 without one.
 	live    uint64
 	goodbye bool

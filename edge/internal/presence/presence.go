@@ -34,6 +34,10 @@ type Config struct {
 	Now   func() time.Time
 	// Policies by type of device; DefaultPolicies by default.
 	Policies map[fleet.DeviceType]Policy
+	// Interval is the reporting interval of a security profile, which counts
+	// instead of that of the type; 0 for none. It is asked again and again. May be
+	// nil.
+	Interval func(profile string) time.Duration
 	// SweepEvery is how often silence is looked for; 5 s by default.
 	SweepEvery time.Duration
 	// FlushEvery is how often states are written to disk; 5 s by default.
@@ -89,7 +93,7 @@ func New(ctx context.Context, c Config) (*Presence, error) {
 		return nil, fmt.Errorf("read device states: %w", err)
 	}
 	for _, s := range states {
-		p.devices[s.ID] = &entry{state: s, kind: types[s.ID].Type}
+		p.devices[s.ID] = &entry{state: s, kind: types[s.ID].Type, profile: types[s.ID].Profile}
 	}
 	p.ceiling, _, err = store.Setting[uint64](c.Store, ceilingSetting)
 	if err != nil {
@@ -245,12 +249,12 @@ func (p *Presence) Registered(d fleet.Device) {
 		p.changed(e)
 	case d.Removed:
 	case !ok || e.state.Presence == fleet.Retired:
-		p.devices[d.ID] = &entry{kind: d.Type, state: fleet.DeviceState{
+		p.devices[d.ID] = &entry{kind: d.Type, profile: d.Profile, state: fleet.DeviceState{
 			ID: d.ID, Presence: fleet.NeverSeen, Since: fleet.Millis(d.CreatedAt),
 		}}
 		p.changed(p.devices[d.ID])
 	default:
-		e.kind = d.Type
+		e.kind, e.profile = d.Type, d.Profile
 	}
 }
 
@@ -318,9 +322,19 @@ func (p *Presence) sweep() {
 	}
 }
 
+func (p *Presence) policy(e *entry) Policy {
+	policy := p.c.Policies[e.kind]
+	if p.c.Interval != nil {
+		if own := p.c.Interval(e.profile); own > 0 {
+			return policy.at(own)
+		}
+	}
+	return policy
+}
+
 // settle judges what the evidence amounts to. The caller holds the lock.
 func (p *Presence) settle(e *entry, now time.Time, told bool) {
-	next := p.c.Policies[e.kind].judge(e.evidence(p.started), now)
+	next := p.policy(e).judge(e.evidence(p.started), now)
 	if e.state.Presence == fleet.Retired {
 		return
 	}

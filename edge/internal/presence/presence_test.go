@@ -2,6 +2,8 @@ package presence_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,5 +197,62 @@ func TestPresence_RemovedDeviceIsRetiredAndComesBackAsNew(t *testing.T) {
 		d.Removed, d.Version = false, 3
 		w.Registered(d)
 		w.is("w-1", fleet.NeverSeen)
+	})
+}
+
+func TestPresence_ProfilesReportingIntervalCountsInsteadOfTheTypes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slowly atomic.Int64
+		slowly.Store(int64(time.Hour))
+		s, err := store.Open(store.Config{Dir: "hub", FS: store.InMemory()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := presence.New(t.Context(), presence.Config{
+			Store: s, Now: time.Now, Interval: func(profile string) time.Duration {
+				if profile == "slow" {
+					return time.Duration(slowly.Load())
+				}
+				return 0
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		defer func() {
+			cancel()
+			if err := errors.Join(<-done, s.Close()); err != nil {
+				t.Error(err)
+			}
+		}()
+		slow := watch("w-slow")
+		slow.Profile = "slow"
+		p.Registered(slow)
+		p.Registered(watch("w-type"))
+		p.Connected("w-slow", 1)
+		p.Connected("w-type", 2)
+		is := func(id fleet.DeviceID, want fleet.Presence) {
+			t.Helper()
+			synctest.Wait()
+			if s, _ := p.State(id); s.Presence != want {
+				t.Errorf("%s is %s, want %s", id, s.Presence, want)
+			}
+		}
+		time.Sleep(30 * time.Minute)
+		is("w-type", fleet.Lost)
+		is("w-slow", fleet.Ready)
+		time.Sleep(2*time.Hour + 10*time.Second)
+		is("w-slow", fleet.Late)
+		// A change of the profile counts from the next look on.
+		slowly.Store(int64(2 * time.Hour))
+		time.Sleep(10 * time.Second)
+		is("w-slow", fleet.Ready)
+		// So does another profile.
+		p.Registered(watch("w-slow"))
+		time.Sleep(10 * time.Second)
+		is("w-slow", fleet.Lost)
 	})
 }

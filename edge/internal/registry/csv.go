@@ -22,12 +22,12 @@ type Imported struct {
 	Err error
 }
 
-var csvColumns = []string{"device_id", "type", "room", "profile", "password"}
+var csvColumns = []string{"device_id", "type", "room", "profile", "password", "legacy_device_id"}
 
 // Import registers the devices of a CSV file (RFC 4180) with the columns
-// device_id, type, room, profile, password in any order, named in its first
-// row; profile and password may be missing or empty, a password is generated
-// then. fn is called for each row, in order. An error means that the file
+// device_id, type, room, profile, password, legacy_device_id in any order,
+// named in its first row; the last three may be missing or empty, and a
+// password is generated then. fn is called for each row, in order. An error means that the file
 // cannot be read or that fn failed.
 func (r *Registry) Import(ctx context.Context, by fleet.Actor, file io.Reader, fn func(Imported) error) error {
 	in := csv.NewReader(file)
@@ -85,7 +85,7 @@ func (r *Registry) importRow(ctx context.Context, by fleet.Actor, line, want int
 	}
 	d := fleet.Device{
 		ID: fleet.DeviceID(field("device_id")), Type: fleet.DeviceType(field("type")),
-		Room: fleet.RoomID(field("room")), Profile: field("profile"),
+		Room: fleet.RoomID(field("room")), Profile: field("profile"), LegacyID: field("legacy_device_id"),
 	}
 	p := Password{Chosen: field("password"), Generate: true}
 	out.Device, out.Password, out.Err = r.Add(ctx, by, d, p)

@@ -5,18 +5,21 @@ import (
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"fmt"
 	"sync"
 
 	"github.com/obedio/obedio/edge/internal/store"
-	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// chosenIterations for a password that a person chose: about 5 ms of a small
+// chosenIterations for a password that a person chose: some 10 ms of a small
 // board's core.
 const chosenIterations = 10_000
+
+// saltBytes are as many as Mosquitto takes, so that its files can be written.
+const saltBytes = 12
 
 // make returns the password and what is stored of it; "" and nil for none.
 func (p Password) make() (string, *store.Credential) {
@@ -27,52 +30,61 @@ func (p Password) make() (string, *store.Credential) {
 		}
 		plain, iterations = generate(), 1
 	}
-	salt := make([]byte, 16)
-	rand.Read(salt) // never fails (crypto/rand)
-	return plain, &store.Credential{Salt: salt, Verifier: derive(plain, salt, iterations), Iterations: iterations}
+	c := store.Credential{Algorithm: store.PBKDF2SHA512, Salt: make([]byte, saltBytes), Iterations: iterations}
+	rand.Read(c.Salt) // never fails (crypto/rand)
+	c.Verifier = derive(c, []byte(plain))
+	return plain, &c
 }
 
-func derive(password string, salt []byte, iterations int) []byte {
-	k, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
+// derive returns what the verifier of a credential must be for a password; nil
+// when it can be none.
+func derive(c store.Credential, password []byte) []byte {
+	var k []byte
+	var err error
+	switch c.Algorithm {
+	case store.PBKDF2SHA256:
+		k, err = pbkdf2.Key(sha256.New, string(password), c.Salt, c.Iterations, sha256.Size)
+	case store.PBKDF2SHA512:
+		k, err = pbkdf2.Key(sha512.New, string(password), c.Salt, c.Iterations, sha512.Size)
+	case store.SaltedSHA512:
+		h := sha512.New()
+		h.Write(password)
+		h.Write(c.Salt)
+		k = h.Sum(nil)
+	}
 	if err != nil {
 		return nil // only for lengths that FIPS mode forbids, which these are not
 	}
 	return k
 }
 
-// Identify returns the device that a user name and password belong to, with
-// its profile. The user name is the device id. fleet.ErrUnauthenticated when
-// they do not fit, whatever the reason.
-func (r *Registry) Identify(username string, password []byte) (fleet.Device, access.Profile, error) {
-	refused := func() (fleet.Device, access.Profile, error) {
-		return fleet.Device{}, access.Profile{}, fmt.Errorf("%w: wrong user name or password", fleet.ErrUnauthenticated)
-	}
+// Identify returns the device that a user name and password belong to. The
+// user name is the device id. fleet.ErrUnauthenticated when they do not fit,
+// whatever the reason.
+func (r *Registry) Identify(username string, password []byte) (fleet.Device, error) {
+	refused := fmt.Errorf("%w: wrong user name or password", fleet.ErrUnauthenticated)
 	id, err := fleet.ParseDeviceID(username)
 	if err != nil || len(password) == 0 || len(password) > 128 {
-		return refused()
+		return fleet.Device{}, refused
 	}
 	cred, found, err := r.store.Credential(id)
 	if err != nil {
-		return fleet.Device{}, access.Profile{}, err
+		return fleet.Device{}, err
 	}
-	if !found {
-		return refused()
+	if !found || cred.Check() != nil {
+		return fleet.Device{}, refused
 	}
 	if !r.proven.check(cred, password) {
-		if subtle.ConstantTimeCompare(derive(string(password), cred.Salt, cred.Iterations), cred.Verifier) != 1 {
-			return refused()
+		if subtle.ConstantTimeCompare(derive(cred, password), cred.Verifier) != 1 {
+			return fleet.Device{}, refused
 		}
 		r.proven.add(cred, password)
 	}
 	d, err := r.Device(id)
 	if err != nil {
-		return refused()
+		return fleet.Device{}, refused
 	}
-	p, ok := r.Profile(d.Profile)
-	if !ok {
-		return fleet.Device{}, access.Profile{}, fmt.Errorf("%w: profile %s of device %s", fleet.ErrForbidden, d.Profile, id)
-	}
-	return d, p, nil
+	return d, nil
 }
 
 // provenPasswords remembers, under a key that dies with the process, which
@@ -95,6 +107,7 @@ func newProvenPasswords() provenPasswords {
 // sum binds the password to the credential, so that a changed one is new.
 func (p provenPasswords) sum(c store.Credential, password []byte) (id, tag [sha256.Size]byte) {
 	h := hmac.New(sha256.New, p.key)
+	h.Write([]byte(c.Algorithm))
 	h.Write(c.Salt)
 	h.Write(c.Verifier)
 	id = [sha256.Size]byte(h.Sum(nil))

@@ -19,9 +19,14 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
-	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
 )
+
+// Profiles are the site's security profiles.
+type Profiles interface {
+	// HasProfile reports whether there is a profile of that name as of the view.
+	HasProfile(v fleet.View, name string) (bool, error)
+}
 
 // Config is what New needs.
 type Config struct {
@@ -30,6 +35,9 @@ type Config struct {
 	Journal *journal.Journal
 	// MaxDevices of the site; 2,000 by default.
 	MaxDevices int
+	// Profiles that devices may have; those named like the built-in types, which
+	// are always there, if nil.
+	Profiles Profiles
 }
 
 // Registry holds the devices of one site.
@@ -38,7 +46,7 @@ type Registry struct {
 	store    *store.Store
 	journal  *journal.Journal
 	max      int
-	profiles map[string]access.Profile
+	profiles Profiles
 	proven   provenPasswords
 
 	mu    sync.RWMutex // guards count
@@ -52,10 +60,7 @@ func New(c Config) (*Registry, error) {
 	}
 	r := &Registry{
 		site: c.Site, store: c.Store, journal: c.Journal, max: c.MaxDevices,
-		profiles: map[string]access.Profile{}, proven: newProvenPasswords(),
-	}
-	for _, p := range access.DefaultProfiles() {
-		r.profiles[p.Name] = p
+		profiles: c.Profiles, proven: newProvenPasswords(),
 	}
 	err := store.Entities(c.Store, "", func(d fleet.Device) bool {
 		if !d.Removed {
@@ -71,12 +76,6 @@ func New(c Config) (*Registry, error) {
 
 // Site is whose devices these are.
 func (r *Registry) Site() fleet.SiteID { return r.site }
-
-// Profile returns a security profile; false when there is none of that name.
-func (r *Registry) Profile(name string) (access.Profile, bool) {
-	p, ok := r.profiles[name]
-	return p, ok
-}
 
 // Device returns a registered device; fleet.ErrNotFound.
 func (r *Registry) Device(id fleet.DeviceID) (fleet.Device, error) {
@@ -164,7 +163,7 @@ func (r *Registry) Add(ctx context.Context, by fleet.Actor, d fleet.Device, p Pa
 				return err
 			}
 		}
-		return put(tx, by, d)
+		return r.put(tx, by, d)
 	})
 	if err != nil {
 		r.mu.Lock()
@@ -175,8 +174,14 @@ func (r *Registry) Add(ctx context.Context, by fleet.Actor, d fleet.Device, p Pa
 	return d, plain, nil
 }
 
-// put appends the device, and its room when there is none of that name yet.
-func put(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
+// put appends the device, and its room when there is none of that name yet. A
+// device that stays must have a profile that exists.
+func (r *Registry) put(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
+	if ok, err := r.hasProfile(tx, d.Profile); err != nil {
+		return err
+	} else if !ok && !d.Removed {
+		return fmt.Errorf("%w: security_profile %q does not exist", fleet.ErrInvalid, d.Profile)
+	}
 	room, found, err := fleet.Get[fleet.Room](tx, fleet.RoomRef(d.Room))
 	if err != nil {
 		return err
@@ -188,6 +193,14 @@ func put(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
 		}
 	}
 	return tx.Append(by, fleet.DeviceChanged{Device: d})
+}
+
+func (r *Registry) hasProfile(v fleet.View, name string) (bool, error) {
+	if r.profiles == nil {
+		_, err := fleet.ParseDeviceType(name)
+		return err == nil, nil
+	}
+	return r.profiles.HasProfile(v, name)
 }
 
 // RoomName is what a room is called until somebody gives it a name:
@@ -205,9 +218,6 @@ func RoomName(id fleet.RoomID) string {
 func (r *Registry) check(d fleet.Device) error {
 	if err := d.Check(); err != nil {
 		return err
-	}
-	if _, ok := r.profiles[d.Profile]; !ok {
-		return fmt.Errorf("%w: security_profile %q does not exist", fleet.ErrInvalid, d.Profile)
 	}
 	if d.Room == "system" {
 		return fmt.Errorf("%w: room %q is the name of the hub's own topics", fleet.ErrInvalid, d.Room)
@@ -243,7 +253,7 @@ func (r *Registry) ChangeIn(tx *journal.Tx, by fleet.Actor, d fleet.Device, vers
 		return next, err
 	}
 	next.Version, next.UpdatedAt = old.Version+1, tx.Now()
-	return next, put(tx, by, next)
+	return next, r.put(tx, by, next)
 }
 
 // Remove removes a device and forgets its password. fleet.ErrNotFound,
@@ -265,7 +275,7 @@ func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, v
 	d.Removed, d.UpdatedAt = true, tx.Now()
 	d.Version++
 	tx.DeleteCredential(id)
-	return put(tx, by, d)
+	return r.put(tx, by, d)
 }
 
 // AddIn registers a device inside a decision, without a password; call Recount
@@ -286,7 +296,14 @@ func (r *Registry) AddIn(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
 	}
 	d.Version, d.Removed = old.Version+1, false
 	d.CreatedAt, d.UpdatedAt = tx.Now(), tx.Now()
-	return put(tx, by, d)
+	return r.put(tx, by, d)
+}
+
+// Spare is how many more devices the site may have.
+func (r *Registry) Spare() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return max(0, r.max-r.count)
 }
 
 // Recount brings the number of devices up to date.

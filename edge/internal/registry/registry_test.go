@@ -1,6 +1,9 @@
 package registry_test
 
 import (
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"strings"
 	"testing"
@@ -47,29 +50,29 @@ func TestIdentify_OnlyTheRightPasswordOfAnExistingDevice(t *testing.T) {
 		t.Fatalf("%+v, %q, %v", d, password, err)
 	}
 	for range 3 { // the second and third time from memory
-		if got, p, err := r.Identify("btn-1", []byte(password)); err != nil || got.ID != "btn-1" || p.Name != "button" {
+		if got, err := r.Identify("btn-1", []byte(password)); err != nil || got.ID != "btn-1" || got.Profile != "button" {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
 	for _, c := range [][2]string{{"btn-1", ""}, {"btn-1", password + "x"}, {"btn-2", password}, {"", password}, {"btn/1", password}} {
-		if _, _, err := r.Identify(c[0], []byte(c[1])); !errors.Is(err, fleet.ErrUnauthenticated) {
+		if _, err := r.Identify(c[0], []byte(c[1])); !errors.Is(err, fleet.ErrUnauthenticated) {
 			t.Errorf("%q %q: %v", c[0], c[1], err)
 		}
 	}
 	if err := r.Remove(t.Context(), by, "btn-1", 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
+	if _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
 		t.Errorf("removed: %v", err)
 	}
 	again, second, err := r.Add(t.Context(), by, button, registry.Password{Chosen: "correct horse"})
 	if err != nil || again.Version != 3 || second != "correct horse" {
 		t.Fatalf("%+v, %v", again, err)
 	}
-	if _, _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
+	if _, err := r.Identify("btn-1", []byte(password)); !errors.Is(err, fleet.ErrUnauthenticated) {
 		t.Errorf("the password of the device before: %v", err)
 	}
-	if _, _, err := r.Identify("btn-1", []byte("correct horse")); err != nil {
+	if _, err := r.Identify("btn-1", []byte("correct horse")); err != nil {
 		t.Error(err)
 	}
 }
@@ -153,6 +156,98 @@ func TestImport_WrongRowsAreToldWithTheirLineAndTheRestIsImported(t *testing.T) 
 		err := r.Import(t.Context(), by, strings.NewReader(header), func(registry.Imported) error { return nil })
 		if !errors.Is(err, fleet.ErrInvalid) {
 			t.Errorf("header %q: %v", header, err)
+		}
+	}
+}
+
+func TestImport_LegacyIDIsAColumnThatMayBeMissing(t *testing.T) {
+	r := newRegistry(t, 0)
+	file := "legacy_device_id,device_id,type,room\n17,btn-1,button,cabin-101\n,btn-2,button,cabin-102\n"
+	if err := r.Import(t.Context(), by, strings.NewReader(file), func(row registry.Imported) error { return row.Err }); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[fleet.DeviceID]string{"btn-1": "17", "btn-2": ""} {
+		if d, err := r.Device(id); err != nil || d.LegacyID != want {
+			t.Errorf("%s: %+v %v", id, d, err)
+		}
+	}
+}
+
+// onlyProfile knows one profile.
+type onlyProfile string
+
+func (p onlyProfile) HasProfile(_ fleet.View, name string) (bool, error) {
+	return name == string(p), nil
+}
+
+func TestAdd_DeviceHasAProfileThatExists(t *testing.T) {
+	s, err := store.Open(store.Config{Dir: "hub", FS: store.InMemory()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := registry.New(registry.Config{
+		Site: "yacht-1", Store: s, Journal: journal.New(journal.Config{Store: s, Clock: wall{}}), Profiles: onlyProfile("quiet"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Add(t.Context(), by, button, registry.Password{}); !errors.Is(err, fleet.ErrInvalid) {
+		t.Errorf("%v", err)
+	}
+	quiet := button
+	quiet.Profile = "quiet"
+	if _, _, err := r.Add(t.Context(), by, quiet, registry.Password{}); err != nil {
+		t.Error(err)
+	}
+	if err := r.Remove(t.Context(), by, quiet.ID, 1); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+}
+
+func TestIdentify_TakesEveryAlgorithmAndNoCredentialOfAnother(t *testing.T) {
+	s, err := store.Open(store.Config{Dir: "hub", FS: store.InMemory()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	j := journal.New(journal.Config{Store: s, Clock: wall{}})
+	r, err := registry.New(registry.Config{Site: "yacht-1", Store: s, Journal: j})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.Add(t.Context(), by, button, registry.Password{}); err != nil {
+		t.Fatal(err)
+	}
+	salt := []byte("a salt of 16 B..")
+	sha256Key, err := pbkdf2.Key(sha256.New, "secret-1", salt, 7, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sha512Key, err := pbkdf2.Key(sha512.New, "secret-1", salt, 7, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	salted := sha512.Sum512(append([]byte("secret-1"), salt...))
+	for name, c := range map[string]struct {
+		cred store.Credential
+		want bool
+	}{
+		"of earlier builds":   {store.Credential{Salt: salt, Verifier: sha256Key, Iterations: 7}, true},
+		"pbkdf2-sha512":       {store.Credential{Algorithm: store.PBKDF2SHA512, Salt: salt, Verifier: sha512Key, Iterations: 7}, true},
+		"sha512":              {store.Credential{Algorithm: store.SaltedSHA512, Salt: salt, Verifier: salted[:]}, true},
+		"mixed up":            {store.Credential{Algorithm: store.SaltedSHA512, Salt: salt, Verifier: sha512Key, Iterations: 7}, false},
+		"empty verifier":      {store.Credential{Algorithm: "of tomorrow", Salt: salt}, false},
+		"too many iterations": {store.Credential{Algorithm: store.PBKDF2SHA512, Salt: salt, Verifier: sha512Key, Iterations: store.MaxIterations + 1}, false},
+	} {
+		if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.PutCredential(button.ID, c.cred) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Identify("btn-1", []byte("secret-1")); (err == nil) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := r.Identify("btn-1", []byte("secret-2")); !errors.Is(err, fleet.ErrUnauthenticated) {
+			t.Errorf("%s, another password: %v", name, err)
 		}
 	}
 }

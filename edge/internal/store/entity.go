@@ -24,6 +24,15 @@ func entityRef(k []byte) (fleet.Ref, error) {
 // Entities calls fn with the entities of T's kind in the order of ids, behind
 // the given id, until fn says false.
 func Entities[T fleet.Entity](s *Store, after string, fn func(T) bool) error {
+	return entities(s.each, after, fn)
+}
+
+// TxEntities is Entities as of the transaction's begin.
+func TxEntities[T fleet.Entity](t *Tx, after string, fn func(T) bool) error {
+	return entities(t.each, after, fn)
+}
+
+func entities[T fleet.Entity](each func(p, from []byte, fn func(k, v []byte) (bool, error)) error, after string, fn func(T) bool) error {
 	var zero T
 	kind := zero.Ref().Kind
 	p := prefix(tableEntity, string(kind))
@@ -31,7 +40,7 @@ func Entities[T fleet.Entity](s *Store, after string, fn func(T) bool) error {
 	if after != "" {
 		from = append(entityKey(fleet.Ref{Kind: kind, ID: after}), 0)
 	}
-	return s.each(p, from, func(_, v []byte) (bool, error) {
+	return each(p, from, func(_, v []byte) (bool, error) {
 		var e T
 		if err := json.Unmarshal(v, &e); err != nil {
 			return false, fmt.Errorf("decode %s: %w", kind, err)

@@ -51,15 +51,56 @@ func TxLink[T any](t *Tx, name string) (T, bool, error) {
 // PutLink stores what the uplink must not forget.
 func (t *Tx) PutLink(name string, v any) error { return t.setJSON(key(tableLink, name), v) }
 
-// Credential is what is known of a device's password: PBKDF2 (RFC 8018) with
-// HMAC-SHA-256.
+// Algorithm says how a password becomes a verifier.
+type Algorithm string
+
+// The algorithms.
+const (
+	// PBKDF2SHA256 (RFC 8018): what a credential without a name has.
+	PBKDF2SHA256 Algorithm = ""
+	// PBKDF2SHA512 is also Mosquitto's $7$.
+	PBKDF2SHA512 Algorithm = "pbkdf2-sha512"
+	// SaltedSHA512 is Mosquitto's old $6$: one SHA-512 of password and salt.
+	SaltedSHA512 Algorithm = "sha512"
+)
+
+// MaxIterations of a credential, so that an imported one cannot keep the hub
+// busy whenever its device connects: about half a second of a small board's
+// core.
+const MaxIterations = 500_000
+
+// Credential is what is known of a device's password.
 type Credential struct {
-	Salt     []byte `json:"salt"`
-	Verifier []byte `json:"verifier"`
+	Algorithm Algorithm `json:"algorithm,omitempty"`
+	Salt      []byte    `json:"salt"`
+	Verifier  []byte    `json:"verifier"`
 	// Iterations is 1 for a password that the hub made: it is random and long,
-	// and a thousand devices must be able to come back at once.
+	// and a thousand devices must be able to come back at once. SaltedSHA512 has
+	// no use for it.
 	Iterations int       `json:"iterations"`
 	ChangedAt  time.Time `json:"changed_at"`
+}
+
+// Check reports as fleet.ErrInvalid a credential that no password could be
+// compared with.
+func (c Credential) Check() error {
+	want := 64
+	switch c.Algorithm {
+	case PBKDF2SHA256:
+		want = 32
+	case PBKDF2SHA512, SaltedSHA512:
+	default:
+		return fmt.Errorf("%w: password algorithm %q is not known", fleet.ErrInvalid, c.Algorithm)
+	}
+	switch {
+	case len(c.Verifier) != want:
+		return fmt.Errorf("%w: password hash has %d bytes: want %d", fleet.ErrInvalid, len(c.Verifier), want)
+	case len(c.Salt) == 0 || len(c.Salt) > 64:
+		return fmt.Errorf("%w: password salt has %d bytes: want 1 to 64", fleet.ErrInvalid, len(c.Salt))
+	case c.Algorithm != SaltedSHA512 && (c.Iterations < 1 || c.Iterations > MaxIterations):
+		return fmt.Errorf("%w: password hash of %d iterations: want 1 to %d", fleet.ErrInvalid, c.Iterations, MaxIterations)
+	}
+	return nil
 }
 
 // Credential returns the credential of a device; false when it has none.

@@ -442,6 +442,7 @@ type Record struct {
 	//	*Record_DeviceChanged
 	//	*Record_RoomChanged
 	//	*Record_OrderAnswered
+	//	*Record_PolicyChanged
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -568,6 +569,15 @@ func (x *Record) GetOrderAnswered() *OrderAnswered {
 	return nil
 }
 
+func (x *Record) GetPolicyChanged() *PolicyChanged {
+	if x != nil {
+		if x, ok := x.Body.(*Record_PolicyChanged); ok {
+			return x.PolicyChanged
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -600,6 +610,10 @@ type Record_OrderAnswered struct {
 	OrderAnswered *OrderAnswered `protobuf:"bytes,32,opt,name=order_answered,json=orderAnswered,proto3,oneof"`
 }
 
+type Record_PolicyChanged struct {
+	PolicyChanged *PolicyChanged `protobuf:"bytes,33,opt,name=policy_changed,json=policyChanged,proto3,oneof"`
+}
+
 func (*Record_Pressed) isRecord_Body() {}
 
 func (*Record_EpochOpened) isRecord_Body() {}
@@ -613,6 +627,8 @@ func (*Record_DeviceChanged) isRecord_Body() {}
 func (*Record_RoomChanged) isRecord_Body() {}
 
 func (*Record_OrderAnswered) isRecord_Body() {}
+
+func (*Record_PolicyChanged) isRecord_Body() {}
 
 type Actor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1448,6 +1464,138 @@ func (x *RoomChanged) GetRoom() *Room {
 	return nil
 }
 
+// Document is one piece of a site's policy, versioned as a whole. Programs
+// store and pass on kinds that they do not know.
+type Document struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Kind        string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name        string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	UpdatedAtMs int64                  `protobuf:"varint,3,opt,name=updated_at_ms,json=updatedAtMs,proto3" json:"updated_at_ms,omitempty"`
+	Version     uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	Removed     bool                   `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	// JSON, at most 32 KiB; empty for a removed document.
+	Body          []byte `protobuf:"bytes,6,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Document) Reset() {
+	*x = Document{}
+	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Document) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Document) ProtoMessage() {}
+
+func (x *Document) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Document.ProtoReflect.Descriptor instead.
+func (*Document) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Document) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Document) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Document) GetUpdatedAtMs() int64 {
+	if x != nil {
+		return x.UpdatedAtMs
+	}
+	return 0
+}
+
+func (x *Document) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Document) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+func (x *Document) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// PolicyChanged tells the whole document; a removed one is a tombstone.
+type PolicyChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      *Document              `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyChanged) Reset() {
+	*x = PolicyChanged{}
+	mi := &file_obedio_v1_record_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyChanged) ProtoMessage() {}
+
+func (x *PolicyChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyChanged.ProtoReflect.Descriptor instead.
+func (*PolicyChanged) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PolicyChanged) GetDocument() *Document {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
 // OrderAnswered: what became of an order that is not a command.
 type OrderAnswered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1461,7 +1609,7 @@ type OrderAnswered struct {
 
 func (x *OrderAnswered) Reset() {
 	*x = OrderAnswered{}
-	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	mi := &file_obedio_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1621,7 @@ func (x *OrderAnswered) String() string {
 func (*OrderAnswered) ProtoMessage() {}
 
 func (x *OrderAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	mi := &file_obedio_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1634,7 @@ func (x *OrderAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAnswered.ProtoReflect.Descriptor instead.
 func (*OrderAnswered) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *OrderAnswered) GetNumber() uint64 {
@@ -1521,7 +1669,7 @@ var File_obedio_v1_record_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xae\x04\n" +
+	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xf1\x04\n" +
 	"\x06Record\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12#\n" +
 	"\rclock_trusted\x18\x02 \x01(\bR\fclockTrusted\x12&\n" +
@@ -1533,7 +1681,8 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x0fcommand_stepped\x18\x14 \x01(\v2\x19.obedio.v1.CommandSteppedH\x00R\x0ecommandStepped\x12A\n" +
 	"\x0edevice_changed\x18\x1e \x01(\v2\x18.obedio.v1.DeviceChangedH\x00R\rdeviceChanged\x12;\n" +
 	"\froom_changed\x18\x1f \x01(\v2\x16.obedio.v1.RoomChangedH\x00R\vroomChanged\x12A\n" +
-	"\x0eorder_answered\x18  \x01(\v2\x18.obedio.v1.OrderAnsweredH\x00R\rorderAnsweredB\x06\n" +
+	"\x0eorder_answered\x18  \x01(\v2\x18.obedio.v1.OrderAnsweredH\x00R\rorderAnswered\x12A\n" +
+	"\x0epolicy_changed\x18! \x01(\v2\x18.obedio.v1.PolicyChangedH\x00R\rpolicyChangedB\x06\n" +
 	"\x04body\"r\n" +
 	"\x05Actor\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.obedio.v1.ActorKindR\x04kind\x12\x0e\n" +
@@ -1614,7 +1763,16 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x18\n" +
 	"\aremoved\x18\x05 \x01(\bR\aremoved\"2\n" +
 	"\vRoomChanged\x12#\n" +
-	"\x04room\x18\x01 \x01(\v2\x0f.obedio.v1.RoomR\x04room\"\x8d\x01\n" +
+	"\x04room\x18\x01 \x01(\v2\x0f.obedio.v1.RoomR\x04room\"\x9e\x01\n" +
+	"\bDocument\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\"\n" +
+	"\rupdated_at_ms\x18\x03 \x01(\x03R\vupdatedAtMs\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x18\n" +
+	"\aremoved\x18\x05 \x01(\bR\aremoved\x12\x12\n" +
+	"\x04body\x18\x06 \x01(\fR\x04body\"@\n" +
+	"\rPolicyChanged\x12/\n" +
+	"\bdocument\x18\x01 \x01(\v2\x13.obedio.v1.DocumentR\bdocument\"\x8d\x01\n" +
 	"\rOrderAnswered\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\fR\aorderId\x121\n" +
@@ -1682,7 +1840,7 @@ func file_obedio_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_obedio_v1_record_proto_goTypes = []any{
 	(ActorKind)(0),            // 0: obedio.v1.ActorKind
 	(Priority)(0),             // 1: obedio.v1.Priority
@@ -1702,8 +1860,10 @@ var file_obedio_v1_record_proto_goTypes = []any{
 	(*DeviceChanged)(nil),     // 15: obedio.v1.DeviceChanged
 	(*Room)(nil),              // 16: obedio.v1.Room
 	(*RoomChanged)(nil),       // 17: obedio.v1.RoomChanged
-	(*OrderAnswered)(nil),     // 18: obedio.v1.OrderAnswered
-	nil,                       // 19: obedio.v1.Device.MetadataEntry
+	(*Document)(nil),          // 18: obedio.v1.Document
+	(*PolicyChanged)(nil),     // 19: obedio.v1.PolicyChanged
+	(*OrderAnswered)(nil),     // 20: obedio.v1.OrderAnswered
+	nil,                       // 21: obedio.v1.Device.MetadataEntry
 }
 var file_obedio_v1_record_proto_depIdxs = []int32{
 	8,  // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
@@ -1713,24 +1873,26 @@ var file_obedio_v1_record_proto_depIdxs = []int32{
 	12, // 4: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
 	15, // 5: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
 	17, // 6: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
-	18, // 7: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
-	0,  // 8: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
-	2,  // 9: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
-	1,  // 10: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
-	3,  // 11: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
-	4,  // 12: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
-	5,  // 13: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
-	13, // 14: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
-	8,  // 15: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
-	19, // 16: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
-	14, // 17: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
-	16, // 18: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
-	6,  // 19: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	20, // 7: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
+	19, // 8: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
+	0,  // 9: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
+	2,  // 10: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
+	1,  // 11: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
+	3,  // 12: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
+	4,  // 13: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
+	5,  // 14: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
+	13, // 15: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
+	8,  // 16: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
+	21, // 17: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
+	14, // 18: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
+	16, // 19: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
+	18, // 20: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
+	6,  // 21: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_record_proto_init() }
@@ -1746,6 +1908,7 @@ func file_obedio_v1_record_proto_init() {
 		(*Record_DeviceChanged)(nil),
 		(*Record_RoomChanged)(nil),
 		(*Record_OrderAnswered)(nil),
+		(*Record_PolicyChanged)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1753,7 +1916,7 @@ func file_obedio_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_record_proto_rawDesc), len(file_obedio_v1_record_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
