@@ -109,6 +109,7 @@ func New(c Config) (*API, error) {
 	a.aclRoutes()
 	a.explainRoutes()
 	a.denialRoutes()
+	a.banRoutes()
 	a.mosquittoRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
