@@ -93,6 +93,16 @@ func (c *conn) deliver(h frame.Header, packet []byte) {
 	}
 	t, _ := topic.Parse(text) // outside the grammar it counts as other
 	c.b.counters.message("out", h.QoS(), t)
+	if c.b.cfg.Passed != nil {
+		payload := packet[h.Size:]
+		if p, err := frame.ParsePublish(c.version, h, payload); err == nil {
+			payload = p.Payload
+		}
+		c.b.passed(Passage{
+			At: c.b.now(), Out: true, Client: c.session.Identity.ClientID, Topic: t, Name: text,
+			QoS: h.QoS(), Retain: h.Retain(), Payload: payload,
+		})
+	}
 }
 
 // abandon forgets an outbound message that must not be sent. 0 is none.

@@ -129,6 +129,9 @@ func (c *conn) publish(p frame.Publish) error {
 		return c.refusePublish(p, refusalReason(err))
 	}
 	c.b.counters.message("in", p.QoS, t)
+	c.b.passed(Passage{
+		At: m.Received, Client: c.session.Identity.ClientID, Topic: t, Name: p.Name, QoS: p.QoS, Retain: p.Retain, Payload: p.Payload,
+	})
 	c.b.route(c.session.Identity.ClientID, c.version, m, publishProperties(c.version, p.Properties), note{})
 
 	switch p.QoS {

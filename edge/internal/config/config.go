@@ -68,6 +68,14 @@ type Serve struct {
 	ChunkBytes  int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
 	CallTimeout time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
 
+	TrafficBudget     uint64        `name:"traffic-budget" default:"2147483648" help:"Bytes on disk of the record of messages and its summaries."`
+	TrafficRawAge     time.Duration `name:"traffic-raw-age" default:"720h" help:"How long single messages are kept."`
+	TrafficMinuteAge  time.Duration `name:"traffic-minute-age" default:"2160h" help:"How long summaries of minutes are kept."`
+	TrafficHourAge    time.Duration `name:"traffic-hour-age" default:"17520h" help:"How long summaries of hours are kept."`
+	TrafficPayloads   []string      `name:"traffic-payloads" help:"Types of devices whose payloads are recorded, or all; all is not watches, which people wear: name them."`
+	TrafficPayload    int           `name:"traffic-payload-bytes" default:"1024" help:"What is recorded of one payload."`
+	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
+
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }
@@ -82,11 +90,14 @@ func (s Serve) Check() error {
 	for name, v := range map[string]int{
 		"max-devices": s.MaxDevices, "max-connections": s.MaxConnections, "max-packet-bytes": s.MaxPacketBytes,
 		"max-payload-bytes": s.MaxPayloadBytes, "max-inflight": s.MaxInflight, "max-queued": s.MaxQueued,
-		"max-subscriptions": s.MaxSubscriptions, "uplink-chunk-bytes": s.ChunkBytes,
+		"max-subscriptions": s.MaxSubscriptions, "uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
 		}
+	}
+	if err := s.checkTraffic(); err != nil {
+		return err
 	}
 	if s.MaxInflight > 65535 || s.MaxPayloadBytes > s.MaxPacketBytes {
 		return fmt.Errorf("%w: --max-inflight is at most 65535, and --max-payload-bytes at most --max-packet-bytes", fleet.ErrInvalid)
@@ -113,6 +124,7 @@ func (s Serve) Hub() hub.Config {
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
 			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout,
 		},
+		Traffic: s.traffic(),
 	}
 }
 

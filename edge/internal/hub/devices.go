@@ -18,6 +18,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/resource"
@@ -36,6 +37,7 @@ type devices struct {
 	commands   *command.Commands
 	notifier   *notify.Notifier
 	broker     *broker.Broker
+	traffic    *traffic.Traffic
 	clock      Clock
 	log        *slog.Logger
 	denials    *feed.Feed[api.Denial]
@@ -49,6 +51,7 @@ type devices struct {
 // session is what is known of a device's connection.
 type session struct {
 	generation    uint64
+	device        fleet.Device
 	will          *broker.Will
 	subscriptions []string
 	spoke         bool // it has sent a status
@@ -80,8 +83,9 @@ func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.
 func (d *devices) Connected(s broker.Session) {
 	id := s.Identity.Device.ID
 	d.mu.Lock()
-	d.sessions[id] = &session{generation: s.Generation, will: s.Will}
+	d.sessions[id] = &session{generation: s.Generation, device: s.Identity.Device, will: s.Will}
 	d.mu.Unlock()
+	d.traffic.Reconnected(s.Identity.ClientID, d.now())
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
 }
@@ -221,7 +225,7 @@ func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Devic
 			return err
 		}
 		for _, f := range batch {
-			dialect.Numbers(f)
+			d.traffic.Observe(dev.ID, m.Received, metricNumbers(f))
 			d.report(dev.ID, f.Issues...)
 		}
 		d.presence.Heard(dev.ID, nil)
@@ -258,6 +262,7 @@ func (d *devices) telemetry(ctx context.Context, s broker.Session, dev fleet.Dev
 	if err != nil {
 		return err
 	}
+	d.traffic.Observe(dev.ID, m.Received, telemetryNumbers(t))
 	first := false
 	if m.Topic.Action == topic.Status {
 		d.mu.Lock()
@@ -365,6 +370,7 @@ func (d *devices) Objected(o broker.Objection) {
 	if o.Kind != broker.ObjectionDenied {
 		return
 	}
+	d.traffic.Denied(o.ClientID, o.At)
 	d.denials.Publish(api.Denial{
 		Kind: o.Action.String(), ClientID: o.ClientID, Detail: o.Topic + ": " + o.Reason, At: fleet.Millis(o.At), Count: 1,
 	})

@@ -33,8 +33,9 @@ func (h *Hub) metricsServer() *http.Server {
 
 // gauges read the hub's parts whenever somebody asks.
 type gauges struct {
-	h                                                                                              *Hub
-	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted *prometheus.Desc
+	h *Hub
+	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted,
+	trafficBytes, trafficRecords, trafficLiveDropped *prometheus.Desc
 }
 
 func newGauges(h *Hub) *gauges {
@@ -54,6 +55,10 @@ func newGauges(h *Hub) *gauges {
 		bytes:     desc("store_bytes", "Size of the store on disk."),
 		backlog:   desc("uplink_backlog_records", "Records that the console does not hold yet.", "lane"),
 		trusted:   desc("clock_trusted", "1 when the hub believes its clock."),
+
+		trafficBytes:       desc("traffic_bytes", "Size of the record of messages on disk."),
+		trafficRecords:     desc("traffic_records_total", "Messages that were recorded."),
+		trafficLiveDropped: desc("traffic_live_dropped_total", "Messages that readers of the live view did not get."),
 	}
 }
 
@@ -61,6 +66,7 @@ func newGauges(h *Hub) *gauges {
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		g.connected, g.messages, g.dropped, g.denied, g.refused, g.open, g.devices, g.battery, g.bytes, g.backlog, g.trusted,
+		g.trafficBytes, g.trafficRecords, g.trafficLiveDropped,
 	} {
 		ch <- d
 	}
@@ -111,6 +117,10 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(g.bytes, float64(g.h.store.Bytes()))
+	record := g.h.traffic.Totals()
+	gauge(g.trafficBytes, float64(g.h.traffic.Bytes()))
+	count(g.trafficRecords, record.Records)
+	count(g.trafficLiveDropped, record.LiveDropped)
 	if link, err := g.h.uplink.Status(); err == nil {
 		for _, l := range link.Lanes {
 			gauge(g.backlog, float64(l.Backlog()), l.Lane.String())
