@@ -43,7 +43,7 @@ func (t *Traffic) tryOpen(fs store.FileSystem) (err error) {
 	t.dict, t.segments, t.gaps, t.next = newDictionary(t.c), nil, nil, 1
 	clear(t.open)
 	dir := filepath.Join(t.c.Dir, Name)
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if err := store.MakeDir(fs, dir); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
 	cache := pebble.NewCache(t.c.CacheBytes)
