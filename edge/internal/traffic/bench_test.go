@@ -73,7 +73,7 @@ func BenchmarkHistory_OneDevicesLastHourAmongManyRecords(b *testing.B) {
 		dir = b.TempDir()
 	}
 	m := newMix(1000, start, time.Second/time.Duration(rate))
-	end := start
+	var end time.Time
 	r, err := traffic.New(traffic.Config{
 		Dir: dir, Now: func() (time.Time, bool) { return m.at, true }, Budget: 8 << 30, RawAge: 1 << 60,
 	})

@@ -51,6 +51,7 @@ type streamKey struct {
 // streams and subjects themselves do not change but where said.
 type dictionary struct {
 	maxStreams, maxSubjects int
+	refresh                 uint64 // refreshUse, but in tests
 	place                   func(device string) (fleet.DeviceType, fleet.RoomID)
 	byKey                   map[streamKey]*stream
 	byPlace                 map[subject]*subject // with id 0
@@ -68,7 +69,7 @@ type dictionary struct {
 
 func newDictionary(c Config) *dictionary {
 	return &dictionary{
-		maxStreams: c.MaxTopics, maxSubjects: c.MaxSubjects, place: c.Place,
+		maxStreams: c.MaxTopics, maxSubjects: c.MaxSubjects, refresh: refreshUse, place: c.Place,
 		byKey: map[streamKey]*stream{}, byPlace: map[subject]*subject{}, devices: map[string]*subject{},
 		streams: []*stream{nil}, subjects: []*subject{nil}, // 0 is no number
 	}
@@ -168,7 +169,7 @@ func (d *dictionary) of(device string) *subject {
 // their ids.
 func (d *dictionary) forget(seq uint64) (ids []uint32) {
 	for _, s := range d.streams {
-		if s == nil || s.waiting || s.unsaved || s.used+refreshUse > seq {
+		if s == nil || s.waiting || s.unsaved || s.used+d.refresh > seq {
 			continue
 		}
 		ids = append(ids, s.id)

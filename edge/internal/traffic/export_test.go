@@ -41,6 +41,9 @@ func (t *Traffic) Streams() int {
 	return t.dict.live
 }
 
+// RefreshUse makes uses of topics old after n flushes.
+func (t *Traffic) RefreshUse(n uint64) { t.dict.refresh = n }
+
 // Recount counts the raw records on disk anew and says where the minutes say
 // something else.
 func (t *Traffic) Recount(ctx context.Context) error {

@@ -119,7 +119,7 @@ func (t *Traffic) cut(now time.Time) *cut {
 	for id := range seen {
 		s := t.dict.streams[id]
 		s.waiting = false
-		if s.used+refreshUse <= c.seq {
+		if s.used+t.dict.refresh <= c.seq {
 			s.used = c.seq
 			c.streams = append(c.streams, s)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,12 +68,21 @@ func TestRecord_PayloadsOnlyOfTypesThatWereNamed(t *testing.T) {
 	}
 }
 
-// stuck is a disk on which writes wait until they are let go.
-type stuck struct{ gate chan struct{} }
+// stuck is a disk on which writes wait from hang on, until the channel that it
+// returned is closed.
+type stuck struct{ gate atomic.Pointer[chan struct{}] }
+
+func (s *stuck) hang() chan struct{} {
+	gate := make(chan struct{})
+	s.gate.Store(&gate)
+	return gate
+}
 
 func (s *stuck) MaybeError(op errorfs.Op) error {
 	if op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
-		<-s.gate
+		if gate := s.gate.Load(); gate != nil {
+			<-*gate
+		}
 	}
 	return nil
 }
@@ -80,16 +90,14 @@ func (s *stuck) MaybeError(op errorfs.Op) error {
 func (s *stuck) String() string { return "stuck" }
 
 func TestRecord_NeverWaitsForADiskThatHangs(t *testing.T) {
-	open := make(chan struct{})
-	close(open)
-	s := &stuck{gate: open}
+	s := &stuck{}
 	b := newBench(t, func(c *traffic.Config) {
 		c.FS = errorfs.Wrap(vfs.NewMem(), s)
 		c.BlockRecords, c.MaxWaiting, c.SyncEvery = 10, 50, time.Nanosecond
 	})
 	b.record(1, "status")
 	b.must(b.r.Flush())
-	s.gate = make(chan struct{})
+	gate := s.hang()
 	b.now = b.now.Add(time.Minute)
 	for range 20 {
 		b.record(1, "status")
@@ -99,7 +107,7 @@ func TestRecord_NeverWaitsForADiskThatHangs(t *testing.T) {
 	for range 100 {
 		b.record(1, "status") // returns: else the test never ends
 	}
-	close(s.gate)
+	close(gate)
 	b.must(<-flushed)
 	b.must(b.r.Flush())
 	page, err := b.r.History(t.Context(), traffic.Filter{}, 500, traffic.Cursor{})
@@ -110,12 +118,23 @@ func TestRecord_NeverWaitsForADiskThatHangs(t *testing.T) {
 	b.must(b.r.Close())
 }
 
+func TestClose_DoesNotWaitForADiskThatHangs(t *testing.T) {
+	s := &stuck{}
+	b := newBench(t, func(c *traffic.Config) {
+		c.FS, c.SyncEvery, c.StopWithin = errorfs.Wrap(vfs.NewMem(), s), time.Nanosecond, time.Millisecond
+	})
+	gate := s.hang()
+	t.Cleanup(func() { close(gate) })
+	b.record(1, "status")
+	b.must(b.r.Close()) // returns: else the test never ends
+}
+
 func TestRecord_GoesOnLiveWhenTheDiskFails(t *testing.T) {
 	boom := errors.New("input/output error")
-	broken := false
+	var broken atomic.Bool
 	b := newBench(t, func(c *traffic.Config) {
 		c.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if broken && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
+			if broken.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
 				return boom
 			}
 			return nil
@@ -124,7 +143,7 @@ func TestRecord_GoesOnLiveWhenTheDiskFails(t *testing.T) {
 	})
 	b.record(1, "status")
 	b.must(b.r.Flush())
-	broken = true
+	broken.Store(true)
 	b.now = b.now.Add(time.Minute)
 	b.record(1, "status")
 	if err := b.r.Flush(); err == nil {

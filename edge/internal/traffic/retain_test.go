@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/traffic"
 )
 
-// fill records as the hub would, with payloads that nobody can compress.
+// fill records as the hub would.
 func (b *bench) fill(m *mix, messages int) {
 	b.t.Helper()
 	b.must(m.feed(b.r, messages, true, func() error {
@@ -23,11 +24,11 @@ func (b *bench) fill(m *mix, messages int) {
 func TestRetain_StaysWithinTheBudgetUnderContinuedWrites(t *testing.T) {
 	b := newBench(t, func(c *traffic.Config) {
 		c.FS, c.Dir = nil, t.TempDir()
-		c.Budget, c.SegmentRecords = 1<<20, 8192
+		c.Budget, c.SegmentRecords = 256<<10, 8192
 	})
 	m := newMix(200, start, 30*time.Millisecond)
-	for range 40 {
-		b.fill(m, 20_000)
+	for range 15 {
+		b.fill(m, 8_000)
 		b.must(b.r.Merge(t.Context()))
 		b.must(b.r.Retain(t.Context()))
 		// The engine deletes its files a little later than it lets go of them.
@@ -50,8 +51,8 @@ func TestRetain_StaysWithinTheBudgetUnderContinuedWrites(t *testing.T) {
 func TestDropTo_RawRecordsGoBeforeMinutesAndMinutesBeforeHours(t *testing.T) {
 	b := newBench(t, nil)
 	defer func() { b.must(b.r.Close()) }()
-	m := newMix(300, start, 300*time.Millisecond)
-	b.fill(m, 60_000) // five hours
+	m := newMix(100, start, 900*time.Millisecond)
+	b.fill(m, 20_000) // five hours
 	b.must(b.r.Compact(t.Context()))
 	minutes := func() int {
 		got, err := b.r.Metrics(t.Context(), traffic.MetricsQuery{From: start, To: b.now, Bucket: time.Minute})
@@ -66,15 +67,15 @@ func TestDropTo_RawRecordsGoBeforeMinutesAndMinutesBeforeHours(t *testing.T) {
 	all := minutes()
 	raw, summaries := b.r.Sizes()
 	b.must(b.r.DropTo(t.Context(), summaries+raw/2))
-	if left := len(b.history(traffic.Filter{}, 5000)); left == 0 || left >= 60_000 || minutes() != all || hours() != 60_000 {
+	if left := len(b.history(traffic.Filter{}, 5000)); left == 0 || left >= 20_000 || minutes() != all || hours() != 20_000 {
 		t.Errorf("half of the raw bytes: %d records, %d of %d minutes, %d messages in hours", left, minutes(), all, hours())
 	}
 	b.must(b.r.DropTo(t.Context(), summaries/2))
-	if left := len(b.history(traffic.Filter{}, 5000)); left != 0 || hours() != 60_000 {
+	if left := len(b.history(traffic.Filter{}, 5000)); left != 0 || hours() != 20_000 {
 		t.Errorf("half of the summaries' bytes: %d records, %d messages in hours; want none, and all", left, hours())
 	}
 	b.must(b.r.DropTo(t.Context(), 0))
-	if got := hours(); got == 0 || got >= 60_000 {
+	if got := hours(); got == 0 || got >= 20_000 {
 		t.Errorf("%d messages in hours when all may go, want those of the hour that is not over", got)
 	}
 	// And life goes on.
@@ -132,8 +133,8 @@ func TestRetain_ForgetsTopicsThatNothingNames(t *testing.T) {
 	if len(other) != 10 || other[0].Device == "" {
 		t.Errorf("%d messages under ~other, want 10 with their devices: %v", len(other), other)
 	}
-	// As many flushes as a day has; then the first records go.
-	for range 16_500 {
+	b.r.RefreshUse(100)
+	for range 150 {
 		b.record(1, "status")
 		b.must(b.r.Flush())
 	}
@@ -186,29 +187,33 @@ func TestPause_LeavesAGapThatIsTold(t *testing.T) {
 func TestRun_WritesByItselfAndOnceMoreAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := vfs.NewMem()
-		open := func() *traffic.Traffic {
+		run := func() (*bench, func()) {
 			r, err := traffic.New(traffic.Config{Dir: "data", FS: fs})
 			if err != nil {
 				t.Fatal(err)
 			}
-			return r
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- r.Run(ctx) }()
+			return &bench{t: t, now: time.Now(), r: r}, func() {
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
 		}
-		r := open()
-		b := &bench{t: t, now: time.Now(), r: r}
+		b, stop := run()
 		b.record(1, "status")
-		if err := r.Flush(); err != nil {
-			t.Fatal(err)
+		time.Sleep(6 * time.Second)
+		if n := b.r.Segments(); n != 1 {
+			t.Errorf("%d segments after six seconds, want 1", n)
 		}
 		b.record(2, "status")
-		if err := r.Close(); err != nil {
-			t.Fatal(err)
-		}
-		b.r = open()
+		stop()
+		b, stop = run()
+		defer stop()
 		if got := len(b.history(traffic.Filter{}, 10)); got != 2 {
 			t.Errorf("%d messages after an orderly stop, want 2", got)
-		}
-		if err := b.r.Close(); err != nil {
-			t.Fatal(err)
 		}
 	})
 }

@@ -138,7 +138,10 @@ type Traffic struct {
 
 	failure  chan struct{} // closed when the database must not be used any more
 	failOnce sync.Once
-	stopped  chan struct{} // closed when Run gives up waiting
+	stopped  chan struct{} // closed when the end does not wait any more
+
+	giveUpOnce sync.Once
+	giveUp     *time.Timer // closes stopped
 
 	floor atomic.Int64 // the first minute whose summaries were not dropped
 
@@ -198,6 +201,8 @@ func New(c Config) (*Traffic, error) {
 // Run writes what comes until ctx ends, then once more, and closes the
 // database. It does not fail: what goes wrong is logged, and history is away.
 func (t *Traffic) Run(ctx context.Context) error {
+	// From the end of ctx on, a disk that hangs is waited for so long only.
+	defer context.AfterFunc(ctx, t.giveUpSoon)()
 	var tending sync.WaitGroup
 	tending.Go(func() { t.tend(ctx) })
 	tick := time.NewTicker(t.c.FlushEvery)
@@ -259,8 +264,8 @@ func (t *Traffic) Close() error {
 	t.closed = true
 	t.mu.Unlock()
 	t.live.close()
-	giveUp := time.AfterFunc(t.c.StopWithin, func() { close(t.stopped) })
-	defer giveUp.Stop()
+	t.giveUpSoon()
+	defer t.giveUp.Stop()
 	t.flushNow(true)
 	if t.db == nil || t.dead() {
 		return nil // the engine may hold its locks for ever, and the process is about to end
@@ -279,6 +284,11 @@ func (t *Traffic) Close() error {
 		t.log.Error("traffic database not closed", "error", err)
 	}
 	return nil
+}
+
+// giveUpSoon makes everything that waits for the disk return after StopWithin.
+func (t *Traffic) giveUpSoon() {
+	t.giveUpOnce.Do(func() { t.giveUp = time.AfterFunc(t.c.StopWithin, func() { close(t.stopped) }) })
 }
 
 // fail ends the use of the database until the next start. nil: it is closed.
