@@ -269,10 +269,16 @@ func (t *Traffic) first(which byte) (key []byte, err error) {
 func (t *Traffic) dropGaps() error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if t.nextGap <= maxGaps {
+	if t.nextGap < t.firstGap+maxGaps+maxGaps/10 {
 		return nil
 	}
-	return t.db.DeleteRange(numKey(tableGap, 0), numKey(tableGap, t.nextGap-maxGaps), pebble.NoSync)
+	first := t.nextGap - maxGaps
+	b := t.db.NewBatch()
+	if err := b.DeleteRange(numKey(tableGap, 0), numKey(tableGap, first), nil); err != nil {
+		return err
+	}
+	t.firstGap = first
+	return t.commit(b, false, func() {})
 }
 
 // reclaim gives the disk back what was dropped between two keys.

@@ -117,6 +117,21 @@ func TestRetain_AgesAreOfEachKindAndNeedATrustedClock(t *testing.T) {
 	if d := gocmp.Diff([3]int{1, 3, 10}, count()); d != "" {
 		t.Errorf("records, minutes, hours (-want +got):\n%s", d)
 	}
+	// The clock comes back to an hour whose minutes are gone: its summary grows.
+	late := b.now
+	b.now = b.now.Add(-8 * time.Hour)
+	b.record(1, "status")
+	b.must(b.r.Flush())
+	b.now = late
+	b.must(b.r.Flush())
+	if d := gocmp.Diff([3]int{2, 3, 11}, count()); d != "" {
+		t.Errorf("records, minutes, hours after a late record (-want +got):\n%s", d)
+	}
+	problems, err := b.r.Verify(t.Context())
+	b.must(err)
+	if len(problems) > 0 {
+		t.Errorf("verify: %v", problems)
+	}
 }
 
 func TestRetain_ForgetsTopicsThatNothingNames(t *testing.T) {

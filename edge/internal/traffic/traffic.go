@@ -162,11 +162,12 @@ type Traffic struct {
 	closed   bool
 
 	// Owned by the holder of writing.
-	minutes map[int64]summaries // of the last flush, as they are on disk
-	open    map[int64]bool      // hours to sum up
-	alive   time.Time           // last written
-	synced  time.Time
-	nextGap uint64
+	minutes  map[int64]summaries // of the last flush, as they are on disk
+	open     map[int64]bool      // hours to sum up
+	alive    time.Time           // last written
+	synced   time.Time
+	nextGap  uint64
+	firstGap uint64 // none is before it
 }
 
 // Totals count since the start.
@@ -270,18 +271,22 @@ func (t *Traffic) Close() error {
 	if t.db == nil || t.dead() {
 		return nil // the engine may hold its locks for ever, and the process is about to end
 	}
-	t.tending.Lock()
-	defer t.tending.Unlock()
+	closed := make(chan error, 1)
+	go func() { // of its own: it may never return
+		t.tending.Lock()
+		defer t.tending.Unlock()
+		t.gate <- struct{}{} // and kept: nobody reads any more
+		t.fail(nil)
+		// Without a log to replay the next start is quick.
+		closed <- errors.Join(t.db.Flush(), t.db.Close())
+	}()
 	select {
-	case t.gate <- struct{}{}: // and kept: nobody reads any more
+	case err := <-closed:
+		if err != nil {
+			t.log.Error("traffic database not closed", "error", err)
+		}
 	case <-t.stopped:
 		t.log.Error("traffic database not closed in time")
-		return nil
-	}
-	t.fail(nil)
-	// Without a log to replay the next start is quick.
-	if err := errors.Join(t.db.Flush(), t.db.Close()); err != nil {
-		t.log.Error("traffic database not closed", "error", err)
 	}
 	return nil
 }
