@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -268,6 +269,43 @@ func TestOpenAPI_DescribesEveryRoute(t *testing.T) {
 	if err != nil || string(again) != rec.Body.String() {
 		t.Errorf("Document differs: %v", err)
 	}
+}
+
+func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
+	type trackAnswer struct {
+		Points []int `json:"points"`
+	}
+	f := newFace(t, account.HubPolicy(), nil)
+	open, ended := make(chan struct{}), make(chan struct{})
+	f.Raw(rest.Route{
+		OperationID: "track", Method: http.MethodGet, Path: "/api/v1/track", Permission: account.DevicesRead,
+		Stream: true, Answer: trackAnswer{}, AlsoProduces: []string{"text/csv"},
+	}, func(c *gin.Context) {
+		ctx, leave, err := f.EnterStream(c.Request.Context(), 8, 1)
+		if err != nil {
+			f.Fail(c, err)
+			return
+		}
+		defer leave()
+		close(open)
+		<-ctx.Done()
+		close(ended)
+	})
+	doc, err := f.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"TrackAnswer"`, `"text/csv"`} {
+		if !bytes.Contains(doc, []byte(want)) {
+			t.Errorf("the document has no %s", want)
+		}
+	}
+	f.handler = f.Handler()
+	go f.call("GET", "/api/v1/track", nil, as(account.Viewer))
+	<-open
+	f.problem(f.call("GET", "/api/v1/track", nil, as(account.Viewer)), 429, "limit")
+	f.Stop()
+	<-ended
 }
 
 func TestDocs_AskNoOtherHost(t *testing.T) {
