@@ -276,20 +276,24 @@ func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
 		Points []int `json:"points"`
 	}
 	f := newFace(t, account.HubPolicy(), nil)
-	open, ended := make(chan struct{}), make(chan struct{})
+	entered, refused := 0, 0
 	f.Raw(rest.Route{
 		OperationID: "track", Method: http.MethodGet, Path: "/api/v1/track", Permission: account.DevicesRead,
 		Stream: true, Answer: trackAnswer{}, AlsoProduces: []string{"text/csv"},
 	}, func(c *gin.Context) {
 		ctx, leave, err := f.EnterStream(c.Request.Context(), 8, 1)
 		if err != nil {
+			refused++
 			f.Fail(c, err)
 			return
 		}
 		defer leave()
-		close(open)
+		if entered++; entered == 1 {
+			f.problem(f.call("GET", "/api/v1/track", nil, as(account.Viewer)), 429, "limit")
+			return
+		}
+		f.Stop() // ends every stream
 		<-ctx.Done()
-		close(ended)
 	})
 	doc, err := f.Document()
 	if err != nil {
@@ -300,12 +304,12 @@ func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
 			t.Errorf("the document has no %s", want)
 		}
 	}
-	f.handler = f.Handler()
-	go f.call("GET", "/api/v1/track", nil, as(account.Viewer))
-	<-open
-	f.problem(f.call("GET", "/api/v1/track", nil, as(account.Viewer)), 429, "limit")
-	f.Stop()
-	<-ended
+	for range 2 {
+		f.call("GET", "/api/v1/track", nil, as(account.Viewer))
+	}
+	if entered != 2 || refused != 1 {
+		t.Errorf("%d streams were open and %d refused, want 2 and 1", entered, refused)
+	}
 }
 
 func TestDocs_AskNoOtherHost(t *testing.T) {
