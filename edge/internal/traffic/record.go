@@ -78,7 +78,7 @@ func (t *Traffic) Record(m Message) {
 func (t *Traffic) recordOf(m *Message, s *stream, at int64) record {
 	r := record{
 		at: at, subject: s.subject.id, stream: s.id,
-		size: uint32(min(max(m.Size, len(m.Payload)), math.MaxUint32)), flags: m.QoS & flagQoS,
+		size: uint32(min(max(m.Size, len(m.Payload)), math.MaxInt32)), flags: m.QoS & flagQoS,
 	}
 	if m.Retain {
 		r.flags |= flagRetain

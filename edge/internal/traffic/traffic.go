@@ -319,10 +319,10 @@ func (t *Traffic) dead() bool {
 	}
 }
 
-// now is the hub's time.
+// now is the hub's time, in milliseconds as everything here.
 func (t *Traffic) now() time.Time {
 	now, _ := t.c.Now()
-	return now
+	return fleet.Millis(now)
 }
 
 // Totals are the counters.
@@ -340,5 +340,7 @@ func (t *Traffic) Bytes() uint64 {
 	if t.dead() {
 		return 0
 	}
-	return t.db.Metrics().DiskSpaceUsage()
+	m := t.db.Metrics()
+	// The log that is being written counts only when it is whole.
+	return m.DiskSpaceUsage() + m.WAL.Size - min(m.WAL.Size, m.WAL.PhysicalSize)
 }
