@@ -33,6 +33,7 @@ const (
 	AlertsAck        Action = "alerts.acknowledge"
 	EventsRead       Action = "events.read"
 	TrafficRead      Action = "traffic.read"
+	TrafficPayloads  Action = "traffic.payloads" // what is in the messages, not only that they passed
 	TrafficPublish   Action = "traffic.publish"
 	ProvisionWrite   Action = "provision.write"
 	SecurityRead     Action = "security.read"
@@ -61,7 +62,7 @@ func Actions() []Action {
 		RequestsRead, RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel, RequestsDelegate,
 		DevicesRead, DevicesWrite, RoomsRead, RoomsWrite,
 		CommandsRead, CommandsSend, CommandsCancel, JobsRead, OrdersRead, OrdersWrite,
-		CrewRead, CrewWrite, AlertsRead, AlertsAck, EventsRead, TrafficRead, TrafficPublish,
+		CrewRead, CrewWrite, AlertsRead, AlertsAck, EventsRead, TrafficRead, TrafficPayloads, TrafficPublish,
 		ProvisionWrite, SecurityRead, SecurityWrite, AuditRead, SyncRead, SyncControl,
 		SystemRead, SystemWrite, BackupsWrite, MetricsRead, SitesRead, SitesWrite,
 		TemplatesRead, TemplatesWrite, UsersRead, UsersWrite, TokensWrite,

@@ -40,13 +40,13 @@ type Policy struct {
 func HubPolicy() *Policy {
 	viewer := []Action{
 		RequestsRead, DevicesRead, RoomsRead, CommandsRead, JobsRead, CrewRead, AlertsRead,
-		EventsRead, SyncRead, SystemRead, SessionsOwn,
+		EventsRead, TrafficRead, SyncRead, SystemRead, SessionsOwn,
 	}
 	crew := append(slices.Clone(viewer),
 		RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel, RequestsDelegate, AlertsAck)
 	chief := append(slices.Clone(crew),
 		DevicesWrite, RoomsWrite, CommandsSend, CommandsCancel, CrewWrite, ProvisionWrite,
-		TrafficRead, TrafficPublish, SecurityRead, SyncControl, UsersRead)
+		TrafficPayloads, TrafficPublish, SecurityRead, SyncControl, UsersRead)
 	return newPolicy("hub", []Role{Admin, Chief, Crew, Viewer}, nil, map[Role][]Action{
 		Admin:  without(Actions(), SitesRead, SitesWrite, TemplatesRead, TemplatesWrite, OrdersRead, OrdersWrite),
 		Chief:  chief,
@@ -67,7 +67,7 @@ func ConsolePolicy() *Policy {
 		ProvisionWrite, SecurityRead, SyncControl)
 	return newPolicy("console", []Role{Owner, Manager, Viewer}, []Role{Manager, Viewer}, map[Role][]Action{
 		Owner: without(Actions(), RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel,
-			RequestsDelegate, CrewRead, CrewWrite, TrafficPublish),
+			RequestsDelegate, CrewRead, CrewWrite, TrafficPayloads, TrafficPublish),
 		Manager: manager,
 		Viewer:  viewer,
 	})

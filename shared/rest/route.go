@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,10 @@ type Route struct {
 	Stream bool
 	// Produces is the content type of a raw handler's answer, for the document.
 	Produces string
+	// Answer is a value of the type that a raw handler writes as JSON, and
+	// AlsoProduces further content types that it can write, for the document.
+	Answer       any
+	AlsoProduces []string
 	// Params are the query parameters of a raw handler, for the document:
 	// name → what it means.
 	Params map[string]string
@@ -93,6 +98,15 @@ func (a *API) Raw(r Route, handler gin.HandlerFunc) {
 	op.Responses[status] = &huma.Response{Description: http.StatusText(op.DefaultStatus)}
 	if r.Produces != "" {
 		op.Responses[status].Content = map[string]*huma.MediaType{r.Produces: {}}
+	}
+	if r.Answer != nil {
+		t := reflect.TypeOf(r.Answer)
+		op.Responses[status].Content = map[string]*huma.MediaType{
+			"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(t, true, t.Name())},
+		}
+	}
+	for _, ct := range r.AlsoProduces {
+		op.Responses[status].Content[ct] = &huma.MediaType{}
 	}
 	for _, name := range sortedKeys(r.Params) {
 		op.Parameters = append(op.Parameters, &huma.Param{
@@ -169,7 +183,7 @@ func (a *API) operation(r *Route) huma.Operation {
 		op.Security = []map[string][]string{{"session": {}}, {"token": {}}}
 		op.Extensions["x-permission"] = string(r.Permission)
 	}
-	if op.DefaultStatus == 0 && r.Produces != "" {
+	if op.DefaultStatus == 0 && (r.Produces != "" || r.Answer != nil) {
 		op.DefaultStatus = http.StatusOK
 	}
 	if r.IfMatch {

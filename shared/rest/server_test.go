@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -267,6 +268,47 @@ func TestOpenAPI_DescribesEveryRoute(t *testing.T) {
 	again, err := f.Document()
 	if err != nil || string(again) != rec.Body.String() {
 		t.Errorf("Document differs: %v", err)
+	}
+}
+
+func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
+	type trackAnswer struct {
+		Points []int `json:"points"`
+	}
+	f := newFace(t, account.HubPolicy(), nil)
+	entered, refused := 0, 0
+	f.Raw(rest.Route{
+		OperationID: "track", Method: http.MethodGet, Path: "/api/v1/track", Permission: account.DevicesRead,
+		Stream: true, Answer: trackAnswer{}, AlsoProduces: []string{"text/csv"},
+	}, func(c *gin.Context) {
+		ctx, leave, err := f.EnterStream(c.Request.Context(), 8, 1)
+		if err != nil {
+			refused++
+			f.Fail(c, err)
+			return
+		}
+		defer leave()
+		if entered++; entered == 1 {
+			f.problem(f.call("GET", "/api/v1/track", nil, as(account.Viewer)), 429, "limit")
+			return
+		}
+		f.Stop() // ends every stream
+		<-ctx.Done()
+	})
+	doc, err := f.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"TrackAnswer"`, `"text/csv"`} {
+		if !bytes.Contains(doc, []byte(want)) {
+			t.Errorf("the document has no %s", want)
+		}
+	}
+	for range 2 {
+		f.call("GET", "/api/v1/track", nil, as(account.Viewer))
+	}
+	if entered != 2 || refused != 1 {
+		t.Errorf("%d streams were open and %d refused, want 2 and 1", entered, refused)
 	}
 }
 

@@ -1,11 +1,30 @@
 package rest
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
+
+// EnterStream counts the stream that the request of ctx opens, for a raw
+// handler: at most most of them, and perSubject for one subject. Its context
+// ends with the request and with the server; leave is to be called once.
+// fleet.ErrUnavailable and ErrLimit when there are too many.
+func (a *API) EnterStream(ctx context.Context, most, perSubject int) (_ context.Context, leave func(), err error) {
+	left, err := a.streams.enter(exchangeOf(ctx).subject.Key(), most, perSubject)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(a.life, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		left()
+	}, nil
+}
 
 // streamCount bounds how many streams are open, in all and for one subject.
 type streamCount struct {

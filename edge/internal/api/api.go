@@ -26,6 +26,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
@@ -49,6 +50,7 @@ type Config struct {
 	Commands  *command.Commands
 	Uplink    *uplink.Uplink
 	Broker    *broker.Broker
+	Traffic   *traffic.Traffic
 	Accounts  *account.Accounts
 	UI        fs.FS
 	Logger    *slog.Logger
@@ -111,6 +113,7 @@ func New(c Config) (*API, error) {
 	a.denialRoutes()
 	a.banRoutes()
 	a.mosquittoRoutes()
+	a.trafficRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

@@ -52,6 +52,9 @@ type Config struct {
 	// Objected, if not nil, is told of everything that the broker held against
 	// a client, from the goroutine that met it; it must not block.
 	Objected func(Objection)
+	// Dropped, if not nil, is told of every message for, or from, a client that
+	// was not delivered or not taken. It must not block.
+	Dropped func(client string, reason DropReason)
 	// Passed, if not nil, is told of every application message that passed the
 	// broker, from the goroutine that carried it; it must not block, and must
 	// not keep the payload.

@@ -123,7 +123,7 @@ func (c *conn) release() {
 			continue
 		}
 		if c.b.expired(&pk) {
-			c.b.counters.dropped.add(DroppedExpired)
+			c.drop(DroppedExpired)
 			c.abandon(next.id)
 			continue
 		}

@@ -136,7 +136,7 @@ func (c *conn) publish(p frame.Publish) error {
 		Topic: k.topic, Name: k.name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Dup: p.Dup, Received: c.b.now(),
 	}
 	if err := c.b.cfg.Handler.Publish(c.ctx, c.session, m); err != nil {
-		c.b.counters.dropped.add(DroppedRefused)
+		c.drop(DroppedRefused)
 		return c.refusePublish(p, refusalReason(err))
 	}
 	k.tally.n[inbound][p.QoS].Add(1)
@@ -183,16 +183,16 @@ func (c *conn) admit(p frame.Publish, k *course) byte {
 		c.deny(access.Send, k.name, k.rule)
 		return k.refusal
 	case p.Retain && !k.retain:
-		c.b.counters.dropped.add(DroppedRetain)
+		c.drop(DroppedRetain)
 		c.deny(access.Send, k.name, ruleRetain)
 		return frame.NotAuthorized
 	case len(p.Payload) > c.b.limits.MaxPayloadBytes:
 		c.limited(LimitPayloadBytes, k.name)
-		c.b.counters.dropped.add(DroppedTooLarge)
+		c.drop(DroppedTooLarge)
 		return frame.QuotaExceeded
 	case p.Retain && !c.b.retained.has(&c.b.limits, c.session.Identity.ClientID, k.name, len(p.Payload)):
 		c.limited(LimitRetained, k.name)
-		c.b.counters.dropped.add(DroppedRetainLimit)
+		c.drop(DroppedRetainLimit)
 		return frame.QuotaExceeded
 	}
 	return frame.Success

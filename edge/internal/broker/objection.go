@@ -36,6 +36,17 @@ type Objection struct {
 	Detail string
 }
 
+// drop counts a message of a client that was not delivered or not taken, and
+// tells the hub.
+func (b *Broker) drop(client string, reason DropReason) {
+	b.counters.dropped.add(reason)
+	if b.cfg.Dropped != nil {
+		b.cfg.Dropped(client, reason)
+	}
+}
+
+func (c *conn) drop(reason DropReason) { c.b.drop(c.session.Identity.ClientID, reason) }
+
 func (b *Broker) object(o Objection) {
 	if b.cfg.Objected != nil {
 		b.cfg.Objected(o)

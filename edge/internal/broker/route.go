@@ -126,7 +126,7 @@ func (r *routed) hand(cl *mqtt.Client, sub packets.Subscription) {
 	c := gate(cl)
 	live := c != nil && !c.isClosed()
 	if !live && r.about.ref != "" && string(r.topic.Device) == cl.ID {
-		r.b.counters.dropped.add(DroppedGone)
+		r.b.drop(cl.ID, DroppedGone)
 		return
 	}
 	out := r.pk
@@ -197,7 +197,7 @@ func (b *Broker) enqueue(cl *mqtt.Client, pk *packets.Packet, writes *[]Write) b
 
 // sessionFull reports a message that a session could not hold.
 func (b *Broker) sessionFull(cl *mqtt.Client) {
-	b.counters.dropped.add(DroppedSession)
+	b.drop(cl.ID, DroppedSession)
 	o := Objection{Kind: ObjectionLimited, ClientID: cl.ID, Reason: string(LimitQueue), At: b.now()}
 	if c := gate(cl); c != nil {
 		o.Username, o.Remote, o.Listener = c.session.Identity.Username, c.session.Remote, c.session.Listener
@@ -210,7 +210,7 @@ func (b *Broker) sessionFull(cl *mqtt.Client) {
 func (c *conn) mayReceive(name string) bool {
 	d := c.rights.Load().rules.Decide(access.Receive, name)
 	if !d.Allowed {
-		c.b.counters.dropped.add(DroppedReceive)
+		c.drop(DroppedReceive)
 		c.deny(access.Receive, name, d.Rule)
 	}
 	return d.Allowed
@@ -238,12 +238,12 @@ func (c *conn) transmit(pk *packets.Packet, t topic.Topic) {
 		return
 	}
 	if most := c.client.Properties.Props.MaximumPacketSize; most > 0 && uint32(buf.Len()) > most {
-		c.b.counters.dropped.add(DroppedClientSize) // [MQTT-3.1.2-24], [MQTT-3.1.2-25]
+		c.drop(DroppedClientSize) // [MQTT-3.1.2-24], [MQTT-3.1.2-25]
 		c.abandon(pk.PacketID)
 		return
 	}
 	if !c.out.push(pk.FixedHeader.Qos, buf.Bytes()) {
-		c.b.counters.dropped.add(DroppedSlow)
+		c.drop(DroppedSlow)
 		c.limited(LimitOutboundBytes, pk.TopicName)
 		return
 	}

@@ -49,7 +49,7 @@ func (b *Broker) Send(ctx context.Context, m Message) error {
 	if !m.Expires.IsZero() {
 		left := m.Expires.Sub(b.now())
 		if left <= 0 {
-			b.counters.dropped.add(DroppedExpired)
+			b.drop(string(t.Device), DroppedExpired)
 			return fmt.Errorf("send to %s: %w", m.Name, fleet.ErrExpired)
 		}
 		about.expires = m.Expires.UnixNano()
@@ -57,7 +57,7 @@ func (b *Broker) Send(ctx context.Context, m Message) error {
 		props.MessageExpiryInterval = uint32(min(left/time.Second+1, 1<<31))
 	}
 	if m.Ref != "" && !b.Subscribes(string(t.Device), m.Name) {
-		b.counters.dropped.add(DroppedGone)
+		b.drop(string(t.Device), DroppedGone)
 		return fmt.Errorf("send to %s: %w: device not connected, or not subscribed", m.Name, fleet.ErrUnavailable)
 	}
 	m.Topic = t

@@ -103,7 +103,7 @@ func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 		Topic: t, Name: w.Name, Payload: w.Payload, QoS: w.QoS, Retain: w.Retain, Will: true, Received: b.now(),
 	}
 	if err := b.cfg.Handler.Publish(context.Background(), s, m); err != nil {
-		b.counters.dropped.add(DroppedRefused)
+		b.drop(id.ClientID, DroppedRefused)
 		b.log.Warn("mqtt will not taken", "client", id.ClientID, "topic", w.Name, "error", err)
 		return
 	}
@@ -115,7 +115,7 @@ func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 		props.WillDelayInterval = 0
 	}
 	if w.Retain && !b.retained.has(&b.limits, id.ClientID, w.Name, len(w.Payload)) {
-		b.counters.dropped.add(DroppedRetainLimit)
+		b.drop(id.ClientID, DroppedRetainLimit)
 		m.Retain = false // it is still news
 	}
 	if _, err := b.route(id.ClientID, s.Version, &m, props, note{}); err != nil {

@@ -62,7 +62,15 @@ type Serve struct {
 	ChunkBytes  int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
 	CallTimeout time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
 
-	MemoryLimit   int64         `name:"memory-limit" default:"0" help:"Bytes of memory to stay below; 0 for nine tenths of what the control group allows."`
+	MemoryLimit       int64         `name:"memory-limit" default:"0" help:"Bytes of memory to stay below; 0 for nine tenths of what the control group allows."`
+	TrafficBudget     uint64        `name:"traffic-budget" default:"2147483648" help:"Bytes on disk of the record of messages and its summaries."`
+	TrafficRawAge     time.Duration `name:"traffic-raw-age" default:"720h" help:"How long single messages are kept."`
+	TrafficMinuteAge  time.Duration `name:"traffic-minute-age" default:"2160h" help:"How long summaries of minutes are kept."`
+	TrafficHourAge    time.Duration `name:"traffic-hour-age" default:"17520h" help:"How long summaries of hours are kept."`
+	TrafficPayloads   []string      `name:"traffic-payloads" help:"Types of devices whose payloads are recorded, or all; all is not watches, which people wear: name them."`
+	TrafficPayload    int           `name:"traffic-payload-bytes" default:"1024" help:"What is recorded of one payload."`
+	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
+
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }
@@ -76,11 +84,14 @@ func (s Serve) Check() error {
 	}
 	for name, v := range map[string]int{
 		"max-devices": s.MaxDevices, "max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
-		"uplink-chunk-bytes": s.ChunkBytes,
+		"uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
 		}
+	}
+	if err := s.checkTraffic(); err != nil {
+		return err
 	}
 	if s.LegacyTopics && (s.Site == "device" || s.Site == "button") {
 		return fmt.Errorf("%w: --legacy-topics: the topics of a site called %s are not to be told from the old ones", fleet.ErrInvalid, s.Site)
@@ -103,6 +114,7 @@ func (s Serve) Hub() hub.Config {
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
 			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout,
 		},
+		Traffic: s.traffic(),
 	}
 }
 

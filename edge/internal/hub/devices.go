@@ -19,6 +19,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/topic"
@@ -36,6 +37,7 @@ type devices struct {
 	commands   *command.Commands
 	notifier   *notify.Notifier
 	broker     *broker.Broker
+	traffic    *traffic.Traffic
 	clock      Clock
 	log        *slog.Logger
 	policies   *policy.Policies
@@ -80,6 +82,7 @@ func (d *devices) Connected(s broker.Session) {
 	d.mu.Lock()
 	d.sessions[id] = &session{generation: s.Generation, identity: s.Identity, will: s.Will}
 	d.mu.Unlock()
+	d.traffic.Reconnected(s.Identity.ClientID, d.now())
 	d.doubt(id) // they may have changed since Authenticate
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
@@ -220,7 +223,7 @@ func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Devic
 			return err
 		}
 		for _, f := range batch {
-			dialect.Numbers(f)
+			d.traffic.Observe(dev.ID, m.Received, metricNumbers(f))
 			d.report(dev.ID, f.Issues...)
 		}
 		d.presence.Heard(dev.ID, nil)
@@ -257,6 +260,7 @@ func (d *devices) telemetry(ctx context.Context, s broker.Session, dev fleet.Dev
 	if err != nil {
 		return err
 	}
+	d.traffic.Observe(dev.ID, m.Received, telemetryNumbers(t))
 	first := false
 	if m.Topic.Action == topic.Status {
 		d.mu.Lock()

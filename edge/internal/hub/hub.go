@@ -2,7 +2,7 @@
 // stops, in reverse. Read this first.
 //
 //	store → journal → policy, registry, presence, requests, commands, notifier
-//	      → broker, uplink → api
+//	      → traffic → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.
@@ -32,6 +32,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/account/accountkv"
@@ -61,6 +62,7 @@ type Config struct {
 	Commands command.Config
 	Notify   notify.Config
 	Uplink   uplink.Config
+	Traffic  traffic.Config
 	// MaxDevices of the site.
 	MaxDevices int
 	// MaxDocuments of the site's policy.
@@ -117,6 +119,7 @@ type Hub struct {
 	notifier *notify.Notifier
 	devices  *devices
 	broker   *broker.Broker
+	traffic  *traffic.Traffic
 	uplink   *uplink.Uplink
 	accounts *account.Accounts
 	api      *api.API
@@ -143,6 +146,9 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	h := &Hub{c: c, log: c.Logger, store: s, ready: make(chan struct{}), meters: newMeters()}
 	h.started, _ = c.Clock.Now()
 	if err := h.build(ctx); err != nil {
+		if h.traffic != nil {
+			err = errors.Join(err, h.traffic.Close())
+		}
 		return nil, errors.Join(err, s.Close())
 	}
 	return h, nil
@@ -192,6 +198,12 @@ func (h *Hub) build(ctx context.Context) error {
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
 	}
+	tc := c.Traffic
+	tc.Dir, tc.FS, tc.Now, tc.Place, tc.Logger = c.Data, c.FS, c.Clock.Now, h.devices.place, h.log
+	if h.traffic, err = traffic.New(tc); err != nil {
+		return err
+	}
+	h.devices.traffic = h.traffic
 	cc := c.Commands
 	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, c.Clock, h.registry, h.devices, h.log
 	if h.commands, err = command.New(cc); err != nil {
@@ -204,7 +216,7 @@ func (h *Hub) build(ctx context.Context) error {
 
 	if h.broker, err = broker.New(broker.Config{
 		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker, Storage: h.store.Sessions(),
-		Objected: h.devices.Objected, Logger: h.log, Now: now,
+		Objected: h.devices.Objected, Passed: h.devices.passed, Dropped: h.devices.dropped, Logger: h.log, Now: now,
 	}); err != nil {
 		return err
 	}
@@ -226,10 +238,10 @@ func (h *Hub) build(ctx context.Context) error {
 	h.api, err = api.New(api.Config{
 		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: c.Clock,
 		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
-		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Accounts: h.accounts,
+		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
-		Policies: h.policies, Denials: h.devices.denials,
+		Policies: h.policies, Recorded: recorded{h.traffic}, Denials: h.devices.denials,
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
@@ -302,7 +314,7 @@ func (h *Hub) Ready() <-chan struct{} { return h.ready }
 func (h *Hub) Close() error {
 	h.broker.StopAccepting()
 	h.c.Listeners.Close()
-	return h.store.Close()
+	return errors.Join(h.traffic.Close(), h.store.Close())
 }
 
 // Run runs the hub until ctx ends or a part fails, stops everything, and
@@ -333,6 +345,12 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
 
+	// The record stops when nobody is left who could add to it.
+	record, stopRecord := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRecord()
+	var recording sync.WaitGroup
+	start(&recording, "traffic", record, h.traffic.Run)
+
 	start(&ways, "uplink", ctx, h.uplink.Run)
 	start(&ways, "broker", ctx, h.broker.Run)
 	l := h.c.Listeners
@@ -358,6 +376,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	ways.Wait()
 	stopInner()
 	inside.Wait()
+	stopRecord()
+	recording.Wait()
 	err := h.store.Close()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

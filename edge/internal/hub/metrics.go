@@ -43,6 +43,7 @@ type gauges struct {
 	h                                                                                              *Hub
 	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted *prometheus.Desc
 	limits, ended, sockets, sessions, retained, queued, outbound, wire, panics, bans               *prometheus.Desc
+	trafficBytes, trafficRecords, trafficLiveDropped                                               *prometheus.Desc
 	// Under the names that dashboards for the devices' first broker use.
 	seedConnected, seedMessages, seedBattery *prometheus.Desc
 }
@@ -79,6 +80,10 @@ func newGauges(h *Hub) *gauges {
 		seedMessages: prometheus.NewDesc("mqtt_messages_total", "Application messages, by the first four levels of their topic.",
 			[]string{"topic", "direction", "qos"}, nil),
 		seedBattery: prometheus.NewDesc("device_battery_percentage", "Battery of a device, 0 to 100.", []string{"device_id", "site", "room"}, nil),
+
+		trafficBytes:       desc("traffic_bytes", "Size of the record of messages on disk."),
+		trafficRecords:     desc("traffic_records_total", "Messages that were recorded."),
+		trafficLiveDropped: desc("traffic_live_dropped_total", "Messages that readers of the live view did not get."),
 	}
 }
 
@@ -88,6 +93,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 		g.connected, g.messages, g.dropped, g.denied, g.refused, g.open, g.devices, g.battery, g.bytes, g.backlog, g.trusted,
 		g.limits, g.ended, g.sockets, g.sessions, g.retained, g.queued, g.outbound, g.wire, g.panics, g.bans,
 		g.seedConnected, g.seedMessages, g.seedBattery,
+		g.trafficBytes, g.trafficRecords, g.trafficLiveDropped,
 	} {
 		ch <- d
 	}
@@ -153,6 +159,10 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(g.bytes, float64(g.h.store.Bytes()))
+	record := g.h.traffic.Totals()
+	gauge(g.trafficBytes, float64(g.h.traffic.Bytes()))
+	count(g.trafficRecords, record.Records)
+	count(g.trafficLiveDropped, record.LiveDropped)
 	if link, err := g.h.uplink.Status(); err == nil {
 		for _, l := range link.Lanes {
 			gauge(g.backlog, float64(l.Backlog()), l.Lane.String())

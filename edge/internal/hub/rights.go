@@ -171,6 +171,7 @@ func (d *devices) Objected(o broker.Objection) {
 		e.Remote = o.Remote.Addr().Unmap().String()
 	}
 	if o.Kind == broker.ObjectionDenied {
+		d.traffic.Denied(o.ClientID, o.At)
 		e.Action = o.Action.String()
 	}
 	d.denials.Note(e)

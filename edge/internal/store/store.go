@@ -89,7 +89,7 @@ func Open(c Config) (*Store, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	dir := filepath.Join(c.Dir, "hub.db")
-	if err := makeDir(c.FS, dir); err != nil {
+	if err := MakeDir(c.FS, dir); err != nil {
 		return nil, fmt.Errorf("make %s: %w", dir, err)
 	}
 	cache := pebble.NewCache(c.CacheBytes)
@@ -112,9 +112,9 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
-// makeDir makes a directory, and makes it durable: the engine syncs what is in
+// MakeDir makes a directory, and makes it durable: the engine syncs what is in
 // it, and nobody else would sync that it is there.
-func makeDir(fs FileSystem, dir string) error {
+func MakeDir(fs FileSystem, dir string) error {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

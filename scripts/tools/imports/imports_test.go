@@ -49,7 +49,7 @@ var rules = []rule{
 
 	// An engine has one owner.
 	{"...", "github.com/mochi-mqtt/...", []string{"edge/internal/broker/..."}, "the broker library stays behind the gate"},
-	{"...", "github.com/cockroachdb/pebble/...", []string{"edge/internal/store/..."}, "one package knows the hub's engine"},
+	{"...", "github.com/cockroachdb/pebble/...", []string{"edge/internal/store/...", "edge/internal/traffic"}, "two databases, two owners: history can be lost without the core"},
 	{"...", "github.com/dgraph-io/badger/...", []string{"console/internal/store/badger/..."}, "one package knows the console's engine"},
 	{"...", "github.com/hashicorp/go-retryablehttp", []string{"edge/internal/uplink", "edge/internal/notify", "console/internal/notify"}, "each retry is paid for: those who retry are few"},
 	{"...", "connectrpc.com/connect", []string{"edge/internal/uplink", "console/internal/hublink", "proto/gen/..."}, "the link has one end on each side"},
@@ -71,6 +71,7 @@ var rules = []rule{
 	{"edge/internal/request", root + "edge/...", below("request"), "beside each other, not through each other"},
 	{"edge/internal/command", root + "edge/...", below("command"), "beside each other, not through each other"},
 	{"edge/internal/notify", root + "edge/...", below("notify"), "beside each other, not through each other"},
+	{"edge/internal/traffic", root + "edge/...", []string{"edge/internal/store"}, "the record knows no business, and the store only as the name of a file system"},
 	{"edge/internal/uplink", root + "edge/...", below("uplink"), "beside each other, not through each other"},
 	{"...", root + "edge/internal/hub", []string{"edge/internal/hub", "edge/internal/config", "edge/cmd/...", "edge/hubtest"}, "nothing needs the wiring but main"},
 
