@@ -97,6 +97,7 @@ func (d *devices) Disconnected(s broker.Session, cause broker.Cause) {
 	}
 	d.mu.Unlock()
 	d.presence.Disconnected(id, s.Generation, cause == broker.CauseGoodbye)
+	d.notifier.Wake(id) // who can be reached is to be looked at again
 }
 
 // Subscribed implements broker.Handler.
@@ -117,10 +118,11 @@ func (d *devices) Subscribed(s broker.Session, filters []string) {
 // Unsubscribed implements broker.Handler.
 func (d *devices) Unsubscribed(s broker.Session, filters []string) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	if known, ok := d.sessions[s.Identity.Device.ID]; ok {
 		known.subscriptions = slices.DeleteFunc(known.subscriptions, func(f string) bool { return slices.Contains(filters, f) })
 	}
+	d.mu.Unlock()
+	d.notifier.Wake(s.Identity.Device.ID)
 }
 
 func (d *devices) wake(id fleet.DeviceID) {

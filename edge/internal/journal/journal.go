@@ -48,7 +48,14 @@ type Journal struct {
 	clock   Clock
 	events  *feed.Feed[Event]
 	observe func(time.Duration)
+	follow  []func(Event)
 }
+
+// Follow has fn called with every event, in the order of the commits, before
+// the Do that made it returns: for copies of the state that must never be
+// behind. fn must be quick, and must not call Do. It is called before the first
+// Do.
+func (j *Journal) Follow(fn func(Event)) { j.follow = append(j.follow, fn) }
 
 // New returns the journal of a store.
 func New(c Config) *Journal {
@@ -123,6 +130,9 @@ func (j *Journal) Do(ctx context.Context, decide func(*Tx) error) error {
 		return decide(tx)
 	}, func() {
 		for _, e := range tx.events {
+			for _, fn := range j.follow {
+				fn(e)
+			}
 			j.events.Publish(e)
 		}
 	})

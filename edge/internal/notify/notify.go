@@ -43,7 +43,8 @@ type Sender interface {
 // Devices finds registered devices.
 type Devices interface {
 	Device(fleet.DeviceID) (fleet.Device, error)
-	Devices() ([]fleet.Device, error)
+	// Watches are the registered watches.
+	Watches() []fleet.Device
 }
 
 // Config is what New needs. Zero durations take their defaults.
@@ -80,8 +81,13 @@ type Notifier struct {
 		taken      []taken
 	}
 
+	// gone are receipts that buttons have taken; forgetting them on disk holds
+	// nobody up.
+	gone chan store.Receipt
+
 	receipts map[string]*receipt
 	requests map[fleet.RequestID]*request
+	watches  []fleet.Device // as they were told last
 
 	mu    sync.Mutex // guards reach
 	reach map[fleet.RequestID]Reach
@@ -113,7 +119,7 @@ func New(c Config) *Notifier {
 	}
 	n := &Notifier{
 		c: c, wake: make(chan struct{}, 1), receipts: map[string]*receipt{}, requests: map[fleet.RequestID]*request{},
-		reach: map[fleet.RequestID]Reach{},
+		reach: map[fleet.RequestID]Reach{}, gone: make(chan store.Receipt, 1024),
 	}
 	n.inbox.awake, n.inbox.again = map[fleet.DeviceID]bool{}, map[fleet.DeviceID]bool{}
 	return n
@@ -170,6 +176,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 	pump, stop := context.WithCancel(ctx)
 	var pumping sync.WaitGroup
 	pumping.Go(func() { watch(pump, events, news) })
+	failed := make(chan error, 1)
+	pumping.Go(func() { failed <- n.forget(pump) })
 	defer pumping.Wait()
 	defer stop()
 
@@ -179,6 +187,11 @@ func (n *Notifier) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-failed:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
 		case <-news:
 		case <-n.wake:
 		case <-timer.C:
@@ -268,16 +281,12 @@ func (n *Notifier) round(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	if err := n.take(ctx, done); err != nil {
-		return 0, err
-	}
+	n.take(done)
 	wait := time.Minute
 	if err := n.tellButtons(ctx, now, awake, &wait); err != nil {
 		return 0, err
 	}
-	if err := n.tellWatches(ctx, now, awake, &wait); err != nil {
-		return 0, err
-	}
+	n.tellWatches(ctx, now, awake, &wait)
 	return max(wait, time.Millisecond), nil
 }
 

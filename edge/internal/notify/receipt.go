@@ -41,9 +41,7 @@ func (n *Notifier) tellButtons(ctx context.Context, now time.Time, awake map[fle
 	for id, r := range n.receipts {
 		if now.Sub(r.At) > n.c.ReceiptLife {
 			delete(n.receipts, id)
-			if err := n.forget(ctx, []store.Receipt{r.Receipt}); err != nil {
-				return err
-			}
+			n.giveUp(r.Receipt)
 			continue
 		}
 		if !r.due(now, awake[r.Press.Device], n.c.Tries, wait) {
@@ -87,8 +85,7 @@ func (n *Notifier) send(ctx context.Context, d fleet.Device, name string, payloa
 }
 
 // take forgets what devices have acknowledged.
-func (n *Notifier) take(ctx context.Context, done []taken) error {
-	var gone []store.Receipt
+func (n *Notifier) take(done []taken) {
 	for _, t := range done {
 		if rest, ok := cut(t.ref, requestRef); ok {
 			n.heard(t.device, rest)
@@ -104,26 +101,49 @@ func (n *Notifier) take(ctx context.Context, done []taken) error {
 		}
 		if r, ok := n.receipts[key.Ref().ID]; ok && r.Stage == stage {
 			delete(n.receipts, key.Ref().ID)
-			gone = append(gone, r.Receipt)
+			n.giveUp(r.Receipt)
 		}
 	}
-	return n.forget(ctx, gone)
 }
 
-func (n *Notifier) forget(ctx context.Context, gone []store.Receipt) error {
-	if len(gone) == 0 {
-		return nil
+// giveUp has a receipt forgotten on disk too. What the queue does not take is
+// told once more after a restart, and then forgotten.
+func (n *Notifier) giveUp(r store.Receipt) {
+	select {
+	case n.gone <- r:
+	default:
 	}
-	err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
-		for _, r := range gone {
-			if err := tx.DeleteReceipt(r.Press, r.Stage); err != nil {
-				return err
+}
+
+// forget removes receipts from the disk until ctx ends, as many at once as have
+// gathered.
+func (n *Notifier) forget(ctx context.Context) error {
+	for {
+		var gone []store.Receipt
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-n.gone:
+			gone = append(gone, r)
+		}
+		for more := true; more && len(gone) < cap(n.gone); {
+			select {
+			case r := <-n.gone:
+				gone = append(gone, r)
+			default:
+				more = false
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("forget %d receipts: %w", len(gone), err)
+		err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
+			for _, r := range gone {
+				if err := tx.DeleteReceipt(r.Press, r.Stage); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("forget %d receipts: %w", len(gone), err)
+		}
 	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,10 @@ type request struct {
 	// settled is when it was accepted or ended; watches are told of an end for a
 	// while, and of an accepted one whenever they come back.
 	settled time.Time
+	// dirty: it has changed, or was answered, since the watches were told. due is
+	// when the next of them is to be told again.
+	dirty bool
+	due   time.Time
 }
 
 type watchAttempt struct {
@@ -59,11 +64,11 @@ func (n *Notifier) changed(r fleet.Request) {
 		if r.State.Ended() {
 			return // nobody was told of it
 		}
-		n.requests[r.ID] = &request{Request: r, watches: map[fleet.DeviceID]*watchAttempt{}}
+		n.requests[r.ID] = &request{Request: r, watches: map[fleet.DeviceID]*watchAttempt{}, dirty: true}
 		return
 	}
 	before := old.mark()
-	old.Request = r
+	old.Request, old.dirty = r, true
 	if old.mark() == before {
 		return
 	}
@@ -81,6 +86,7 @@ func (n *Notifier) heard(watch fleet.DeviceID, mark string) {
 	if r, ok := n.requests[fleet.RequestID(id)]; ok {
 		if w, ok := r.watches[watch]; ok {
 			w.told, w.tries = mark, 0
+			r.dirty = true
 			if r.State == fleet.RequestOpen {
 				w.next = n.c.Now().Add(n.c.RingEvery[r.Priority])
 			}
@@ -103,15 +109,21 @@ type notifyPayload struct {
 	TakenBy   string             `json:"taken_by,omitempty"`
 }
 
-func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, wait *time.Duration) error {
-	if len(n.requests) == 0 {
-		return nil
-	}
-	devices, err := n.c.Devices.Devices()
-	if err != nil {
-		return fmt.Errorf("read devices: %w", err)
+// tellWatches tells watches of the requests that have news for them: those that
+// have changed or were answered, those whose time has come, and all of them
+// when a watch has come or the watches are others.
+func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, wait *time.Duration) {
+	watches := n.c.Devices.Watches()
+	others := !sameWatches(n.watches, watches)
+	n.watches = watches
+	for _, d := range watches {
+		others = others || awake[d.ID]
 	}
 	for id, r := range n.requests {
+		if !others && !r.dirty && now.Before(r.due) {
+			*wait = min(*wait, r.due.Sub(now))
+			continue
+		}
 		if r.State.Ended() && now.Sub(r.settled) > settledFor {
 			delete(n.requests, id)
 			n.mu.Lock()
@@ -120,16 +132,22 @@ func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fle
 			continue
 		}
 		reach := Reach{Unreachable: []Unreached{}}
-		for _, d := range devices {
-			if d.Type == fleet.Watch {
-				n.tellWatch(ctx, now, r, d, awake[d.ID], &reach, wait)
-			}
+		next := time.Minute
+		for _, d := range watches {
+			n.tellWatch(ctx, now, r, d, awake[d.ID], &reach, &next)
 		}
+		r.dirty, r.due = false, now.Add(next)
+		*wait = min(*wait, next)
 		n.mu.Lock()
 		n.reach[id] = reach
 		n.mu.Unlock()
 	}
-	return nil
+}
+
+// sameWatches reports whether two lists are of the same devices in the same
+// versions.
+func sameWatches(a, b []fleet.Device) bool {
+	return slices.EqualFunc(a, b, func(x, y fleet.Device) bool { return x.ID == y.ID && x.Version == y.Version })
 }
 
 func (n *Notifier) tellWatch(ctx context.Context, now time.Time, r *request, d fleet.Device, awake bool, reach *Reach, wait *time.Duration) {

@@ -4,7 +4,8 @@
 // What always holds: a device's version grows by one with each change; a
 // change names the version that it was made on; a removed device leaves a
 // tombstone, whose version a new device of that name continues; a room exists
-// while a device is in it. All methods may be called from any goroutine.
+// while a device is in it. Reading is from a copy in memory that is never behind
+// what was acknowledged. All methods may be called from any goroutine.
 package registry
 
 import (
@@ -48,6 +49,7 @@ type Registry struct {
 	max      int
 	profiles Profiles
 	proven   provenPasswords
+	copied   *copied
 
 	mu    sync.RWMutex // guards count
 	count int
@@ -62,15 +64,12 @@ func New(c Config) (*Registry, error) {
 		site: c.Site, store: c.Store, journal: c.Journal, max: c.MaxDevices,
 		profiles: c.Profiles, proven: newProvenPasswords(),
 	}
-	err := store.Entities(c.Store, "", func(d fleet.Device) bool {
-		if !d.Removed {
-			r.count++
-		}
-		return true
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count devices: %w", err)
+	var err error
+	if r.copied, err = newCopy(c.Store); err != nil {
+		return nil, err
 	}
+	c.Journal.Follow(r.copied.event)
+	r.count = r.copied.count()
 	return r, nil
 }
 
@@ -79,39 +78,29 @@ func (r *Registry) Site() fleet.SiteID { return r.site }
 
 // Device returns a registered device; fleet.ErrNotFound.
 func (r *Registry) Device(id fleet.DeviceID) (fleet.Device, error) {
-	d, found, err := fleet.Get[fleet.Device](r.store, fleet.DeviceRef(id))
-	if err != nil {
-		return d, err
-	}
-	if !found || d.Removed {
+	d, ok := r.copied.device(id)
+	if !ok {
 		return d, fmt.Errorf("%w: device %s", fleet.ErrNotFound, id)
 	}
 	return d, nil
 }
 
-// Devices returns the registered devices in the order of their ids.
+// Devices returns the registered devices in the order of their ids. Nobody may
+// change what it returns.
 func (r *Registry) Devices() ([]fleet.Device, error) {
-	var all []fleet.Device
-	err := store.Entities(r.store, "", func(d fleet.Device) bool {
-		if !d.Removed {
-			all = append(all, d)
-		}
-		return true
-	})
-	return all, err
+	all, _ := r.copied.lists()
+	return all, nil
+}
+
+// Watches returns those of the devices that are watches. Nobody may change what
+// it returns.
+func (r *Registry) Watches() []fleet.Device {
+	_, watches := r.copied.lists()
+	return watches
 }
 
 // Rooms returns the rooms in the order of their ids.
-func (r *Registry) Rooms() ([]fleet.Room, error) {
-	var all []fleet.Room
-	err := store.Entities(r.store, "", func(v fleet.Room) bool {
-		if !v.Removed {
-			all = append(all, v)
-		}
-		return true
-	})
-	return all, err
-}
+func (r *Registry) Rooms() ([]fleet.Room, error) { return r.copied.allRooms(), nil }
 
 // Password is what Add and Change are to do about a device's password.
 type Password struct {
@@ -308,12 +297,8 @@ func (r *Registry) Spare() int {
 
 // Recount brings the number of devices up to date.
 func (r *Registry) Recount() {
-	all, err := r.Devices()
-	if err != nil {
-		return // the store says so wherever it matters
-	}
 	r.mu.Lock()
-	r.count = len(all)
+	r.count = r.copied.count()
 	r.mu.Unlock()
 }
 

@@ -1,0 +1,109 @@
+package registry
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// copied is the registry in memory: it is asked for every message, and the
+// store would decode the same device each time. The journal brings it up to
+// date before a change is acknowledged to anybody.
+type copied struct {
+	mu      sync.RWMutex // guards what follows
+	devices map[fleet.DeviceID]fleet.Device
+	rooms   map[fleet.RoomID]fleet.Room
+	// sorted are the devices in the order of their ids, and watches those of
+	// them; nil when they must be made again. Nobody changes them.
+	sorted, watches []fleet.Device
+}
+
+func newCopy(s *store.Store) (*copied, error) {
+	c := &copied{devices: map[fleet.DeviceID]fleet.Device{}, rooms: map[fleet.RoomID]fleet.Room{}}
+	if err := store.Entities(s, "", func(d fleet.Device) bool { c.putDevice(d); return true }); err != nil {
+		return nil, fmt.Errorf("read devices: %w", err)
+	}
+	if err := store.Entities(s, "", func(r fleet.Room) bool { c.putRoom(r); return true }); err != nil {
+		return nil, fmt.Errorf("read rooms: %w", err)
+	}
+	return c, nil
+}
+
+// event takes over what a record has changed.
+func (c *copied) event(e journal.Event) {
+	for _, change := range e.Changes {
+		switch after := change.After.(type) {
+		case fleet.Device:
+			c.putDevice(after)
+		case fleet.Room:
+			c.putRoom(after)
+		}
+	}
+}
+
+func (c *copied) putDevice(d fleet.Device) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d.Removed {
+		delete(c.devices, d.ID)
+	} else {
+		c.devices[d.ID] = d
+	}
+	c.sorted, c.watches = nil, nil
+}
+
+func (c *copied) putRoom(r fleet.Room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.Removed {
+		delete(c.rooms, r.ID)
+	} else {
+		c.rooms[r.ID] = r
+	}
+}
+
+func (c *copied) device(id fleet.DeviceID) (fleet.Device, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	d, ok := c.devices[id]
+	return d, ok
+}
+
+func (c *copied) count() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.devices)
+}
+
+// lists returns all devices and the watches among them, in the order of their
+// ids.
+func (c *copied) lists() (all, watches []fleet.Device) {
+	c.mu.RLock()
+	all, watches = c.sorted, c.watches
+	c.mu.RUnlock()
+	if all != nil {
+		return all, watches
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sorted == nil {
+		c.sorted = slices.SortedFunc(maps.Values(c.devices), func(a, b fleet.Device) int { return strings.Compare(string(a.ID), string(b.ID)) })
+		c.watches = slices.DeleteFunc(slices.Clone(c.sorted), func(d fleet.Device) bool { return d.Type != fleet.Watch })
+		if c.sorted == nil {
+			c.sorted = []fleet.Device{}
+		}
+	}
+	return c.sorted, c.watches
+}
+
+func (c *copied) allRooms() []fleet.Room {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(c.rooms), func(a, b fleet.Room) int { return strings.Compare(string(a.ID), string(b.ID)) })
+}
