@@ -17,6 +17,7 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/presence"
@@ -63,6 +64,8 @@ type Config struct {
 	BadPayloads func() map[string]uint64
 	// Denials is what the broker refused lately.
 	Denials *feed.Feed[Denial]
+	// Disk is the room on the disk of the stores.
+	Disk *disk.Guard
 }
 
 // Denial is something that the broker refused.

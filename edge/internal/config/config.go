@@ -68,6 +68,8 @@ type Serve struct {
 	ChunkBytes  int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
 	CallTimeout time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
 
+	DiskSettings
+
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }
@@ -91,7 +93,7 @@ func (s Serve) Check() error {
 	if s.MaxInflight > 65535 || s.MaxPayloadBytes > s.MaxPacketBytes {
 		return fmt.Errorf("%w: --max-inflight is at most 65535, and --max-payload-bytes at most --max-packet-bytes", fleet.ErrInvalid)
 	}
-	return nil
+	return s.DiskSettings.check()
 }
 
 // Hub is the settings as the hub takes them, without listeners.
@@ -108,6 +110,7 @@ func (s Serve) Hub() hub.Config {
 		Presence: presence.Config{SweepEvery: s.PresenceSweep},
 		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
 		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
+		Disk:     s.DiskSettings.guard(),
 		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,

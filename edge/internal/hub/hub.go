@@ -1,7 +1,7 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	store → journal → registry, presence, requests, commands, notifier
+//	disk → store → journal → registry, presence, requests, commands, notifier
 //	      → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
@@ -18,11 +18,13 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/presence"
@@ -58,6 +60,7 @@ type Config struct {
 	Commands command.Config
 	Notify   notify.Config
 	Uplink   uplink.Config
+	Disk     disk.Config
 	// MaxDevices of the site.
 	MaxDevices int
 	// Hosts and TrustedOrigins of the API: see rest.Config.
@@ -100,6 +103,7 @@ type Hub struct {
 	c        Config
 	log      *slog.Logger
 	identity store.Identity
+	disk     *disk.Guard
 	store    *store.Store
 	journal  *journal.Journal
 	registry *registry.Registry
@@ -114,6 +118,7 @@ type Hub struct {
 	started  time.Time
 
 	ready chan struct{} // closed when every listener takes work
+	built atomic.Bool   // New has returned: from then on writes need room
 }
 
 // New opens the store and builds everything; it takes over the listeners. The
@@ -126,15 +131,20 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if c.Clock.Floor.IsZero() {
 		c.Clock.Floor = floor
 	}
-	s, err := store.Open(store.Config{Dir: c.Data, FS: c.FS, Logger: c.Logger})
+	h := &Hub{c: c, log: c.Logger, ready: make(chan struct{})}
+	h.started, _ = c.Clock.Now()
+	if err := h.guardDisk(); err != nil {
+		return nil, err
+	}
+	var err error
+	h.store, err = store.Open(store.Config{Dir: c.Data, FS: c.FS, Logger: c.Logger, Room: h.room, DiskFull: h.disk.NoSpace})
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{c: c, log: c.Logger, store: s, ready: make(chan struct{})}
-	h.started, _ = c.Clock.Now()
 	if err := h.build(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, h.store.Close())
 	}
+	h.built.Store(true)
 	return h, nil
 }
 
@@ -210,7 +220,7 @@ func (h *Hub) build(ctx context.Context) error {
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
-		Denials: h.devices.denials,
+		Denials: h.devices.denials, Disk: h.disk,
 	})
 	return err
 }
@@ -292,11 +302,12 @@ func (h *Hub) Run(ctx context.Context) error {
 	var inside, ways sync.WaitGroup
 	start := func(wg *sync.WaitGroup, name string, ctx context.Context, run func(context.Context) error) {
 		wg.Go(func() {
-			if err := run(ctx); err != nil {
+			if err := h.whileRoom(ctx, name, run); err != nil {
 				fail(fmt.Errorf("%s: %w", name, err))
 			}
 		})
 	}
+	start(&inside, "disk", inner, h.disk.Run)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
 	start(&inside, "commands", inner, h.commands.Run)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest"
 )
@@ -33,8 +34,8 @@ func (h *Hub) metricsServer() *http.Server {
 
 // gauges read the hub's parts whenever somebody asks.
 type gauges struct {
-	h                                                                                              *Hub
-	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted *prometheus.Desc
+	h                                                                                                           *Hub
+	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted, free, level *prometheus.Desc
 }
 
 func newGauges(h *Hub) *gauges {
@@ -53,6 +54,8 @@ func newGauges(h *Hub) *gauges {
 		battery:   desc("device_battery_ratio", "Battery of a device, 0 to 1.", "device_id", "type"),
 		bytes:     desc("store_bytes", "Size of the store on disk."),
 		backlog:   desc("uplink_backlog_records", "Records that the console does not hold yet.", "lane"),
+		free:      desc("disk_free_bytes", "What the hub may still take of its disk."),
+		level:     desc("disk_level", "1 for the level that the room on the disk allows.", "level"),
 		trusted:   desc("clock_trusted", "1 when the hub believes its clock."),
 	}
 }
@@ -61,6 +64,7 @@ func newGauges(h *Hub) *gauges {
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		g.connected, g.messages, g.dropped, g.denied, g.refused, g.open, g.devices, g.battery, g.bytes, g.backlog, g.trusted,
+		g.free, g.level,
 	} {
 		ch <- d
 	}
@@ -115,6 +119,15 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		for _, l := range link.Lanes {
 			gauge(g.backlog, float64(l.Backlog()), l.Lane.String())
 		}
+	}
+	room := g.h.disk.Status()
+	gauge(g.free, float64(room.Free))
+	for _, l := range disk.Levels() {
+		on := 0.0
+		if l == room.Level {
+			on = 1
+		}
+		gauge(g.level, on, l.String())
 	}
 	_, trusted := g.h.c.Clock.Now()
 	v := 0.0

@@ -115,6 +115,7 @@ func (n *Notifier) forget(ctx context.Context, gone []store.Receipt) error {
 		return nil
 	}
 	err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
+		tx.Essential()
 		for _, r := range gone {
 			if err := tx.DeleteReceipt(r.Press, r.Stage); err != nil {
 				return err
@@ -122,6 +123,9 @@ func (n *Notifier) forget(ctx context.Context, gone []store.Receipt) error {
 		}
 		return nil
 	})
+	if errors.Is(err, fleet.ErrFull) {
+		return nil // the button is told once more after a start, which does no harm
+	}
 	if err != nil {
 		return fmt.Errorf("forget %d receipts: %w", len(gone), err)
 	}

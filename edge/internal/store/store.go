@@ -25,6 +25,12 @@ type Config struct {
 	CacheBytes int64
 	// MemTableBytes that are written before a flush; 4 MiB by default.
 	MemTableBytes uint64
+	// Room says before each group commit what there is room for; RoomForAll by
+	// default.
+	Room func() Room
+	// DiskFull is called when the file system says that it is full, before the
+	// write is tried once more: what can be given up is given up there.
+	DiskFull func()
 	// GroupMax is how many updates share one sync at the most; 512 by default.
 	GroupMax int
 	Logger   *slog.Logger
@@ -40,6 +46,7 @@ func InMemory() FileSystem { return vfs.NewMem() }
 type Store struct {
 	db    *pebble.DB
 	group int
+	room  func() Room
 
 	jobs chan *job
 	done chan struct{} // closed when the writer has returned
@@ -88,13 +95,19 @@ func Open(c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Room == nil {
+		c.Room = func() Room { return RoomForAll }
+	}
+	if c.DiskFull != nil {
+		c.FS = vfs.OnDiskFull(c.FS, c.DiskFull)
+	}
 	dir := filepath.Join(c.Dir, "hub.db")
 	if err := makeDir(c.FS, dir); err != nil {
 		return nil, fmt.Errorf("make %s: %w", dir, err)
 	}
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref()
-	s := &Store{group: c.GroupMax, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
+	s := &Store{group: c.GroupMax, room: c.Room, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
 	s.failure.ch = make(chan struct{})
 	db, err := pebble.Open(dir, &pebble.Options{
 		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes,
@@ -248,7 +261,7 @@ func (s *Store) commit(group []*job) {
 			_ = batch.Close()
 		}
 	}()
-	wrote := false
+	room, wrote := s.room(), false
 	for _, j := range group {
 		tx := &Tx{batch: batch}
 		if j.err = s.Err(); j.err != nil {
@@ -256,6 +269,9 @@ func (s *Store) commit(group []*job) {
 			continue
 		}
 		if j.err = j.fn(tx); j.err == nil {
+			j.err = room.admit(tx)
+		}
+		if j.err == nil {
 			j.err = tx.merge()
 			wrote = wrote || len(tx.writes) > 0
 		}

@@ -15,6 +15,8 @@ import (
 type Tx struct {
 	batch  *pebble.Batch // shared by the group; written only by merge
 	writes map[string][]byte
+
+	essential bool
 }
 
 // merge moves the writes into the group's batch; before that an error can

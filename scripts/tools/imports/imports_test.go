@@ -60,6 +60,7 @@ var rules = []rule{
 	// Layers of the hub. Packages beside each other do not import each other:
 	// hub connects them.
 	{"edge/internal/store", root + "edge/...", nil, "the store knows no business"},
+	{"edge/internal/disk", root + "edge/...", nil, "the guard knows how much room there is, not what it is for"},
 	{"edge/internal/dialect", root + "edge/...", nil, "reading payloads is pure"},
 	{"edge/internal/journal", root + "edge/...", []string{"edge/internal/store"}, "the journal stands on the store"},
 	{"edge/internal/broker/...", root + "edge/...", []string{"edge/internal/broker/..."}, "the broker knows no business"},
