@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/disk"
@@ -66,6 +67,8 @@ type Config struct {
 	Denials *feed.Feed[Denial]
 	// Disk is the room on the disk of the stores.
 	Disk *disk.Guard
+	// Backups makes backups; nil where the data are in memory.
+	Backups *backup.Keeper
 }
 
 // Denial is something that the broker refused.
@@ -108,6 +111,7 @@ func New(c Config) (*API, error) {
 	a.requestRoutes()
 	a.commandRoutes()
 	a.systemRoutes()
+	a.backupRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

@@ -24,6 +24,9 @@ func (h *Hub) guardDisk() error {
 		if err := os.MkdirAll(h.c.Data, 0o700); err != nil {
 			return fmt.Errorf("make data directory: %w", err)
 		}
+		if err := h.settle(); err != nil {
+			return err
+		}
 	case c.Usage == nil: // in memory
 		c.Usage, c.Ballast = func(string) (disk.Usage, error) {
 			return disk.Usage{Free: math.MaxInt64, Total: math.MaxInt64}, nil

@@ -61,6 +61,7 @@ type Config struct {
 	Notify   notify.Config
 	Uplink   uplink.Config
 	Disk     disk.Config
+	Backups  Backups
 	// MaxDevices of the site.
 	MaxDevices int
 	// Hosts and TrustedOrigins of the API: see rest.Config.
@@ -189,6 +190,9 @@ func (h *Hub) build(ctx context.Context) error {
 	if h.commands, err = command.New(cc); err != nil {
 		return err
 	}
+	if err := h.restored(ctx); err != nil {
+		return err
+	}
 	nc := c.Notify
 	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
 	h.notifier = notify.New(nc)
@@ -220,7 +224,7 @@ func (h *Hub) build(ctx context.Context) error {
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
-		Denials: h.devices.denials, Disk: h.disk,
+		Denials: h.devices.denials, Disk: h.disk, Backups: h.backups(),
 	})
 	return err
 }

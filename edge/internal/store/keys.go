@@ -21,6 +21,8 @@ import (
 //	L name                          the uplink's: console, cursors, link identity
 //	A kind 00 …                     people: see account.go
 //	I subject 00 key                idempotency: an answer that was given, JSON
+//
+// verify.go knows how to check each of them.
 const (
 	tableMeta        = 'M'
 	tableEntity      = 'E'

@@ -33,6 +33,8 @@ type Config struct {
 	DiskFull func()
 	// GroupMax is how many updates share one sync at the most; 512 by default.
 	GroupMax int
+	// ReadOnly opens a store that is there, to look at it: Update fails.
+	ReadOnly bool
 	Logger   *slog.Logger
 }
 
@@ -45,6 +47,8 @@ func InMemory() FileSystem { return vfs.NewMem() }
 // Store is the open database.
 type Store struct {
 	db    *pebble.DB
+	fs    FileSystem
+	dir   string
 	group int
 	room  func() Room
 
@@ -101,25 +105,29 @@ func Open(c Config) (*Store, error) {
 	if c.DiskFull != nil {
 		c.FS = vfs.OnDiskFull(c.FS, c.DiskFull)
 	}
-	dir := filepath.Join(c.Dir, "hub.db")
-	if err := makeDir(c.FS, dir); err != nil {
+	dir := filepath.Join(c.Dir, Name)
+	if c.ReadOnly {
+		if _, err := c.FS.Stat(dir); err != nil {
+			return nil, fmt.Errorf("%w: no store at %s", fleet.ErrNotFound, dir)
+		}
+	} else if err := makeDir(c.FS, dir); err != nil {
 		return nil, fmt.Errorf("make %s: %w", dir, err)
 	}
+	var err error
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref()
-	s := &Store{group: c.GroupMax, room: c.Room, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
+	s := &Store{group: c.GroupMax, fs: c.FS, dir: dir, room: c.Room, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
 	s.failure.ch = make(chan struct{})
-	db, err := pebble.Open(dir, &pebble.Options{
-		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes,
-		Logger:        pebbleLogger{c.Logger},
-		EventListener: &pebble.EventListener{BackgroundError: s.fail},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	if s.db, err = openEngine(dir, &pebble.Options{
+		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes, ReadOnly: c.ReadOnly,
+		FormatMajorVersion: engineFormat,
+		Logger:             pebbleLogger{c.Logger},
+		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.damaged},
+	}); err != nil {
+		return nil, err
 	}
-	s.db = db
-	if err := s.checkFormat(); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := s.checkFormat(c.ReadOnly); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	go s.write()
 	return s, nil
@@ -144,12 +152,14 @@ func makeDir(fs FileSystem, dir string) error {
 	return nil
 }
 
-func (s *Store) checkFormat() error {
+func (s *Store) checkFormat(readOnly bool) error {
 	k := key(tableMeta, "format")
 	b, err := get(s.db, k)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read store format: %w", err)
+	case b == nil && readOnly:
+		return fmt.Errorf("%w: %s has no format: it is not a hub's store, or was never finished", fleet.ErrNotFound, s.dir)
 	case b == nil:
 		return s.db.Set(k, []byte(formatVersion), pebble.Sync)
 	case string(b) != formatVersion:
