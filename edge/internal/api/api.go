@@ -69,6 +69,7 @@ type Config struct {
 	Disk *disk.Guard
 	// Backups makes backups; nil where the data are in memory.
 	Backups *backup.Keeper
+	Support Support
 }
 
 // Denial is something that the broker refused.
@@ -112,6 +113,7 @@ func New(c Config) (*API, error) {
 	a.commandRoutes()
 	a.systemRoutes()
 	a.backupRoutes()
+	a.supportRoute()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

@@ -69,6 +69,7 @@ var rights = resttest.Rights{
 	"POST /api/v1/backups/stream":         "admin",
 	"GET /api/v1/backups/{name}":          "admin",
 	"DELETE /api/v1/backups/{name}":       "admin",
+	"GET /api/v1/system/support":          "admin",
 	"GET /api/v1/sync":                    "admin chief crew viewer",
 	"POST /api/v1/sync":                   "admin chief",
 	"POST /api/v1/sync/enrolment":         "admin",

@@ -89,6 +89,16 @@ func Restore(ctx context.Context, r io.Reader, c RestoreConfig) (m Manifest, asi
 	return m, aside, err
 }
 
+// Extract reads a backup into an empty directory and checks it, as Restore does
+// first. fleet.ErrInvalid when it is not a whole backup; ErrKey.
+func Extract(r io.Reader, dir string, keys ...age.Identity) (Manifest, error) {
+	m, err := extract(r, dir, keys...)
+	if err != nil {
+		return m, err
+	}
+	return m, check(m, dir)
+}
+
 // errKilled is what a test's step returns to stand for a kill.
 var errKilled = errors.New("killed")
 
@@ -97,11 +107,8 @@ func prepare(ctx context.Context, r io.Reader, into string, c RestoreConfig) (Ma
 	if err := c.step("extract"); err != nil {
 		return Manifest{}, err
 	}
-	m, err := extract(r, into, c.Keys...)
+	m, err := Extract(r, into, c.Keys...)
 	if err != nil {
-		return m, err
-	}
-	if err := check(m, into); err != nil {
 		return m, err
 	}
 	if err := c.step("epoch"); err != nil {

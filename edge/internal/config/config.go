@@ -8,12 +8,14 @@ import (
 	"net"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/program"
@@ -70,6 +72,10 @@ type Serve struct {
 
 	DiskSettings
 
+	BackupRecipients []string `name:"backup-recipient" placeholder:"age1…" help:"Age public key for which backups are encrypted when nobody says otherwise; may be repeated."`
+	BackupsKeep      int      `name:"backups-keep" default:"7" help:"Backups that stay in the data directory."`
+	LogKept          int      `name:"log-kept" default:"2000" help:"Newest log lines that are kept in memory for the support bundle."`
+
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }
@@ -84,7 +90,7 @@ func (s Serve) Check() error {
 	for name, v := range map[string]int{
 		"max-devices": s.MaxDevices, "max-connections": s.MaxConnections, "max-packet-bytes": s.MaxPacketBytes,
 		"max-payload-bytes": s.MaxPayloadBytes, "max-inflight": s.MaxInflight, "max-queued": s.MaxQueued,
-		"max-subscriptions": s.MaxSubscriptions, "uplink-chunk-bytes": s.ChunkBytes,
+		"max-subscriptions": s.MaxSubscriptions, "backups-keep": s.BackupsKeep, "log-kept": s.LogKept, "uplink-chunk-bytes": s.ChunkBytes,
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
@@ -93,12 +99,18 @@ func (s Serve) Check() error {
 	if s.MaxInflight > 65535 || s.MaxPayloadBytes > s.MaxPacketBytes {
 		return fmt.Errorf("%w: --max-inflight is at most 65535, and --max-payload-bytes at most --max-packet-bytes", fleet.ErrInvalid)
 	}
+	if _, err := backup.ParseRecipients(s.BackupRecipients); err != nil {
+		return fmt.Errorf("--backup-recipient: %w", err)
+	}
 	return s.DiskSettings.check()
 }
 
 // Hub is the settings as the hub takes them, without listeners.
 func (s Serve) Hub() hub.Config {
+	// Check has read them.
+	recipients, _ := backup.ParseRecipients(s.BackupRecipients)
 	return hub.Config{
+		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
 		Broker: broker.Limits{

@@ -31,6 +31,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/account/accountkv"
@@ -70,6 +71,10 @@ type Config struct {
 	MQTTOrigins []string
 	// StopWithin is how long a clean stop may take. 5 s.
 	StopWithin time.Duration
+	// Settings as the support bundle shows them: see support.Settings.
+	Settings map[string]any
+	// LogKept is how many log lines are kept for the support bundle; 2000.
+	LogKept int
 	// FS is the file system of the store; the operating system's by default.
 	FS store.FileSystem
 }
@@ -103,6 +108,7 @@ func (l Listeners) Close() {
 type Hub struct {
 	c        Config
 	log      *slog.Logger
+	recent   *support.Ring
 	identity store.Identity
 	disk     *disk.Guard
 	store    *store.Store
@@ -132,7 +138,9 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if c.Clock.Floor.IsZero() {
 		c.Clock.Floor = floor
 	}
-	h := &Hub{c: c, log: c.Logger, ready: make(chan struct{})}
+	recent := support.NewRing(c.Logger.Handler(), cmp.Or(c.LogKept, 2000))
+	c.Logger = slog.New(recent)
+	h := &Hub{c: c, log: c.Logger, recent: recent, ready: make(chan struct{})}
 	h.started, _ = c.Clock.Now()
 	if err := h.guardDisk(); err != nil {
 		return nil, err
@@ -225,6 +233,7 @@ func (h *Hub) build(ctx context.Context) error {
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
 		Denials: h.devices.denials, Disk: h.disk, Backups: h.backups(),
+		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
 	return err
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"io"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/shared/fleet"
@@ -18,6 +20,27 @@ const namespace = "obedio_hub"
 
 // metricsServer serves what Prometheus reads.
 func (h *Hub) metricsServer() *http.Server {
+	return &http.Server{
+		Handler: rest.MetricsHandler(h.registerMetrics()), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+// writeMetrics writes what Prometheus would read, for the support bundle.
+func (h *Hub) writeMetrics(w io.Writer) error {
+	families, err := h.registerMetrics().Gather()
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Hub) registerMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
 		collectors.NewGoCollector(),
@@ -26,10 +49,7 @@ func (h *Hub) metricsServer() *http.Server {
 		h.api.Rest().Collector(namespace),
 		newGauges(h),
 	)
-	return &http.Server{
-		Handler: rest.MetricsHandler(r), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-	}
+	return r
 }
 
 // gauges read the hub's parts whenever somebody asks.

@@ -321,6 +321,9 @@ func commitSynced(b *pebble.Batch) (err error) {
 // Bytes is the size of the database on disk.
 func (s *Store) Bytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
 
+// Statistics are the engine's own, for people who know it.
+func (s *Store) Statistics() string { return s.db.Metrics().String() }
+
 // Entity implements fleet.View on what is committed.
 func (s *Store) Entity(r fleet.Ref) ([]byte, error) { return get(s.db, entityKey(r)) }
 
