@@ -352,9 +352,24 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.log.Info("hub is stopping")
 	h.api.Rest().Stop()
 	h.broker.StopAccepting()
-	ways.Wait()
-	stopInner()
-	inside.Wait()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ways.Wait()
+		stopInner()
+		inside.Wait()
+	}()
+	var late <-chan time.Time
+	if h.store.Err() != nil {
+		// A failed engine may hold up those who read it: the process must end all
+		// the same, to start again on fresh file handles.
+		late = time.After(h.c.StopWithin)
+	}
+	select {
+	case <-stopped:
+	case <-late:
+		h.log.Error("parts that wait for the failed store are left behind")
+	}
 	err := h.store.Close()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

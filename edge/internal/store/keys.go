@@ -38,8 +38,6 @@ const (
 	tableIdempotency = 'I'
 )
 
-const formatVersion = "1"
-
 func key(table byte, parts ...string) []byte {
 	n := 1
 	for _, p := range parts {

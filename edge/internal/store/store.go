@@ -51,6 +51,7 @@ type Store struct {
 	dir   string
 	group int
 	room  func() Room
+	sync  *pebble.WriteOptions
 
 	jobs chan *job
 	done chan struct{} // closed when the writer has returned
@@ -116,19 +117,31 @@ func Open(c Config) (*Store, error) {
 	var err error
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref()
-	s := &Store{group: c.GroupMax, fs: c.FS, dir: dir, room: c.Room, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
+	s := &Store{group: c.GroupMax, fs: c.FS, dir: dir, room: c.Room, sync: pebble.Sync, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
 	s.failure.ch = make(chan struct{})
-	if s.db, err = openEngine(dir, &pebble.Options{
+	o := pebble.Options{
 		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes, ReadOnly: c.ReadOnly,
-		FormatMajorVersion: engineFormat,
-		Logger:             pebbleLogger{c.Logger},
-		EventListener:      &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.damaged},
-	}); err != nil {
+		FormatMajorVersion: engineFormat, MaxManifestFileSize: 4 << 20,
+		Logger:        pebbleLogger{c.Logger},
+		EventListener: &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.damaged},
+	}
+	stops := &failStop{FS: c.FS, dir: dir, fail: s.fail}
+	o.FS = stops
+	if err := inspect(c.FS, dir); err != nil {
 		return nil, err
 	}
-	if err := s.checkFormat(c.ReadOnly); err != nil {
+	if there, err := pebble.Peek(dir, c.FS); err == nil && there.Exists {
+		if err := examine(dir, o); err != nil {
+			return nil, err
+		}
+	}
+	if s.db, err = openEngine(dir, &o); err != nil {
+		return nil, err
+	}
+	if err := s.checkFormat(c.ReadOnly, migrations); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
+	stops.armed.Store(true)
 	go s.write()
 	return s, nil
 }
@@ -148,22 +161,6 @@ func makeDir(fs FileSystem, dir string) error {
 		if err := errors.Join(d.Sync(), d.Close()); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s *Store) checkFormat(readOnly bool) error {
-	k := key(tableMeta, "format")
-	b, err := get(s.db, k)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read store format: %w", err)
-	case b == nil && readOnly:
-		return fmt.Errorf("%w: %s has no format: it is not a hub's store, or was never finished", fleet.ErrNotFound, s.dir)
-	case b == nil:
-		return s.db.Set(k, []byte(formatVersion), pebble.Sync)
-	case string(b) != formatVersion:
-		return fmt.Errorf("store has format %s, this program knows %s: use the program that wrote it, or a newer one", b, formatVersion)
 	}
 	return nil
 }
@@ -287,7 +284,7 @@ func (s *Store) commit(group []*job) {
 		}
 	}
 	if wrote {
-		if err := commitSynced(batch); err != nil {
+		if err := s.commitWatched(batch); err != nil {
 			s.fail(err)
 			for _, j := range group {
 				j.err = errors.Join(j.err, fmt.Errorf("%w: %w", ErrFailed, err))
@@ -302,10 +299,23 @@ func (s *Store) commit(group []*job) {
 	}
 }
 
+// commitWatched commits a batch, and waits no longer than until a write has
+// failed: then the engine may never come back.
+func (s *Store) commitWatched(b *pebble.Batch) error {
+	done := make(chan error, 1)
+	go func() { done <- s.commitSynced(b) }()
+	select {
+	case err := <-done:
+		return errors.Join(err, s.Err())
+	case <-s.failure.ch:
+		return s.Err()
+	}
+}
+
 // commitSynced commits a batch. When the log cannot be written, the engine
 // says so through Logger.Fatalf, which must not return; here it becomes an
 // error, and nothing uses the engine any more.
-func commitSynced(b *pebble.Batch) (err error) {
+func (s *Store) commitSynced(b *pebble.Batch) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			fatal, ok := v.(fatalError)
@@ -315,7 +325,7 @@ func commitSynced(b *pebble.Batch) (err error) {
 			err = fatal
 		}
 	}()
-	return b.Commit(pebble.Sync)
+	return b.Commit(s.sync)
 }
 
 // Bytes is the size of the database on disk.
