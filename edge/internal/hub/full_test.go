@@ -24,6 +24,7 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/fleettest"
 )
@@ -149,8 +150,16 @@ func startFull(t *testing.T, d smallDisk) *fullHub {
 	if err != nil {
 		t.Fatal(err)
 	}
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	h, err := New(t.Context(), Config{
-		Data: filepath.Join(d.dir, "data"), Site: "yacht-1", Listeners: Listeners{MQTT: l}, FS: d.fs, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Settings: support.Settings(struct {
+			Secret   string `name:"webhook-secret"`
+			Password string `name:"password-file"`
+		}{"PlantedSetting5", "/etc/obedio/passphrase"}),
+		Data: filepath.Join(d.dir, "data"), Site: "yacht-1", Listeners: Listeners{MQTT: l, HTTP: web}, FS: d.fs, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Disk: disk.Config{
 			Usage: d.usage, Floor: 8 * mb, Ballast: 16 * mb, StartNeeds: 4 * mb, Every: 20 * time.Millisecond, Fresh: time.Nanosecond,
 		},
@@ -158,7 +167,7 @@ func startFull(t *testing.T, d smallDisk) *fullHub {
 	if err != nil {
 		t.Fatalf("start: %v", err)
 	}
-	out := &fullHub{Caller: fleettest.Caller{T: t, Local: h.API().LocalServer()}, Hub: h, history: &history{}}
+	out := newFull(t, h)
 	h.disk.Tell(out.history)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
@@ -174,13 +183,23 @@ func startFull(t *testing.T, d smallDisk) *fullHub {
 	return out
 }
 
-func (h *fullHub) connect() {
+func newFull(t *testing.T, h *Hub) *fullHub {
+	return &fullHub{Caller: fleettest.Caller{T: t, Local: h.API().LocalServer()}, Hub: h, history: &history{}}
+}
+
+func (h *fullHub) connect() { h.connectWith(func(*paho.Publish) {}) }
+
+func (h *fullHub) connectWith(got func(*paho.Publish)) {
 	h.T.Helper()
 	conn, err := net.Dial("tcp", h.c.Listeners.MQTT.Addr().String())
 	if err != nil {
 		h.T.Fatal(err)
 	}
-	h.button = paho.NewClient(paho.ClientConfig{Conn: conn, PacketTimeout: 20 * time.Second})
+	h.button = paho.NewClient(paho.ClientConfig{
+		Conn: conn, PacketTimeout: 20 * time.Second, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+			func(r paho.PublishReceived) (bool, error) { got(r.Packet); return true, nil },
+		},
+	})
 	if _, err := h.button.Connect(h.T.Context(), &paho.Connect{
 		ClientID: "btn-001", Username: "btn-001", UsernameFlag: true, Password: []byte(password), PasswordFlag: true, CleanStart: true, KeepAlive: 60,
 	}); err != nil {
@@ -193,14 +212,18 @@ const password = "a-long-enough-password"
 // press presses, and returns the reason code of the answer.
 func (h *fullHub) press(n uint64) byte {
 	h.T.Helper()
-	r, err := h.button.Publish(h.T.Context(), &paho.Publish{
-		QoS: 1, Topic: "obedio/yacht-1/cabin-101/button/btn-001/press",
-		Payload: fmt.Appendf(nil, `{"device_id":"btn-001","press_type":"single","sequence_id":%d,"boot_id":"b1"}`, n),
-	})
+	r, err := h.button.Publish(h.T.Context(), pressOf(n))
 	if r == nil {
 		h.T.Fatalf("press %d: %v", n, err)
 	}
 	return r.ReasonCode
+}
+
+func pressOf(n uint64) *paho.Publish {
+	return &paho.Publish{
+		QoS: 1, Topic: "obedio/yacht-1/cabin-101/button/btn-001/press",
+		Payload: fmt.Appendf(nil, `{"device_id":"btn-001","press_type":"single","sequence_id":%d,"boot_id":"b1"}`, n),
+	}
 }
 
 // reach waits for a level; the ballast is there or not.

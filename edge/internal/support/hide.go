@@ -30,8 +30,14 @@ func secretName(name string) bool {
 }
 
 func hide(a slog.Attr) slog.Attr {
-	if a.Value.Kind() != slog.KindGroup && secretName(a.Key) {
+	switch kind := a.Value.Kind(); {
+	case kind == slog.KindGroup:
+	case secretName(a.Key):
 		a.Value = slog.StringValue(removed)
+	case kind == slog.KindString, kind == slog.KindAny: // before quotes in it are escaped
+		if _, isSource := a.Value.Any().(*slog.Source); !isSource {
+			a.Value = slog.StringValue(string(scrub([]byte(a.Value.String()))))
+		}
 	}
 	return a
 }
