@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 type backingUp struct {
 	config.Data
 	program.Output
-	File       string   `arg:"" help:"The file to write; - for standard output."`
+	File       string   `arg:"" optional:"" help:"The file to write; - for standard output."`
+	Keep       bool     `name:"keep" env:"-" help:"Let the running hub keep it, in place of a file; encrypted for its --backup-recipient when nothing else is said."`
 	Passphrase string   `name:"passphrase-file" placeholder:"FILE" help:"Encrypt under the passphrase in this file; - for standard input."`
 	Recipients []string `name:"recipient" placeholder:"age1…" env:"-" help:"Encrypt for this age public key (age-keygen makes one); may be repeated."`
 	Plain      bool     `name:"plain" env:"-" help:"Do not encrypt. The backup holds keys and password verifiers."`
@@ -37,6 +39,12 @@ type madeBackup struct {
 // Run makes a backup. It is encrypted here: the running hub learns no
 // passphrase.
 func (c *backingUp) Run(ctx context.Context, env *program.Env) error {
+	if c.Keep == (c.File != "") {
+		return program.Usagef("name a file, or --keep, one of them")
+	}
+	if c.Keep {
+		return c.keep(ctx, env)
+	}
 	recipients, err := c.recipients(env)
 	if err != nil {
 		return err
@@ -57,6 +65,42 @@ func (c *backingUp) Run(ctx context.Context, env *program.Env) error {
 	return c.Print(env, made, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s: %d bytes\n", made.File, made.Bytes)
 		return err
+	})
+}
+
+// keep lets the running hub make and keep a backup.
+func (c *backingUp) keep(ctx context.Context, env *program.Env) error {
+	if !c.Socket().Running(ctx) {
+		return fmt.Errorf("no hub answers on %s: --keep needs one", c.Data.Data)
+	}
+	in := map[string]any{}
+	if len(c.Recipients) > 0 {
+		in["recipients"] = c.Recipients
+	}
+	if c.Plain {
+		in["plain"] = true
+	}
+	if c.Passphrase != "" {
+		phrase, err := readPassphrase(c.Passphrase, env)
+		if err != nil {
+			return err
+		}
+		in["passphrase"] = phrase
+	}
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
+		var made struct {
+			Name      string `json:"name"`
+			Bytes     int64  `json:"bytes"`
+			Encrypted bool   `json:"encrypted"`
+		}
+		if err := l.Call(ctx, http.MethodPost, "/api/v1/backups", nil, in, &made); err != nil {
+			return err
+		}
+		out := madeBackup{filepath.Join(c.Data.Data, backup.Dir, made.Name), made.Bytes, made.Encrypted}
+		return c.Print(env, out, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s: %d bytes\n", out.File, out.Bytes)
+			return err
+		})
 	})
 }
 

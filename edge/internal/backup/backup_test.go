@@ -261,7 +261,7 @@ func TestRestore_KilledAtAnyStepIsAllOrNothing(t *testing.T) {
 	h.tell(100)
 	b := h.backup()
 	_, _, restored := look2(t, b)
-	steps := 0
+	var steps int
 	for kill := 0; ; kill++ {
 		to := newHub(t)
 		to.tell(10)

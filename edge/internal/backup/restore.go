@@ -206,15 +206,13 @@ func Finish(dir string) (bool, error) {
 func finish(dir string, step func(string) error) (aside string, err error) {
 	from, to := filepath.Join(dir, decided), filepath.Join(dir, moving)
 	if _, err := os.Lstat(from); err == nil {
-		b, err := os.ReadFile(filepath.Join(from, asideName))
-		if err != nil {
+		if aside, err = asideOf(dir, from); err != nil {
 			return "", fmt.Errorf("finish restore: %w", err)
 		}
 		old, err := present(dir)
 		if err != nil {
 			return "", err
 		}
-		aside = filepath.Join(dir, string(b))
 		if len(old) > 0 {
 			if err := os.Mkdir(aside, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 				return "", fmt.Errorf("finish restore: %w", err)
@@ -240,8 +238,9 @@ func finish(dir string, step func(string) error) (aside string, err error) {
 			return "", fmt.Errorf("finish restore: %w", err)
 		}
 	}
-	if b, err := os.ReadFile(filepath.Join(to, asideName)); err == nil {
-		aside = filepath.Join(dir, string(b))
+	// Its name goes last: without it everything is in place.
+	if aside, err = asideOf(dir, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("finish restore: %w", err)
 	}
 	if err := moveIn(dir, to, step); err != nil {
 		return "", fmt.Errorf("finish restore: %w", err)
@@ -250,6 +249,19 @@ func finish(dir string, step func(string) error) (aside string, err error) {
 		aside = "" // there was nothing before
 	}
 	return aside, nil
+}
+
+// asideOf is where the data go that were there before.
+func asideOf(dir, from string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(from, asideName))
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Base(string(b))
+	if !strings.HasPrefix(name, asidePrefix) {
+		return "", fmt.Errorf("%w: %s names %q", fleet.ErrInvalid, asideName, name)
+	}
+	return filepath.Join(dir, name), nil
 }
 
 func moveIn(dir, from string, step func(string) error) error {
@@ -274,7 +286,10 @@ func moveIn(dir, from string, step func(string) error) error {
 	if err := step("end"); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(from), syncDir(dir))
+	if err := os.Remove(filepath.Join(from, asideName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(os.Remove(from), syncDir(dir))
 }
 
 // syncTree makes the names in all directories below dir durable; the files are

@@ -16,7 +16,7 @@ func Statfs(dir string) (Usage, error) {
 		return Usage{}, err
 	}
 	// Bavail, not Bfree: what is kept for root is not the hub's.
-	return Usage{Free: s.Bavail * uint64(s.Bsize), Total: s.Blocks * uint64(s.Bsize)}, nil //nolint:unconvert // the types differ by architecture
+	return Usage{Free: s.Bavail * uint64(s.Bsize), Total: s.Blocks * uint64(s.Bsize)}, nil
 }
 
 func ballastSize(path string) (uint64, error) {

@@ -19,18 +19,15 @@ import (
 func (h *Hub) guardDisk() error {
 	c := h.c.Disk
 	c.Dir, c.Logger = h.c.Data, h.log
-	switch {
-	case h.c.FS == nil:
-		if err := os.MkdirAll(h.c.Data, 0o700); err != nil {
-			return fmt.Errorf("make data directory: %w", err)
-		}
-		if err := h.settle(); err != nil {
-			return err
-		}
-	case c.Usage == nil: // in memory
+	if h.c.FS != nil && c.Usage == nil { // in memory
 		c.Usage, c.Ballast = func(string) (disk.Usage, error) {
 			return disk.Usage{Free: math.MaxInt64, Total: math.MaxInt64}, nil
 		}, -1
+	} else if err := os.MkdirAll(h.c.Data, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	if err := h.settle(); err != nil {
+		return err
 	}
 	var err error
 	if h.disk, err = disk.New(c); err != nil {

@@ -120,7 +120,7 @@ func (c chunks) at(off int) (end int, log uint32, synced uint64, payload int, ok
 		return 0, 0, 0, 0, false
 	}
 	h := c.b[off:limit]
-	header := 0
+	var header int
 	switch enc := h[6]; {
 	case c.legacy && enc >= 1 && enc <= 4:
 		header = legacyHeader
@@ -289,5 +289,5 @@ func (n *noting) checkLog(dir string) error {
 	if newest == "" {
 		return nil
 	}
-	return damagedFile(dir, "the newest .log", "it is missing; the newest file is "+newest)
+	return damagedFile(dir, "the newest .log", "it is missing, or MANIFEST was cut off; the newest file is "+newest)
 }
