@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/disk"
@@ -15,7 +16,7 @@ type storageView struct {
 	Level        string    `json:"level" enum:"ok,warning,history_stopped,essential_only,hard_stop" doc:"What the room allows: history stops first, calls and commands last."`
 	Since        time.Time `json:"since" doc:"When the level began."`
 	BallastBytes uint64    `json:"ballast_bytes" doc:"The reserve that is given up when the disk is full; 0 while it is."`
-	Error        string    `json:"error,omitempty" doc:"Why the disk could not be measured."`
+	Error        string    `json:"error,omitempty" doc:"What is wrong with the disk or the store on it."`
 }
 
 func (a *API) storage() storageView {
@@ -24,8 +25,8 @@ func (a *API) storage() storageView {
 		Bytes: a.Store.Bytes(), FreeBytes: d.Free, TotalBytes: d.Total, Level: d.Level.String(),
 		Since: fleet.Millis(d.Since), BallastBytes: d.Ballast,
 	}
-	if d.Err != nil {
-		v.Error = d.Err.Error()
+	if err := errors.Join(d.Err, a.Store.Damage()); err != nil {
+		v.Error = err.Error()
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,8 +18,7 @@ import (
 const engineFormat = pebble.FormatWALSyncChunks
 
 // ErrDamaged: a file of the store is missing, or not as it was written. The
-// message names it. The store is not used any more: what it still says could
-// be wrong.
+// message names it.
 var ErrDamaged = errors.New("store is damaged")
 
 // openEngine opens the engine; what it cannot read is ErrDamaged with the
@@ -36,7 +36,9 @@ func openEngine(dir string, o *pebble.Options) (db *pebble.DB, err error) {
 		return db, nil
 	case vfs.IsNoSpaceError(err):
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
-	case pebble.IsCorruptionError(err), errors.Is(err, fs.ErrNotExist), errors.Is(err, pebble.ErrDBDoesNotExist):
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open store %s: %w: %s%w: it is missing, or MANIFEST was cut off: restore a backup", dir, ErrDamaged, fileIn(o.FS, dir, err), err)
+	case pebble.IsCorruptionError(err), errors.Is(err, pebble.ErrDBDoesNotExist):
 		return nil, fmt.Errorf("open store %s: %w: %s%w: restore a backup", dir, ErrDamaged, fileIn(o.FS, dir, err), err)
 	}
 	return nil, fmt.Errorf("open store %s: %w", dir, err)
@@ -58,8 +60,39 @@ func fileIn(fs vfs.FS, dir string, err error) string {
 	return m[1] + ": "
 }
 
-// damaged ends the use of the store when the engine finds a damaged file while
-// it runs: what is read later could be wrong.
-func (s *Store) damaged(i pebble.DataCorruptionInfo) {
-	s.fail(fmt.Errorf("%w: %s: %w: restore a backup", ErrDamaged, i.Path, i.Details))
+// damage is what was found damaged while the store was open.
+type damage struct {
+	mu  sync.Mutex // guards err
+	err error
+}
+
+// Damage is the first damaged file that a read has met since the store was
+// opened, or nil. Whoever read there got an error; all else goes on, as calls
+// are to be answered on a disk with a bad spot too.
+func (s *Store) Damage() error {
+	s.damage.mu.Lock()
+	defer s.damage.mu.Unlock()
+	return s.damage.err
+}
+
+func (s *Store) damaged(i pebble.DataCorruptionInfo) { s.note(i.Path, i.Details) }
+
+func (s *Store) note(file string, err error) {
+	s.damage.mu.Lock()
+	defer s.damage.mu.Unlock()
+	if s.damage.err == nil {
+		s.damage.err = fmt.Errorf("%w: %s: %w: restore a backup", ErrDamaged, file, err)
+		s.log.Error("store is damaged: restore a backup", "file", file, "error", err)
+	}
+}
+
+// backgroundError takes what went wrong in the engine's own work, which is over
+// with it: a compaction that cannot read its input tries for ever, and writes
+// wait for it. The hub starts again, and says each time which file it is.
+func (s *Store) backgroundError(err error) {
+	if pebble.IsCorruptionError(err) {
+		s.note(s.dir, err)
+		err = fmt.Errorf("%w: %w: restore a backup", ErrDamaged, err)
+	}
+	s.fail(err)
 }

@@ -430,3 +430,38 @@ func TestF6_NothingIsAcknowledgedAfterADiskError(t *testing.T) {
 		})
 	}
 }
+
+// A bad spot that is met while the hub runs is an error for who reads there,
+// and is told with its file. Only when the engine's own work meets it the store
+// ends, and says the same.
+func TestF4_ABadSpotInATableIsToldToWhoReadsIt(t *testing.T) {
+	d := tellStory(t)
+	for _, file := range d.files {
+		if kindOf(file) != ".sst" {
+			continue
+		}
+		b := read(t, d.disk, "data/hub.db/"+file)
+		b[len(b)/3] ^= 1
+		if err := write(d.disk, "data/hub.db/"+file, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := store.Open(store.Config{Dir: "data", FS: d.disk})
+	if errors.Is(err, store.ErrDamaged) {
+		return // found at once
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.Digest(); err == nil {
+		t.Error("everything was read without an error")
+	}
+	if err := s.Damage(); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "0000") {
+		t.Errorf("damage: %v", err)
+	}
+	err = s.Update(t.Context(), func(tx *store.Tx) error { return tx.PutSetting("after", 1) })
+	if err != nil && !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("a write after it: %v", err)
+	}
+}

@@ -197,6 +197,26 @@ func (c chunks) proof(torn int) bool {
 	return false
 }
 
+// checkBegun: the first thing that is stored is the format, so where there is
+// anything there is a format.
+func checkBegun(db *pebble.DB) error {
+	format, err := get(db, key(tableMeta, "format"))
+	if err != nil || format != nil {
+		return err
+	}
+	it, err := db.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	if any := it.First(); any {
+		err = errors.New("its first tables are missing, or MANIFEST was cut off")
+	}
+	if cerr := it.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
 // tailRecords is how many of the newest records of a lane are looked at.
 const tailRecords = 20_000
 
@@ -244,7 +264,10 @@ func examine(dir string, o pebble.Options) error {
 	if err = read.checkLog(dir); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	if err = checkTail(db); found != nil {
+	if err = checkBegun(db); err == nil {
+		err = checkTail(db)
+	}
+	if found != nil {
 		err = fmt.Errorf("%s: %w", found.Path, err)
 	}
 	if cerr := db.Close(); err == nil {

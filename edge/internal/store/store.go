@@ -61,6 +61,8 @@ type Store struct {
 	senders sync.WaitGroup
 
 	failure failure
+	damage  damage
+	log     *slog.Logger
 }
 
 // failure keeps the first error of a write.
@@ -117,13 +119,13 @@ func Open(c Config) (*Store, error) {
 	var err error
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref()
-	s := &Store{group: c.GroupMax, fs: c.FS, dir: dir, room: c.Room, sync: pebble.Sync, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
+	s := &Store{group: c.GroupMax, log: c.Logger, fs: c.FS, dir: dir, room: c.Room, sync: pebble.Sync, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
 	s.failure.ch = make(chan struct{})
 	o := pebble.Options{
 		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes, ReadOnly: c.ReadOnly,
 		FormatMajorVersion: engineFormat, MaxManifestFileSize: 4 << 20,
 		Logger:        pebbleLogger{c.Logger},
-		EventListener: &pebble.EventListener{BackgroundError: s.fail, DataCorruption: s.damaged},
+		EventListener: &pebble.EventListener{BackgroundError: s.backgroundError, DataCorruption: s.damaged},
 	}
 	stops := &failStop{FS: c.FS, dir: dir, fail: s.fail}
 	o.FS = stops
