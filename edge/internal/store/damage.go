@@ -12,10 +12,18 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// engineFormat is the engine's own format. From this one on its log tells a
-// tail that a power cut tore off, which was never acknowledged, from a record
-// that was damaged later: the first is cut off, the second is an error.
-const engineFormat = pebble.FormatWALSyncChunks
+// engineFormat is the engine's own format. From this one on its log says up to
+// where it was synced, so that a tail that a power cut tore off can be told from
+// damage, and a table's footer has a checksum.
+const engineFormat = pebble.FormatTableFormatV6
+
+// caught makes a panic of the engine ErrDamaged: in a table of an older format
+// it trusts a footer that has no checksum.
+func caught(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("%w: a table cannot be read: %v: restore a backup", ErrDamaged, v)
+	}
+}
 
 // ErrDamaged: a file of the store is missing, or not as it was written. The
 // message names it.

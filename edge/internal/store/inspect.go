@@ -252,7 +252,8 @@ func checkTail(db *pebble.DB) error {
 
 // examine opens the engine without writing, and looks at what it found: once it
 // writes, it removes the files that it does not know.
-func examine(dir string, o pebble.Options) error {
+func examine(dir string, o pebble.Options) (err error) {
+	defer caught(&err)
 	var found *pebble.DataCorruptionInfo
 	o.ReadOnly, o.EventListener = true, &pebble.EventListener{DataCorruption: func(i pebble.DataCorruptionInfo) { found = &i }}
 	read := &noting{FS: o.FS}

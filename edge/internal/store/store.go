@@ -361,7 +361,8 @@ type fatalError string
 func (e fatalError) Error() string { return string(e) }
 
 // get copies the value of k; nil when there is none.
-func get(r pebble.Reader, k []byte) ([]byte, error) {
+func get(r pebble.Reader, k []byte) (_ []byte, err error) {
+	defer caught(&err)
 	v, closer, err := r.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
