@@ -1,6 +1,9 @@
 package fleet
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a caller may decide on. Everything else is wrapped with the verb and
 // the subject of what failed.
@@ -23,6 +26,8 @@ var (
 	ErrUnauthenticated = errors.New("not signed in")
 	// ErrLimit: a limit that somebody set is reached.
 	ErrLimit = errors.New("limit reached")
+	// ErrFull: the disk has no room for it. It is an ErrLimit too.
+	ErrFull = fmt.Errorf("%w: the disk is full", ErrLimit)
 	// ErrUnavailable: what is needed for an answer is away for now.
 	ErrUnavailable = errors.New("unavailable")
 )

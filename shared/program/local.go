@@ -51,6 +51,15 @@ func (s Socket) dial(ctx context.Context) (net.Conn, error) {
 	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
 }
 
+// Running reports whether a program answers on the socket.
+func (s Socket) Running(ctx context.Context) bool {
+	c, err := s.dial(ctx)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err == nil
+}
+
 // Listen makes the socket, with the directory if there is none. One that a
 // killed program has left behind is replaced; fleet.ErrExists if a program
 // answers on it.
@@ -58,8 +67,7 @@ func (s Socket) Listen(ctx context.Context) (net.Listener, error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	if c, err := s.dial(ctx); err == nil {
-		_ = c.Close()
+	if s.Running(ctx) {
 		return nil, fmt.Errorf("%w: a program runs on %s already", fleet.ErrExists, s.Dir)
 	}
 	path, dir, err := s.path()
@@ -114,8 +122,7 @@ type Local struct {
 // Open finds the program behind the socket; when none runs, it takes the
 // server and the close function that inProcess returns.
 func (s Socket) Open(ctx context.Context, inProcess func() (*http.Server, func() error, error)) (*Local, error) {
-	if c, err := s.dial(ctx); err == nil {
-		_ = c.Close()
+	if s.Running(ctx) {
 		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx) }}
 		return &Local{client: &http.Client{Transport: transport}, close: func() error {
 			transport.CloseIdleConnections()

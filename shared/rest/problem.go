@@ -44,6 +44,7 @@ const (
 	TypeKeyReused       ProblemType = problemPrefix + "idempotency-key-reused"
 	TypeNeedsMatch      ProblemType = problemPrefix + "precondition-required"
 	TypeLimit           ProblemType = problemPrefix + "limit"
+	TypeFull            ProblemType = problemPrefix + "disk-full"
 	TypeInternal        ProblemType = problemPrefix + "internal"
 	TypeUnavailable     ProblemType = problemPrefix + "unavailable"
 )
@@ -74,6 +75,7 @@ var problemTypes = map[ProblemType]struct {
 	TypeKeyReused:       {http.StatusUnprocessableEntity, "The idempotency key was used for another request"},
 	TypeNeedsMatch:      {http.StatusPreconditionRequired, "If-Match is required"},
 	TypeLimit:           {http.StatusTooManyRequests, "A limit is reached"},
+	TypeFull:            {http.StatusInsufficientStorage, "The disk has no room for it"},
 	TypeInternal:        {http.StatusInternalServerError, "The program failed"},
 	TypeUnavailable:     {http.StatusServiceUnavailable, "Not available for now"},
 }
@@ -161,6 +163,7 @@ var kinds = []struct {
 	{fleet.ErrExpired, TypeExpired},
 	{fleet.ErrForbidden, TypeForbidden},
 	{fleet.ErrUnauthenticated, TypeUnauthenticated},
+	{fleet.ErrFull, TypeFull}, // before ErrLimit, which it is too
 	{fleet.ErrLimit, TypeLimit},
 	{fleet.ErrUnavailable, TypeUnavailable},
 	{context.DeadlineExceeded, TypeUnavailable},
@@ -236,6 +239,8 @@ func kindOf(err error, hasMatch bool) *Problem {
 		p.With("Retry-After", retrySeconds(after.RetryAfter()))
 	case typ == TypeLimit, typ == TypeUnavailable:
 		p.With("Retry-After", "5")
+	case typ == TypeFull:
+		p.With("Retry-After", "60")
 	}
 	if typ == TypeUnauthenticated {
 		p.With("WWW-Authenticate", "Bearer")

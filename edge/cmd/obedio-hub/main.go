@@ -28,6 +28,11 @@ type commands struct {
 	Profile profiles               `cmd:"" help:"Security profiles: list."`
 	Command sendingOne             `cmd:"" help:"Commands to devices."`
 	Token   token                  `cmd:"" help:"API tokens for programs."`
+	Backup  backingUp              `cmd:"" help:"Make a backup, also while the hub runs."`
+	Restore restoring              `cmd:"" help:"Make a backup the data of a hub that does not run."`
+	Verify  verifying              `cmd:"" help:"Read all data, or a backup, and say what is wrong."`
+	Health  healthcheck            `cmd:"" name:"healthcheck" help:"Ask whether the hub takes work: exit code 0 or 1."`
+	Support supporting             `cmd:"" help:"Write a file for those who help; no secrets are in it."`
 	Sync    syncing                `cmd:"" help:"How far the console is in sync."`
 	OpenAPI openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
 	Version program.VersionCommand `cmd:"" help:"Print the version."`

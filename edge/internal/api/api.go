@@ -15,9 +15,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/denial"
+	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
@@ -74,6 +76,11 @@ type Config struct {
 	Recorded policy.Recorded
 	// Mosquitto moves files of that broker in and out.
 	Mosquitto *mosquitto.Mover
+	// Disk is the room on the disk of the stores.
+	Disk *disk.Guard
+	// Backups makes backups; nil where the data are in memory.
+	Backups *backup.Keeper
+	Support Support
 }
 
 // API is the hub's face.
@@ -114,6 +121,8 @@ func New(c Config) (*API, error) {
 	a.banRoutes()
 	a.mosquittoRoutes()
 	a.trafficRoutes()
+	a.backupRoutes()
+	a.supportRoute()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

@@ -40,6 +40,7 @@ func (a *API) Run(ctx context.Context) error {
 	all.Go(func() { a.stateEvents(ctx) })
 	all.Go(func() { follow(ctx, a, a.Uplink.Changes(), a.linkEvent) })
 	all.Go(func() { follow(ctx, a, a.Denials.Alerts(), a.denialEvent) })
+	all.Go(func() { follow(ctx, a, a.Disk.Changes(), a.diskEvent) })
 	all.Go(func() { a.healthEvents(ctx) })
 	all.Wait()
 	return nil
@@ -207,11 +208,10 @@ func (a *API) healthEvents(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		v, err := a.system()
-		if err != nil {
-			continue // the store says so wherever it matters
+		v, ok := a.healthEvent()
+		if !ok {
+			continue
 		}
-		a.publish(eventHealth, account.SystemRead, v)
 		now := v.Messages
 		a.publish(eventTraffic, account.SystemRead, trafficView{
 			At: v.Now, MessagesIn: now.In, MessagesOut: now.Out,
@@ -220,4 +220,14 @@ func (a *API) healthEvents(ctx context.Context) {
 		})
 		before = now
 	}
+}
+
+// healthEvent tells how the hub is; false when it cannot be read, which the
+// store says wherever it matters.
+func (a *API) healthEvent() (systemView, bool) {
+	v, err := a.system()
+	if err == nil {
+		a.publish(eventHealth, account.SystemRead, v)
+	}
+	return v, err == nil
 }

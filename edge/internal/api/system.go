@@ -60,9 +60,7 @@ type systemView struct {
 		WatchesReachable int `json:"watches_reachable" doc:"Connected and subscribed now."`
 		Watches          int `json:"watches"`
 	} `json:"counts"`
-	Storage struct {
-		Bytes uint64 `json:"bytes"`
-	} `json:"storage"`
+	Storage  storageView   `json:"storage"`
 	Messages messageCounts `json:"messages"`
 }
 
@@ -208,7 +206,7 @@ func (a *API) system() (systemView, error) {
 			v.Counts.WatchesReachable++
 		}
 	}
-	v.Storage.Bytes = a.Store.Bytes()
+	v.Storage = a.storage()
 	v.Messages = a.messages()
 	return v, nil
 }

@@ -182,8 +182,9 @@ func (b *Broker) keptSession(c *conn) (*kept, error) {
 	}
 	lifetime := c.lifetime()
 	if k != nil && k.persistent.Load() && (c.session.Clean || lifetime == 0) {
-		// What the client is told of its session must not come back at a restart.
-		if err := b.keeper.now(c.ctx, writeNoSession(id)...); err != nil {
+		// What the client is told of its session must not come back at a restart;
+		// on a full disk it may, rather than keep the client out.
+		if err := b.keeper.now(c.ctx, writeNoSession(id)...); err != nil && !errors.Is(err, fleet.ErrFull) {
 			return nil, fmt.Errorf("forget session of %s: %w: %w", id, fleet.ErrUnavailable, err)
 		}
 	}

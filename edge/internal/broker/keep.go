@@ -361,6 +361,37 @@ func decodeMessage(v []byte) (pk packets.Packet, err error) {
 	return pk, nil
 }
 
+// CheckStored says what is wrong with a value that the Storage has kept; nil
+// when nothing is.
+func CheckStored(key string, value []byte) error {
+	if key == "" {
+		return fmt.Errorf("%w: key", errStored)
+	}
+	kind, rest := key[:1], key[1:]
+	switch kind {
+	case keptSession:
+		var s storedSession
+		if err := json.Unmarshal(value, &s); err != nil {
+			return fmt.Errorf("%w: %w", errStored, err)
+		}
+		return nil
+	case keptRetained:
+		_, err := decodeMessage(value)
+		return err
+	}
+	client, id, ok := strings.Cut(rest, "\x00")
+	switch {
+	case !ok || client == "" || len(id) != 2:
+		return fmt.Errorf("%w: key", errStored)
+	case kind == keptInbound, kind == keptMessage && len(value) == 1 && value[0] == storedPubrel:
+		return nil
+	case kind == keptMessage:
+		_, err := decodeMessage(value)
+		return err
+	}
+	return fmt.Errorf("%w: key", errStored)
+}
+
 // restore takes over what the Storage has kept. What cannot be read is
 // reported, and removed: one damaged message must not cost the others.
 func (b *Broker) restore() error {
@@ -390,6 +421,9 @@ func (b *Broker) restore() error {
 
 // restoreOne takes over one value. They come in any order.
 func (b *Broker) restoreOne(key string, value []byte, now time.Time) (order int64, err error) {
+	if err := CheckStored(key, value); err != nil {
+		return 0, err
+	}
 	kind, rest := key[:1], key[1:]
 	switch kind {
 	case keptSession:
@@ -404,10 +438,7 @@ func (b *Broker) restoreOne(key string, value []byte, now time.Time) (order int6
 		b.retained.set(pk.Origin, pk.TopicName, len(pk.Payload))
 		return pk.Created, nil
 	}
-	client, id, ok := strings.Cut(rest, "\x00")
-	if !ok || len(id) != 2 {
-		return 0, fmt.Errorf("%w: key", errStored)
-	}
+	client, id, _ := strings.Cut(rest, "\x00")
 	packetID := uint16(id[0])<<8 | uint16(id[1])
 	cl, k, err := b.restoredClient(client)
 	if err != nil {
@@ -416,8 +447,6 @@ func (b *Broker) restoreOne(key string, value []byte, now time.Time) (order int6
 	switch {
 	case kind == keptInbound:
 		k.received[packetID] = struct{}{}
-	case kind != keptMessage:
-		return 0, fmt.Errorf("%w: key", errStored)
 	case len(value) == 1 && value[0] == storedPubrel:
 		cl.State.Inflight.Set(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pubrel, Qos: 1}, PacketID: packetID})
 		k.hold(b, packetID, 0)

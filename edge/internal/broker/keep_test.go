@@ -298,6 +298,19 @@ func TestKeep_NoAckWhenTheSessionCannotBeWritten(t *testing.T) {
 	old.signIn("publisher", func(o *options) { o.id = "old" })
 	old.publish("a/b", 1, 1, "x")
 	old.wantClosed()
+	// Who comes and subscribes is not kept out.
+	d.mu.Lock()
+	d.err = fleet.ErrFull
+	d.mu.Unlock()
+	sub = r.dial(t, frame.V5)
+	sub.signIn("subscriber", nil)
+	sub.subscribe(1, 1, "b/#")
+	sub = r.dial(t, frame.V5)
+	sub.signIn("subscriber", lasting(frame.V5))
+	if codes := sub.subscribe(2, 1, "c/#"); codes[0] != 1 {
+		t.Fatalf("codes %x", codes)
+	}
+	sub.ping()
 }
 
 func TestKeep_DamagedValuesAreReportedAndCostNothingElse(t *testing.T) {

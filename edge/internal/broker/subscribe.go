@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"errors"
+
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/obedio/obedio/edge/internal/broker/frame"
 	"github.com/obedio/obedio/shared/access"
+	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/topic"
 )
 
@@ -134,12 +137,15 @@ func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
 	}
 }
 
-// keepSubscriptions has them on disk before the client is answered.
+// keepSubscriptions has them on disk before the client is answered. On a full
+// disk they hold all the same, as long as the hub runs: a watch that cannot
+// subscribe would not ring.
 func (c *conn) keepSubscriptions() {
 	if !c.kept.persistent.Load() {
 		return
 	}
-	if err := c.b.keeper.now(c.ctx, c.b.writeSession(c.client, c.kept)); err != nil && !c.isClosed() {
+	err := c.b.keeper.now(c.ctx, c.b.writeSession(c.client, c.kept))
+	if err != nil && !errors.Is(err, fleet.ErrFull) && !c.isClosed() {
 		c.end(CauseLost) // it subscribes again when it comes back
 	}
 }

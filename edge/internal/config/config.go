@@ -8,12 +8,14 @@ import (
 	"net"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/program"
@@ -70,6 +72,11 @@ type Serve struct {
 	TrafficPayloads   []string      `name:"traffic-payloads" help:"Types of devices whose payloads are recorded, or all; all is not watches, which people wear: name them."`
 	TrafficPayload    int           `name:"traffic-payload-bytes" default:"1024" help:"What is recorded of one payload."`
 	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
+	DiskSettings
+
+	BackupRecipients []string `name:"backup-recipient" placeholder:"age1…" help:"Age public key for which backups are encrypted when nobody says otherwise; may be repeated."`
+	BackupsKeep      int      `name:"backups-keep" default:"7" help:"Backups that stay in the data directory."`
+	LogKept          int      `name:"log-kept" default:"2000" help:"Newest log lines that are kept in memory for the support bundle."`
 
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
@@ -85,6 +92,7 @@ func (s Serve) Check() error {
 	for name, v := range map[string]int{
 		"max-devices": s.MaxDevices, "max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
 		"uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
+		"backups-keep": s.BackupsKeep, "log-kept": s.LogKept,
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
@@ -96,12 +104,21 @@ func (s Serve) Check() error {
 	if s.LegacyTopics && (s.Site == "device" || s.Site == "button") {
 		return fmt.Errorf("%w: --legacy-topics: the topics of a site called %s are not to be told from the old ones", fleet.ErrInvalid, s.Site)
 	}
+	if _, err := backup.ParseRecipients(s.BackupRecipients); err != nil {
+		return fmt.Errorf("--backup-recipient: %w", err)
+	}
+	if err := s.DiskSettings.check(); err != nil {
+		return err
+	}
 	return s.MQTTLimits.check()
 }
 
 // Hub is the settings as the hub takes them, without listeners.
 func (s Serve) Hub() hub.Config {
+	// Check has read them.
+	recipients, _ := backup.ParseRecipients(s.BackupRecipients)
 	return hub.Config{
+		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
 		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
@@ -109,6 +126,7 @@ func (s Serve) Hub() hub.Config {
 		Presence: presence.Config{SweepEvery: s.PresenceSweep},
 		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
 		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
+		Disk:     s.DiskSettings.guard(),
 		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,

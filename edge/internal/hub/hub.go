@@ -1,8 +1,8 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	store → journal → policy, registry, presence, requests, commands, notifier
-//	      → traffic → broker, uplink → api
+//	disk → store → journal → policy, registry, presence, requests, commands,
+//	      notifier → traffic → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.
@@ -18,12 +18,14 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/denial"
+	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
@@ -32,6 +34,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
@@ -63,6 +66,8 @@ type Config struct {
 	Notify   notify.Config
 	Uplink   uplink.Config
 	Traffic  traffic.Config
+	Disk     disk.Config
+	Backups  Backups
 	// MaxDevices of the site.
 	MaxDevices int
 	// MaxDocuments of the site's policy.
@@ -76,6 +81,10 @@ type Config struct {
 	MQTTOrigins []string
 	// StopWithin is how long a clean stop may take. 5 s.
 	StopWithin time.Duration
+	// Settings as the support bundle shows them: see support.Settings.
+	Settings map[string]any
+	// LogKept is how many log lines are kept for the support bundle; 2000.
+	LogKept int
 	// FS is the file system of the store; the operating system's by default.
 	FS store.FileSystem
 }
@@ -109,7 +118,9 @@ func (l Listeners) Close() {
 type Hub struct {
 	c        Config
 	log      *slog.Logger
+	recent   *support.Ring
 	identity store.Identity
+	disk     *disk.Guard
 	store    *store.Store
 	journal  *journal.Journal
 	policies *policy.Policies
@@ -127,6 +138,7 @@ type Hub struct {
 	meters   *meters
 
 	ready chan struct{} // closed when every listener takes work
+	built atomic.Bool   // New has returned: from then on writes need room
 }
 
 // New opens the store and builds everything; it takes over the listeners. The
@@ -139,18 +151,25 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if c.Clock.Floor.IsZero() {
 		c.Clock.Floor = floor
 	}
-	s, err := store.Open(store.Config{Dir: c.Data, FS: c.FS, Logger: c.Logger})
+	recent := support.NewRing(c.Logger.Handler(), cmp.Or(c.LogKept, 2000))
+	c.Logger = slog.New(recent)
+	h := &Hub{c: c, log: c.Logger, recent: recent, ready: make(chan struct{}), meters: newMeters()}
+	h.started, _ = c.Clock.Now()
+	if err := h.guardDisk(); err != nil {
+		return nil, err
+	}
+	var err error
+	h.store, err = store.Open(store.Config{Dir: c.Data, FS: c.FS, Logger: c.Logger, Room: h.room, DiskFull: h.disk.NoSpace})
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{c: c, log: c.Logger, store: s, ready: make(chan struct{}), meters: newMeters()}
-	h.started, _ = c.Clock.Now()
 	if err := h.build(ctx); err != nil {
 		if h.traffic != nil {
 			err = errors.Join(err, h.traffic.Close())
 		}
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, h.store.Close())
 	}
+	h.built.Store(true)
 	return h, nil
 }
 
@@ -209,6 +228,9 @@ func (h *Hub) build(ctx context.Context) error {
 	if h.commands, err = command.New(cc); err != nil {
 		return err
 	}
+	if err := h.restored(ctx); err != nil {
+		return err
+	}
 	nc := c.Notify
 	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
 	h.notifier = notify.New(nc)
@@ -245,6 +267,8 @@ func (h *Hub) build(ctx context.Context) error {
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
+		Disk: h.disk, Backups: h.backups(),
+		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
 	if err == nil {
 		h.api.Rest().ServeMetrics(h.metrics())
@@ -329,11 +353,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	var inside, ways sync.WaitGroup
 	start := func(wg *sync.WaitGroup, name string, ctx context.Context, run func(context.Context) error) {
 		wg.Go(func() {
-			if err := run(ctx); err != nil {
+			if err := h.whileRoom(ctx, name, run); err != nil {
 				fail(fmt.Errorf("%s: %w", name, err))
 			}
 		})
 	}
+	h.disk.Tell(h.traffic)
+	start(&inside, "disk", inner, h.disk.Run)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
 	start(&inside, "commands", inner, h.commands.Run)
@@ -373,11 +399,26 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.log.Info("hub is stopping")
 	h.api.Rest().Stop()
 	h.broker.StopAccepting()
-	ways.Wait()
-	stopInner()
-	inside.Wait()
-	stopRecord()
-	recording.Wait()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ways.Wait()
+		stopInner()
+		inside.Wait()
+		stopRecord()
+		recording.Wait()
+	}()
+	var late <-chan time.Time
+	if h.store.Err() != nil {
+		// A failed engine may hold up those who read it: the process must end all
+		// the same, to start again on fresh file handles.
+		late = time.After(h.c.StopWithin)
+	}
+	select {
+	case <-stopped:
+	case <-late:
+		h.log.Error("parts that wait for the failed store are left behind")
+	}
 	err := h.store.Close()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"io"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -8,13 +9,37 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/obedio/obedio/edge/internal/broker"
+	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest"
 )
 
 const namespace = "obedio_hub"
+
+// metricsServer serves what Prometheus reads.
+func (h *Hub) metricsServer() *http.Server {
+	return &http.Server{
+		Handler: rest.MetricsHandler(h.metrics()), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+// writeMetrics writes what Prometheus would read, for the support bundle.
+func (h *Hub) writeMetrics(w io.Writer) error {
+	families, err := h.metrics().Gather()
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // metrics is everything that Prometheus reads.
 func (h *Hub) metrics() *prometheus.Registry {
@@ -30,20 +55,12 @@ func (h *Hub) metrics() *prometheus.Registry {
 	return r
 }
 
-// metricsServer serves them on a listener of their own.
-func (h *Hub) metricsServer() *http.Server {
-	return &http.Server{
-		Handler: rest.MetricsHandler(h.metrics()), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-	}
-}
-
 // gauges read the hub's parts whenever somebody asks.
 type gauges struct {
 	h                                                                                              *Hub
 	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted *prometheus.Desc
 	limits, ended, sockets, sessions, retained, queued, outbound, wire, panics, bans               *prometheus.Desc
-	trafficBytes, trafficRecords, trafficLiveDropped                                               *prometheus.Desc
+	trafficBytes, trafficRecords, trafficLiveDropped, free, level                                  *prometheus.Desc
 	// Under the names that dashboards for the devices' first broker use.
 	seedConnected, seedMessages, seedBattery *prometheus.Desc
 }
@@ -64,6 +81,8 @@ func newGauges(h *Hub) *gauges {
 		battery:   desc("device_battery_ratio", "Battery of a device, 0 to 1.", "device_id", "type"),
 		bytes:     desc("store_bytes", "Size of the store on disk."),
 		backlog:   desc("uplink_backlog_records", "Records that the console does not hold yet.", "lane"),
+		free:      desc("disk_free_bytes", "What the hub may still take of its disk."),
+		level:     desc("disk_level", "1 for the level that the room on the disk allows.", "level"),
 		trusted:   desc("clock_trusted", "1 when the hub believes its clock."),
 		limits:    desc("mqtt_limited_total", "Limits that connected clients met.", "limit"),
 		ended:     desc("mqtt_connections_ended_total", "Sessions that lost their connection.", "cause"),
@@ -94,6 +113,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 		g.limits, g.ended, g.sockets, g.sessions, g.retained, g.queued, g.outbound, g.wire, g.panics, g.bans,
 		g.seedConnected, g.seedMessages, g.seedBattery,
 		g.trafficBytes, g.trafficRecords, g.trafficLiveDropped,
+		g.free, g.level,
 	} {
 		ch <- d
 	}
@@ -167,6 +187,15 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		for _, l := range link.Lanes {
 			gauge(g.backlog, float64(l.Backlog()), l.Lane.String())
 		}
+	}
+	room := g.h.disk.Status()
+	gauge(g.free, float64(room.Free))
+	for _, l := range disk.Levels() {
+		on := 0.0
+		if l == room.Level {
+			on = 1
+		}
+		gauge(g.level, on, l.String())
 	}
 	_, trusted := g.h.c.Clock.Now()
 	v := 0.0

@@ -80,7 +80,10 @@ func refusal(err error) bool {
 
 // refuse answers an order without doing anything.
 func (t *orders) refuse(ctx context.Context, o fleet.Order, why error, move func(*journal.Tx) error) error {
-	return t.journal.Do(ctx, func(tx *journal.Tx) error { return errors.Join(move(tx), answer(tx, o, why)) })
+	return t.journal.Do(ctx, func(tx *journal.Tx) error {
+		tx.Essential() // an order that cannot be taken does not hold up those behind it
+		return errors.Join(move(tx), answer(tx, o, why))
+	})
 }
 
 func answer(tx *journal.Tx, o fleet.Order, why error) error {

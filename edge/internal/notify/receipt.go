@@ -135,6 +135,7 @@ func (n *Notifier) forget(ctx context.Context) error {
 			}
 		}
 		err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
+			tx.Essential()
 			for _, r := range gone {
 				if err := tx.DeleteReceipt(r.Press, r.Stage); err != nil {
 					return err
@@ -142,7 +143,7 @@ func (n *Notifier) forget(ctx context.Context) error {
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, fleet.ErrFull) { // a full disk: the button is told once more after a start
 			return fmt.Errorf("forget %d receipts: %w", len(gone), err)
 		}
 	}

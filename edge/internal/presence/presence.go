@@ -15,6 +15,7 @@ package presence
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -112,7 +113,11 @@ func New(ctx context.Context, c Config) (*Presence, error) {
 
 func (p *Presence) raiseCeiling(ctx context.Context) error {
 	next := p.version + reserve
-	if err := p.c.Store.Update(ctx, func(tx *store.Tx) error { return tx.PutSetting(ceilingSetting, next) }); err != nil {
+	err := p.c.Store.Update(ctx, func(tx *store.Tx) error {
+		tx.Essential() // no start without it
+		return tx.PutSetting(ceilingSetting, next)
+	})
+	if err != nil {
 		return fmt.Errorf("reserve state versions: %w", err)
 	}
 	p.mu.Lock()
@@ -150,7 +155,7 @@ func (p *Presence) flush(ctx context.Context) error {
 	low := p.ceiling-p.version < reserve/2
 	p.mu.Unlock()
 	if low {
-		if err := p.raiseCeiling(ctx); err != nil {
+		if err := p.raiseCeiling(ctx); err != nil && !errors.Is(err, fleet.ErrFull) {
 			return err
 		}
 	}
@@ -165,6 +170,14 @@ func (p *Presence) flush(ctx context.Context) error {
 		}
 		return nil
 	})
+	if errors.Is(err, fleet.ErrFull) {
+		p.mu.Lock()
+		for _, s := range rows {
+			p.dirty[s.ID] = true // written when there is room again
+		}
+		p.mu.Unlock()
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("write %d device states: %w", len(rows), err)
 	}

@@ -18,6 +18,7 @@ func (p people) View(_ context.Context, fn func(accountkv.Reader) error) error {
 
 func (p people) Update(ctx context.Context, fn func(accountkv.Writer) error) error {
 	return p.s.Update(ctx, func(tx *Tx) error {
+		tx.Essential() // whoever is to make room must be able to sign in
 		return fn(writableSection{section{get: tx.get, each: tx.each}, tx})
 	})
 }

@@ -23,6 +23,9 @@ func (t *Tx) AppendRecord(l fleet.Lane, encoded []byte) (fleet.Seq, error) {
 		return 0, err
 	}
 	at = lane.Position{Seq: at.Seq + 1, Hash: at.Hash.Next(encoded)}
+	if l == fleet.LaneRequests || l == fleet.LaneCommands {
+		t.Essential()
+	}
 	t.set(journalKey(l, at.Seq), append(at.Hash[:], encoded...))
 	t.set([]byte{tableHead, byte(l)}, append(binary.BigEndian.AppendUint64(nil, uint64(at.Seq)), at.Hash[:]...))
 	return at.Seq, nil

@@ -22,6 +22,8 @@ import (
 //	A kind 00 …                     people: see account.go
 //	B …                             sessions and retained messages: see broker/keep.go
 //	I subject 00 key                idempotency: an answer that was given, JSON
+//
+// verify.go knows how to check each of them.
 const (
 	tableMeta        = 'M'
 	tableEntity      = 'E'
@@ -37,8 +39,6 @@ const (
 	tableIdempotency = 'I'
 	tableSession     = 'B'
 )
-
-const formatVersion = "1"
 
 func key(table byte, parts ...string) []byte {
 	n := 1

@@ -25,8 +25,16 @@ type Config struct {
 	CacheBytes int64
 	// MemTableBytes that are written before a flush; 4 MiB by default.
 	MemTableBytes uint64
+	// Room says before each group commit what there is room for; RoomForAll by
+	// default.
+	Room func() Room
+	// DiskFull is called when the file system says that it is full, before the
+	// write is tried once more: what can be given up is given up there.
+	DiskFull func()
 	// GroupMax is how many updates share one sync at the most; 512 by default.
 	GroupMax int
+	// ReadOnly opens a store that is there, to look at it: Update fails.
+	ReadOnly bool
 	Logger   *slog.Logger
 }
 
@@ -39,7 +47,11 @@ func InMemory() FileSystem { return vfs.NewMem() }
 // Store is the open database.
 type Store struct {
 	db    *pebble.DB
+	fs    FileSystem
+	dir   string
 	group int
+	room  func() Room
+	sync  *pebble.WriteOptions
 
 	jobs chan *job
 	done chan struct{} // closed when the writer has returned
@@ -49,6 +61,8 @@ type Store struct {
 	senders sync.WaitGroup
 
 	failure failure
+	damage  damage
+	log     *slog.Logger
 }
 
 // failure keeps the first error of a write.
@@ -88,26 +102,48 @@ func Open(c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	dir := filepath.Join(c.Dir, "hub.db")
-	if err := MakeDir(c.FS, dir); err != nil {
+	if c.Room == nil {
+		c.Room = func() Room { return RoomForAll }
+	}
+	if c.DiskFull != nil {
+		c.FS = vfs.OnDiskFull(c.FS, c.DiskFull)
+	}
+	dir := filepath.Join(c.Dir, Name)
+	if c.ReadOnly {
+		if _, err := c.FS.Stat(dir); err != nil {
+			return nil, fmt.Errorf("%w: no store at %s", fleet.ErrNotFound, dir)
+		}
+	} else if err := MakeDir(c.FS, dir); err != nil {
 		return nil, fmt.Errorf("make %s: %w", dir, err)
 	}
+	var err error
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref()
-	s := &Store{group: c.GroupMax, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
+	s := &Store{group: c.GroupMax, log: c.Logger, fs: c.FS, dir: dir, room: c.Room, sync: pebble.Sync, jobs: make(chan *job, c.GroupMax), done: make(chan struct{})}
 	s.failure.ch = make(chan struct{})
-	db, err := pebble.Open(dir, &pebble.Options{
-		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes,
+	o := pebble.Options{
+		FS: c.FS, Cache: cache, MemTableSize: c.MemTableBytes, ReadOnly: c.ReadOnly,
+		FormatMajorVersion: engineFormat, MaxManifestFileSize: 4 << 20,
 		Logger:        pebbleLogger{c.Logger},
-		EventListener: &pebble.EventListener{BackgroundError: s.fail},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", dir, err)
+		EventListener: &pebble.EventListener{BackgroundError: s.backgroundError, DataCorruption: s.damaged},
 	}
-	s.db = db
-	if err := s.checkFormat(); err != nil {
-		return nil, errors.Join(err, db.Close())
+	stops := &failStop{FS: c.FS, dir: dir, fail: s.fail}
+	o.FS = stops
+	if err := inspect(c.FS, dir); err != nil {
+		return nil, err
 	}
+	if there, err := pebble.Peek(dir, c.FS); err == nil && there.Exists {
+		if err := examine(dir, o); err != nil {
+			return nil, err
+		}
+	}
+	if s.db, err = openEngine(dir, &o); err != nil {
+		return nil, err
+	}
+	if err := s.checkFormat(c.ReadOnly, migrations); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	stops.armed.Store(true)
 	go s.write()
 	return s, nil
 }
@@ -127,20 +163,6 @@ func MakeDir(fs FileSystem, dir string) error {
 		if err := errors.Join(d.Sync(), d.Close()); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s *Store) checkFormat() error {
-	k := key(tableMeta, "format")
-	b, err := get(s.db, k)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read store format: %w", err)
-	case b == nil:
-		return s.db.Set(k, []byte(formatVersion), pebble.Sync)
-	case string(b) != formatVersion:
-		return fmt.Errorf("store has format %s, this program knows %s: use the program that wrote it, or a newer one", b, formatVersion)
 	}
 	return nil
 }
@@ -248,7 +270,7 @@ func (s *Store) commit(group []*job) {
 			_ = batch.Close()
 		}
 	}()
-	wrote := false
+	room, wrote := s.room(), false
 	for _, j := range group {
 		tx := &Tx{batch: batch}
 		if j.err = s.Err(); j.err != nil {
@@ -256,12 +278,15 @@ func (s *Store) commit(group []*job) {
 			continue
 		}
 		if j.err = j.fn(tx); j.err == nil {
+			j.err = room.admit(tx)
+		}
+		if j.err == nil {
 			j.err = tx.merge()
 			wrote = wrote || len(tx.writes) > 0
 		}
 	}
 	if wrote {
-		if err := commitSynced(batch); err != nil {
+		if err := s.commitWatched(batch); err != nil {
 			s.fail(err)
 			for _, j := range group {
 				j.err = errors.Join(j.err, fmt.Errorf("%w: %w", ErrFailed, err))
@@ -276,10 +301,23 @@ func (s *Store) commit(group []*job) {
 	}
 }
 
+// commitWatched commits a batch, and waits no longer than until a write has
+// failed: then the engine may never come back.
+func (s *Store) commitWatched(b *pebble.Batch) error {
+	done := make(chan error, 1)
+	go func() { done <- s.commitSynced(b) }()
+	select {
+	case err := <-done:
+		return errors.Join(err, s.Err())
+	case <-s.failure.ch:
+		return s.Err()
+	}
+}
+
 // commitSynced commits a batch. When the log cannot be written, the engine
 // says so through Logger.Fatalf, which must not return; here it becomes an
 // error, and nothing uses the engine any more.
-func commitSynced(b *pebble.Batch) (err error) {
+func (s *Store) commitSynced(b *pebble.Batch) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			fatal, ok := v.(fatalError)
@@ -289,11 +327,14 @@ func commitSynced(b *pebble.Batch) (err error) {
 			err = fatal
 		}
 	}()
-	return b.Commit(pebble.Sync)
+	return b.Commit(s.sync)
 }
 
 // Bytes is the size of the database on disk.
 func (s *Store) Bytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
+
+// Statistics are the engine's own, for people who know it.
+func (s *Store) Statistics() string { return s.db.Metrics().String() }
 
 // Entity implements fleet.View on what is committed.
 func (s *Store) Entity(r fleet.Ref) ([]byte, error) { return get(s.db, entityKey(r)) }
@@ -320,7 +361,8 @@ type fatalError string
 func (e fatalError) Error() string { return string(e) }
 
 // get copies the value of k; nil when there is none.
-func get(r pebble.Reader, k []byte) ([]byte, error) {
+func get(r pebble.Reader, k []byte) (_ []byte, err error) {
+	defer caught(&err)
 	v, closer, err := r.Get(k)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil

@@ -15,6 +15,8 @@ import (
 type Tx struct {
 	batch  *pebble.Batch // shared by the group; written only by merge
 	writes map[string][]byte
+
+	essential bool
 }
 
 // merge moves the writes into the group's batch; before that an error can
@@ -117,13 +119,23 @@ func each(r pebble.Reader, p, from []byte, fn func(k, v []byte) (bool, error)) (
 		return fmt.Errorf("read store: %w", err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	for ok := it.First(); ok; ok = it.Next() {
+	ok, err := step(it.First)
+	for ok && err == nil {
 		more, err := fn(it.Key(), it.Value())
 		if err != nil || !more {
 			return err
 		}
+		if ok, err = step(it.Next); err != nil {
+			return err
+		}
 	}
-	return it.Error()
+	return errors.Join(err, it.Error())
+}
+
+// step moves an iterator; a panic of the engine is ErrDamaged.
+func step(move func() bool) (ok bool, err error) {
+	defer caught(&err)
+	return move(), nil
 }
 
 // each reads what was there when the transaction began, without its own

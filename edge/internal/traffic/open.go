@@ -43,13 +43,15 @@ func (t *Traffic) tryOpen(fs store.FileSystem) (err error) {
 	t.dict, t.segments, t.gaps, t.next = newDictionary(t.c), nil, nil, 1
 	clear(t.open)
 	dir := filepath.Join(t.c.Dir, Name)
-	if err := store.MakeDir(fs, dir); err != nil {
-		return fmt.Errorf("make %s: %w", dir, err)
+	if !t.c.readOnly {
+		if err := store.MakeDir(fs, dir); err != nil {
+			return fmt.Errorf("make %s: %w", dir, err)
+		}
 	}
 	cache := pebble.NewCache(t.c.CacheBytes)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		FS: fs, Cache: cache, MemTableSize: t.c.MemTableBytes, MaxOpenFiles: 256,
+		FS: fs, Cache: cache, MemTableSize: t.c.MemTableBytes, MaxOpenFiles: 256, ReadOnly: t.c.readOnly,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             engineLogger{t},
 		EventListener: &pebble.EventListener{BackgroundError: func(err error) {
@@ -67,6 +69,27 @@ func (t *Traffic) tryOpen(fs store.FileSystem) (err error) {
 	}
 	return nil
 }
+
+// Name returns the database's name among the stores of a data directory.
+func (t *Traffic) Name() string { return Name }
+
+// Checkpoint makes dir a copy of the database as it is at one moment, with what
+// has come so far.
+func (t *Traffic) Checkpoint(dir string) error {
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("copy traffic: %w", err)
+	}
+	if t.db == nil {
+		return fmt.Errorf("copy traffic: %w", errNoDatabase)
+	}
+	if err := t.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+		return fmt.Errorf("copy traffic to %s: %w", dir, err)
+	}
+	return nil
+}
+
+// errNoDatabase: the database could not be opened when the hub started.
+const errNoDatabase = unavailable("the hub runs without history")
 
 // openEngine opens the engine in a goroutine of its own: when it meets damage
 // that it did not expect, it panics or ends the goroutine.

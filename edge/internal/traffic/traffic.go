@@ -83,6 +83,8 @@ type Config struct {
 	// up to four times MemTableBytes on the disk.
 	CacheBytes    int64
 	MemTableBytes uint64
+
+	readOnly bool // VerifyDir changes nothing
 }
 
 func (c Config) withDefaults() Config {

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Problem is something that is wrong with the database.
@@ -18,6 +22,21 @@ type Problem struct {
 
 // maxProblems are named; one more says that there are others.
 const maxProblems = 200
+
+// VerifyDir is Verify for the database in a data directory that no hub uses. It
+// changes nothing. There may be none, which is no problem.
+func VerifyDir(ctx context.Context, dir string) ([]Problem, error) {
+	if _, err := os.Stat(filepath.Join(dir, Name)); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	c := Config{Dir: dir, readOnly: true, Now: func() (time.Time, bool) { return time.Now(), true }}.withDefaults()
+	t := &Traffic{c: c, log: c.Logger, gate: make(chan struct{}, 1), names: map[string]string{}, open: map[int64]bool{}}
+	if err := t.tryOpen(vfs.Default); err != nil {
+		return []Problem{{What: err.Error()}}, nil //nolint:nilerr // that it does not open is the finding
+	}
+	problems, err := t.Verify(ctx)
+	return problems, errors.Join(err, t.db.Close())
+}
 
 // Verify reads everything and says what is wrong; nil when nothing is. An
 // error only tells that it could not look.

@@ -130,7 +130,10 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 }
 
 func (u *Uplink) save(ctx context.Context) error {
-	err := u.c.Store.Update(ctx, func(tx *store.Tx) error { return tx.PutLink(savedKey, u.sender.Saved()) })
+	err := u.c.Store.Update(ctx, func(tx *store.Tx) error {
+		tx.Essential()
+		return tx.PutLink(savedKey, u.sender.Saved())
+	})
 	if err != nil {
 		return fmt.Errorf("store link state: %w", err)
 	}

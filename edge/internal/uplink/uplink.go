@@ -377,8 +377,11 @@ func (u *Uplink) pause(ctx context.Context, failure error, urgent <-chan struct{
 }
 
 func (u *Uplink) remember(ctx context.Context) error {
-	err := u.c.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutLink(retryKey, u.failed) })
-	if err != nil {
+	err := u.c.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		tx.Essential() // shore is to hear of calls, and of the disk
+		return tx.PutLink(retryKey, u.failed)
+	})
+	if err != nil && !errors.Is(err, fleet.ErrFull) {
 		return fmt.Errorf("store link state: %w", err)
 	}
 	return nil

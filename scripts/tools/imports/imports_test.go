@@ -60,6 +60,10 @@ var rules = []rule{
 	// Layers of the hub. Packages beside each other do not import each other:
 	// hub connects them.
 	{"edge/internal/store", root + "edge/...", nil, "the store knows no business"},
+	{"edge/internal/backup", root + "edge/...", []string{"edge/internal/store"}, "a backup is of stores and files, whatever is in them"},
+	{"...", "filippo.io/age", []string{"edge/internal/backup", "edge/internal/config", "edge/internal/hub", "edge/cmd/obedio-hub"}, "files are encrypted in one place, with keys from the settings"},
+	{"edge/internal/disk", root + "edge/...", nil, "the guard knows how much room there is, not what it is for"},
+	{"edge/internal/support", root + "edge/...", nil, "a bundle holds what it is given"},
 	{"edge/internal/dialect", root + "edge/...", nil, "reading payloads is pure"},
 	{"edge/internal/journal", root + "edge/...", []string{"edge/internal/store"}, "the journal stands on the store"},
 	{"edge/internal/broker/...", root + "edge/...", []string{"edge/internal/broker/..."}, "the broker knows no business"},

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/obedio/obedio/edge/internal/denial"
+	"github.com/obedio/obedio/edge/internal/support"
+	"github.com/obedio/obedio/shared/account"
+	"github.com/obedio/obedio/shared/rest"
+)
+
+// Support is what the support bundle has from outside the API.
+type Support struct {
+	Settings map[string]any
+	Log      *support.Ring
+	Metrics  func(io.Writer) error
+}
+
+func (a *API) supportRoute() {
+	a.rest.Raw(rest.Route{
+		OperationID: "get-support", Method: http.MethodGet, Path: "/api/v1/system/support", Permission: account.SystemWrite,
+		Summary: "A zip for those who help: state, log, metrics, no secrets", Tags: []string{"system"}, Produces: "application/zip",
+	}, func(c *gin.Context) {
+		now := a.now()
+		c.Header("Content-Type", "application/zip")
+		c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q",
+			fmt.Sprintf("support-%s-%s.zip", a.Identity.Site, now.UTC().Format("20060102T150405Z"))))
+		if err := a.supportBundle().Write(c.Writer); err != nil {
+			a.rest.Fail(c, err)
+		}
+	})
+}
+
+// deniedInSupport groups of denials are in a support bundle.
+const deniedInSupport = 500
+
+func (a *API) supportBundle() support.Bundle {
+	b := support.Bundle{
+		Version: a.Version, Now: a.now(), StartedAt: a.StartedAt, Settings: a.Support.Settings, Views: map[string]any{},
+		Texts: map[string]func(io.Writer) error{
+			"store": func(w io.Writer) error {
+				_, err := io.WriteString(w, a.Store.Statistics())
+				return err
+			},
+		},
+	}
+	if v, err := a.system(); err == nil {
+		b.Views["system"] = v
+	}
+	if v, err := a.sync(); err == nil {
+		b.Views["sync"] = v
+	}
+	denials := []denialView{}
+	for _, g := range a.Denials.List(denial.Query{Limit: deniedInSupport}) {
+		denials = append(denials, denialViewOf(g))
+	}
+	b.Views["denials"] = denials
+	if a.Support.Metrics != nil {
+		b.Texts["metrics"] = a.Support.Metrics
+	}
+	if a.Support.Log != nil {
+		b.Texts["log"] = func(w io.Writer) error {
+			_, err := a.Support.Log.WriteTo(w)
+			return err
+		}
+	}
+	return b
+}
