@@ -10,7 +10,7 @@ import (
 
 // gcPercent trades a little processor time for memory: a hub's live data are
 // small, and a board has one gigabyte.
-const gcPercent = 50
+const gcPercent = 40
 
 // boundMemory sets the collector's limits, unless the environment does (GOGC,
 // GOMEMLIMIT). limit is in bytes; 0 takes nine tenths of what the control group

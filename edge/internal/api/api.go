@@ -62,7 +62,7 @@ type Config struct {
 	// Hosts and TrustedOrigins: see rest.Config.
 	Hosts          []string
 	TrustedOrigins []string
-	// EventsKept is how many events a client may be away for; 8192 by default.
+	// EventsKept is how many events a client may be away for; 2048 by default.
 	EventsKept int
 	// Sessions tells the subscriptions and the last will of a device's connection.
 	Sessions func(fleet.DeviceID) (subscriptions []string, will *resource.LastWill)
@@ -92,7 +92,7 @@ type API struct {
 
 // New registers all routes.
 func New(c Config) (*API, error) {
-	c.EventsKept = cmp.Or(c.EventsKept, 8192)
+	c.EventsKept = cmp.Or(c.EventsKept, 2048)
 	var ui http.Handler
 	if c.UI != nil {
 		var err error

@@ -75,7 +75,7 @@ type conn struct {
 func (b *Broker) newConn(l *Listener, raw net.Conn, s *socket, tls bool) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{
-		b: b, raw: raw, in: bufio.NewReaderSize(raw, 2048), listener: l, socket: s, tls: tls, ctx: ctx, cancel: cancel,
+		b: b, raw: raw, in: bufio.NewReaderSize(raw, 1024), listener: l, socket: s, tls: tls, ctx: ctx, cancel: cancel,
 		subs: make(map[string]struct{}),
 	}
 	c.out = newOutbox(c)

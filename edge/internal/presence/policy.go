@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/dialect"
@@ -98,11 +99,12 @@ func (e *entry) take(t dialect.Telemetry) {
 	if t.Signal != nil {
 		e.state.Signal = t.Signal
 	}
-	if t.Firmware != "" {
-		e.state.Firmware = t.Firmware
+	// Copies: the texts are parts of the whole payload, which must not stay.
+	if t.Firmware != "" && t.Firmware != e.state.Firmware {
+		e.state.Firmware = strings.Clone(t.Firmware)
 	}
-	if t.BootID != "" {
-		e.state.BootID = t.BootID
+	if t.BootID != "" && t.BootID != e.state.BootID {
+		e.state.BootID = strings.Clone(t.BootID)
 	}
 	if t.UptimeS != nil {
 		e.state.UptimeS = t.UptimeS

@@ -19,8 +19,8 @@ type copied struct {
 	mu      sync.RWMutex // guards what follows
 	devices map[fleet.DeviceID]fleet.Device
 	rooms   map[fleet.RoomID]fleet.Room
-	// sorted are the devices in the order of their ids, and watches those of
-	// them; nil when they must be made again. Nobody changes them.
+	// sorted are the devices in the order of their ids, nil when they must be
+	// made again, and watches those of them. Nobody changes them.
 	sorted, watches []fleet.Device
 }
 
@@ -50,13 +50,20 @@ func (c *copied) event(e journal.Event) {
 func (c *copied) putDevice(d fleet.Device) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	before := c.devices[d.ID]
 	if d.Removed {
 		delete(c.devices, d.ID)
 	} else {
 		c.devices[d.ID] = d
 	}
-	c.sorted, c.watches = nil, nil
+	c.sorted = nil
+	if d.Type == fleet.Watch || before.Type == fleet.Watch {
+		c.watches = slices.DeleteFunc(slices.Collect(maps.Values(c.devices)), func(d fleet.Device) bool { return d.Type != fleet.Watch })
+		slices.SortFunc(c.watches, byID)
+	}
 }
+
+func byID(a, b fleet.Device) int { return strings.Compare(string(a.ID), string(b.ID)) }
 
 func (c *copied) putRoom(r fleet.Room) {
 	c.mu.Lock()
@@ -81,25 +88,27 @@ func (c *copied) count() int {
 	return len(c.devices)
 }
 
-// lists returns all devices and the watches among them, in the order of their
-// ids.
-func (c *copied) lists() (all, watches []fleet.Device) {
+// all returns the devices in the order of their ids.
+func (c *copied) all() []fleet.Device {
 	c.mu.RLock()
-	all, watches = c.sorted, c.watches
+	all := c.sorted
 	c.mu.RUnlock()
 	if all != nil {
-		return all, watches
+		return all
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sorted == nil {
-		c.sorted = slices.SortedFunc(maps.Values(c.devices), func(a, b fleet.Device) int { return strings.Compare(string(a.ID), string(b.ID)) })
-		c.watches = slices.DeleteFunc(slices.Clone(c.sorted), func(d fleet.Device) bool { return d.Type != fleet.Watch })
-		if c.sorted == nil {
-			c.sorted = []fleet.Device{}
-		}
+		c.sorted = slices.AppendSeq(make([]fleet.Device, 0, len(c.devices)), maps.Values(c.devices))
+		slices.SortFunc(c.sorted, byID)
 	}
-	return c.sorted, c.watches
+	return c.sorted
+}
+
+func (c *copied) allWatches() []fleet.Device {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.watches
 }
 
 func (c *copied) allRooms() []fleet.Room {

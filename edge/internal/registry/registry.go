@@ -88,16 +88,12 @@ func (r *Registry) Device(id fleet.DeviceID) (fleet.Device, error) {
 // Devices returns the registered devices in the order of their ids. Nobody may
 // change what it returns.
 func (r *Registry) Devices() ([]fleet.Device, error) {
-	all, _ := r.copied.lists()
-	return all, nil
+	return r.copied.all(), nil
 }
 
 // Watches returns those of the devices that are watches. Nobody may change what
 // it returns.
-func (r *Registry) Watches() []fleet.Device {
-	_, watches := r.copied.lists()
-	return watches
-}
+func (r *Registry) Watches() []fleet.Device { return r.copied.allWatches() }
 
 // Rooms returns the rooms in the order of their ids.
 func (r *Registry) Rooms() ([]fleet.Room, error) { return r.copied.allRooms(), nil }
