@@ -73,7 +73,7 @@ func validAction(s string, levels int) bool {
 }
 
 // IsZero reports whether t stands for a name outside the grammar.
-func (t Topic) IsZero() bool { return t == Topic{} }
+func (t Topic) IsZero() bool { return t.Action == "" } // every topic of the grammar has one
 
 // Base is the topic that every topic of the device begins with, without a
 // slash at its end; empty for a system topic.
