@@ -36,7 +36,7 @@ func (c *Client) Live(ctx context.Context, got func(messages int, dropped uint64
 		}
 		if err := ws.ReadJSON(&batch); err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the caller has had enough
+				return nil // the caller has had enough
 			}
 			return fmt.Errorf("read live traffic: %w", err)
 		}

@@ -52,7 +52,7 @@ type Config struct {
 	// LiveReaders read the hub's live traffic meanwhile; SlowReaders do so too,
 	// and rest for a second after each batch.
 	LiveReaders, SlowReaders int
-	Logger *slog.Logger
+	Logger                   *slog.Logger
 }
 
 // Report is what Run measured.
