@@ -1,12 +1,26 @@
 #!/usr/bin/env bash
-# Measures the hub beside Mosquitto (Debian's package) under the same load from
-# obedio-sim, interleaved, and writes scripts/bench/RESULTS.md. Figures are for
-# this machine; the generator shares its cores with what it measures.
+# Measures the hub beside its peers under the same load from obedio-sim,
+# interleaved, and writes scripts/bench/RESULTS.md:
+#   - Mosquitto (Debian's package), alone and with one subscriber of everything;
+#   - the pipeline of the seed: Mosquitto, and a Node program that inserts each
+#     message into PostgreSQL (scripts/bench/seed-pipeline.mjs).
+# Figures are for this machine; the generator shares its cores with what it
+# measures. CPU and memory are those of the processes named, from /proc, while
+# the clients send.
 source "$(dirname "$0")/lib.sh"
 need mosquitto mosquitto
-CLIENTS=${CLIENTS:-200} RATE=${RATE:-10} DURATION=${DURATION:-10s} ROUNDS=${ROUNDS:-3}
+need mosquitto_sub mosquitto-clients
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || install_package postgresql
+CLIENTS=${CLIENTS:-1000} RATE=${RATE:-10} DURATION=${DURATION:-20s} ROUNDS=${ROUNDS:-3}
+# The seed's pipeline does not keep up with more.
+SEED_CLIENTS=${SEED_CLIENTS:-200}
+# Seconds of the long run; 0 leaves it out. SOAK=600 is the one of quality.md.
+SOAK=${SOAK:-0}
+# Records in the history benchmark; 100000000 is the one of quality.md.
+HISTORY=${HISTORY:-4000000}
 
 work=$(mktemp -d)
+chmod 755 "$work"
 pids=()
 stop() {
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
@@ -15,39 +29,100 @@ stop() {
 }
 trap stop EXIT
 
+free_port() { node -e "const s=require('net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})"; }
+json() { node -p "JSON.parse(require('fs').readFileSync('$1'))$2"; }
+
+say "start the hub, two Mosquittos and the seed's pipeline"
 bin/obedio-hub serve --data "$work/hub" --site bench --mqtt 127.0.0.1:0 --mqtt-ws "" --http 127.0.0.1:0 \
 	--ready-file "$work/ready.json" --log-level warn 2>"$work/hub.log" &
 hub=$!
 pids+=("$hub")
 until [ -s "$work/ready.json" ]; do sleep 0.1; kill -0 "$hub"; done
-address() { node -p "JSON.parse(require('fs').readFileSync('$work/ready.json')).listeners['$1']"; }
-bin/obedio-hub token create --data "$work/hub" --name bench --role admin --json |
-	node -p "JSON.parse(require('fs').readFileSync(0)).token" >"$work/token"
+mqtt=$(json "$work/ready.json" .listeners.mqtt) http=$(json "$work/ready.json" .listeners.http)
+bin/obedio-hub token create --data "$work/hub" --name bench --role admin --json >"$work/token.json"
+json "$work/token.json" .token >"$work/token"
 
-port=$(node -e "const s=require('net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
-printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n' "$port" >"$work/mosquitto.conf"
-mosquitto -c "$work/mosquitto.conf" 2>"$work/mosquitto.log" &
-mosquitto=$!
-pids+=("$mosquitto")
-sleep 1
-
-# measure NAME PID ADDRESS LABEL ARGS…: one round; a line of JSON to rounds.
-measure() {
-	local name=$1 pid=$2 address=$3 label=$4
-	shift 4
-	local before after
-	before=$(awk '{print $14 + $15}' "/proc/$pid/stat")
-	bin/obedio-sim load --hub "http://$(address http)" --mqtt "$address" --token-file "$work/token" --log-level error \
-		--clients "$CLIENTS" --rate "$RATE" --duration "$DURATION" --json "$@" >"$work/load.json" || true
-	after=$(awk '{print $14 + $15}' "/proc/$pid/stat")
-	node -p "JSON.stringify({name: '$name', label: '$label', cpu: ($after - $before) / $(getconf CLK_TCK),
-		rss: $(awk '/VmRSS/ {print $2}' "/proc/$pid/status") * 1024, load: JSON.parse(require('fs').readFileSync('$work/load.json'))})" >>"$work/rounds"
+mosquitto() { # PORT: starts one; its pid is $!
+	printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n' "$1" >"$work/mosquitto-$1.conf"
+	command mosquitto -c "$work/mosquitto-$1.conf" 2>"$work/mosquitto-$1.log" &
+	pids+=("$!")
 }
+peer=$(free_port)
+mosquitto "$peer"
+peer_pid=$!
+seed=$(free_port)
+mosquitto "$seed"
+seed_broker=$!
+
+postgres=$(echo /usr/lib/postgresql/*/bin | awk '{print $NF}')
+as_postgres=()
+[ "$(id -u)" != 0 ] || as_postgres=(runuser -u postgres --)
+mkdir "$work/pg" && { [ "$(id -u)" != 0 ] || chown postgres "$work/pg"; }
+cd "$work" # where the server's user may be
+"${as_postgres[@]}" "$postgres/initdb" -D "$work/pg/data" -A trust -U bench >"$work/pg.log"
+pgport=$(free_port)
+"${as_postgres[@]}" "$postgres/postgres" -D "$work/pg/data" -p "$pgport" -k "$work/pg" -c listen_addresses=127.0.0.1 >>"$work/pg.log" 2>&1 &
+seed_postgres=$!
+pids+=("$seed_postgres")
+cd "$ROOT"
+sql() { psql -h 127.0.0.1 -p "$pgport" -U bench -d postgres -Atc "$1" 2>/dev/null; }
+until sql 'select 1' >/dev/null; do sleep 0.2; kill -0 "$seed_postgres"; done
+node scripts/bench/seed-pipeline.mjs "mqtt://127.0.0.1:$seed" "postgres://bench@127.0.0.1:$pgport/postgres" >"$work/pipeline.log" 2>&1 &
+seed_node=$!
+pids+=("$seed_node")
+until grep -q ready "$work/pipeline.log"; do sleep 0.1; kill -0 "$seed_node"; done
+
+# measure NAME LABEL WATCH ARGS…: one round; a line of JSON to rounds.
+measure() {
+	local name=$1 label=$2 watch=$3
+	shift 3
+	bin/obedio-sim load --log-level error --json --rate "$RATE" --watch "$watch" "$@" >"$work/load.json" || true
+	node -e 'const [name, label, file] = process.argv.slice(1)
+		console.log(JSON.stringify({ name, label, load: JSON.parse(require("fs").readFileSync(file)) }))' \
+		"$name" "$label" "$work/load.json" >>"$work/rounds"
+}
+on_hub=(--hub "http://$http" --mqtt "$mqtt" --token-file "$work/token")
 for round in $(seq "$ROUNDS"); do
 	say "round $round of $ROUNDS"
-	measure hub "$hub" "$(address mqtt)" "heartbeats, QoS 1" --action heartbeat
-	measure mosquitto "$mosquitto" "127.0.0.1:$port" "heartbeats, QoS 1" --action heartbeat
-	measure hub "$hub" "$(address mqtt)" "presses to receipt, all on disk" --presses
+	many="$CLIENTS clients"
+	few="$SEED_CLIENTS clients"
+	measure "hub, live view open" "$many, mixed" "$hub" "${on_hub[@]}" --clients "$CLIENTS" --duration "$DURATION" --action mixed --live-readers 1
+	command mosquitto_sub -p "$peer" -q 1 -t '#' >/dev/null &
+	subscriber=$!
+	measure "Mosquitto, one subscriber" "$many, mixed" "$peer_pid" --peer --mqtt "127.0.0.1:$peer" --clients "$CLIENTS" --duration "$DURATION" --action mixed
+	kill "$subscriber" && wait "$subscriber" 2>/dev/null || true
+	measure "Mosquitto, no subscriber" "$many, mixed" "$peer_pid" --peer --mqtt "127.0.0.1:$peer" --clients "$CLIENTS" --duration "$DURATION" --action mixed
+	measure "hub, live view open" "$many, heartbeats" "$hub" "${on_hub[@]}" --clients "$CLIENTS" --duration "$DURATION" --action heartbeat --live-readers 1
+	command mosquitto_sub -p "$peer" -q 1 -t '#' >/dev/null &
+	subscriber=$!
+	measure "Mosquitto, one subscriber" "$many, heartbeats" "$peer_pid" --peer --mqtt "127.0.0.1:$peer" --clients "$CLIENTS" --duration "$DURATION" --action heartbeat
+	kill "$subscriber" && wait "$subscriber" 2>/dev/null || true
+	measure "hub" "$few, mixed" "$hub" "${on_hub[@]}" --clients "$SEED_CLIENTS" --duration "$DURATION" --action mixed
+	measure "the seed's pipeline" "$few, mixed" "$seed_broker,$seed_node,$seed_postgres" --peer --mqtt "127.0.0.1:$seed" --clients "$SEED_CLIENTS" --duration "$DURATION" --action mixed
+	measure "hub" "$few, presses only" "$hub" "${on_hub[@]}" --clients "$SEED_CLIENTS" --duration "$DURATION" --presses
 done
-node scripts/bench/table.mjs "$work/rounds" "$CLIENTS clients, $RATE messages a second each, $DURATION, $ROUNDS rounds" |
+
+if [ "$SOAK" != 0 ]; then
+	say "$SOAK seconds with a slow reader of the live view"
+	measure "hub, one slow and one quick reader" "soak, $CLIENTS clients" "$hub" "${on_hub[@]}" --clients "$CLIENTS" --duration "${SOAK}s" --action mixed --live-readers 1 --slow-live-readers 1
+fi
+
+say "bytes on disk"
+until [ "$(sql 'select count(*) from MQTTTrafficLog')" = "${inserted:=}" ]; do # the pipeline has caught up
+	inserted=$(sql 'select count(*) from MQTTTrafficLog')
+	sleep 2
+done
+rows=$(sql 'select count(*) from MQTTTrafficLog')
+table=$(sql "select pg_total_relation_size('MQTTTrafficLog')")
+kill "$hub" && wait "$hub" || true # it writes what is left
+recorded=$(node -p "require('fs').readFileSync('$work/rounds','utf8').trim().split('\n').map(JSON.parse).filter(r=>r.name.startsWith('hub')).reduce((n,r)=>n+r.load.sent+(r.load.presses?r.load.presses.receipted:0),0)")
+history=$(du -sb "$work/hub/traffic.db" | cut -f1)
+
+say "history, record, rights and gate (Go benchmarks)"
+(cd edge && OBEDIO_TRAFFIC_RECORDS=$HISTORY go test -tags nomsgpack ./internal/traffic -run XXX -bench . -benchtime 20x -timeout 60m) | tee "$work/traffic.txt"
+(cd edge && go test -tags nomsgpack ./internal/broker -run XXX -bench . -benchmem) | tee "$work/gate.txt"
+(cd shared && go test ./access -run XXX -bench . -benchmem) | tee "$work/access.txt"
+cat "$work"/{traffic,gate,access}.txt | grep '^Benchmark' >"$work/benchmarks.txt" || true
+
+node scripts/bench/table.mjs "$work" "$CLIENTS" "$RATE" "$DURATION" "$ROUNDS" "$rows" "$table" "$recorded" "$history" "$HISTORY" |
 	tee scripts/bench/RESULTS.md

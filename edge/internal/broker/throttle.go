@@ -14,6 +14,10 @@ type pace struct {
 	rights          *rights // under which it was made
 	messages, bytes *rate.Limiter
 	told            time.Time // when the limit was reported last
+
+	// Messages and their bytes that are not settled with the limiters yet; that
+	// is done for a hundredth of a second's worth at once.
+	unsettled, unsettledBytes, atOnce int
 }
 
 // burst is for how long a client may be faster than its rate.
@@ -30,7 +34,8 @@ func (c *conn) paceOf(r *rights) *pace {
 		limits := &c.b.limits
 		c.pace.rights = r
 		c.pace.messages = limiter(r.rate.Messages, limits.MessageRate, 1)
-		c.pace.bytes = limiter(r.rate.Bytes, limits.ByteRate, limits.MaxPacketBytes)
+		c.pace.bytes = limiter(r.rate.Bytes, limits.ByteRate, 2*limits.MaxPacketBytes)
+		c.pace.atOnce = max(1, int(c.pace.messages.Limit()/100))
 	}
 	return &c.pace
 }
@@ -40,8 +45,14 @@ func (c *conn) paceOf(r *rights) *pace {
 // ended.
 func (c *conn) throttle(size int) bool {
 	p := c.paceOf(c.rights.Load())
+	p.unsettled++
+	p.unsettledBytes += size
+	if p.unsettled < p.atOnce && p.unsettledBytes < c.b.limits.MaxPacketBytes {
+		return true
+	}
 	now := time.Now()
-	wait := max(p.messages.ReserveN(now, 1).DelayFrom(now), p.bytes.ReserveN(now, size).DelayFrom(now))
+	wait := max(p.messages.ReserveN(now, p.unsettled).DelayFrom(now), p.bytes.ReserveN(now, p.unsettledBytes).DelayFrom(now))
+	p.unsettled, p.unsettledBytes = 0, 0
 	if wait <= 0 {
 		return true
 	}

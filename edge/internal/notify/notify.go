@@ -83,7 +83,12 @@ type Notifier struct {
 
 	// gone are receipts that buttons have taken; forgetting them on disk holds
 	// nobody up.
-	gone chan store.Receipt
+	gone    chan store.Receipt
+	leaving struct {
+		sync.Mutex // guards refs
+		// refs of receipts that were taken and are still on disk.
+		refs map[string]bool
+	}
 
 	receipts map[string]*receipt
 	requests map[fleet.RequestID]*request
@@ -121,6 +126,7 @@ func New(c Config) *Notifier {
 		c: c, wake: make(chan struct{}, 1), receipts: map[string]*receipt{}, requests: map[fleet.RequestID]*request{},
 		reach: map[fleet.RequestID]Reach{}, gone: make(chan store.Receipt, 1024),
 	}
+	n.leaving.refs = map[string]bool{}
 	n.inbox.awake, n.inbox.again = map[fleet.DeviceID]bool{}, map[fleet.DeviceID]bool{}
 	return n
 }

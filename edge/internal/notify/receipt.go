@@ -22,6 +22,9 @@ func (n *Notifier) loadReceipts(d fleet.DeviceID) error {
 		return fmt.Errorf("read receipts of %s: %w", d, err)
 	}
 	for _, q := range queued {
+		if n.isLeaving(q) {
+			continue
+		}
 		id := q.Press.Ref().ID
 		if old, ok := n.receipts[id]; !ok || old.Stage != q.Stage || old.At.Before(q.At) {
 			n.receipts[id] = &receipt{Receipt: q}
@@ -109,10 +112,20 @@ func (n *Notifier) take(done []taken) {
 // giveUp has a receipt forgotten on disk too. What the queue does not take is
 // told once more after a restart, and then forgotten.
 func (n *Notifier) giveUp(r store.Receipt) {
+	n.leaving.Lock()
+	n.leaving.refs[r.Ref()] = true
+	n.leaving.Unlock()
 	select {
 	case n.gone <- r:
 	default:
 	}
+}
+
+// isLeaving reports whether a receipt on disk has been taken by its button.
+func (n *Notifier) isLeaving(r store.Receipt) bool {
+	n.leaving.Lock()
+	defer n.leaving.Unlock()
+	return n.leaving.refs[r.Ref()]
 }
 
 // forget removes receipts from the disk until ctx ends, as many at once as have
@@ -146,5 +159,13 @@ func (n *Notifier) forget(ctx context.Context) error {
 		if err != nil && !errors.Is(err, fleet.ErrFull) { // a full disk: the button is told once more after a start
 			return fmt.Errorf("forget %d receipts: %w", len(gone), err)
 		}
+		if err != nil {
+			continue // they stay known as taken
+		}
+		n.leaving.Lock()
+		for _, r := range gone {
+			delete(n.leaving.refs, r.Ref())
+		}
+		n.leaving.Unlock()
 	}
 }
