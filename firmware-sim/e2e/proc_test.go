@@ -1,0 +1,238 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What the kernel, and the program itself, say of a running program. These
+// tests are for Linux, as the hub is.
+
+func (p *program) proc(file string) string {
+	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), file)
+}
+
+// resident is the memory that the program holds, in bytes.
+func (p *program) resident() int64 {
+	p.t.Helper()
+	b, err := os.ReadFile(p.proc("status"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			kib, err := strconv.ParseInt(f[1], 10, 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	p.t.Fatalf("no VmRSS in %s", b)
+	return 0
+}
+
+// cpu is the processor time that the program has used.
+func (p *program) cpu() time.Duration {
+	p.t.Helper()
+	b, err := os.ReadFile(p.proc("stat"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	// The name in parentheses may hold anything; fields are counted after it.
+	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	var ticks int64
+	for _, i := range []int{14, 15} { // utime and stime of proc(5)
+		n, err := strconv.ParseInt(f[i-3], 10, 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100 // fixed by the kernel for user space
+}
+
+// descriptors are the program's open files, and how many of them are sockets.
+func (p *program) descriptors() (all, sockets int) {
+	p.t.Helper()
+	entries, err := os.ReadDir(p.proc("fd"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, e := range entries {
+		to, err := os.Readlink(p.proc(filepath.Join("fd", e.Name())))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		all++
+		if strings.HasPrefix(to, "socket:") {
+			sockets++
+		}
+	}
+	return all, sockets
+}
+
+// goroutines asks the hub's local socket.
+func goroutines(t *testing.T, data string) int {
+	t.Helper()
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(data, "hub.sock"))
+	}}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://hub/debug/pprof/goroutine?debug=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	line, err := bufio.NewReader(resp.Body).ReadString('\n')
+	var n int
+	if _, scan := fmt.Sscanf(line, "goroutine profile: total %d", &n); err != nil || scan != nil {
+		t.Fatalf("goroutine profile: %v in %q", err, line)
+	}
+	return n
+}
+
+// counters are the broker's, as GET /system shows them.
+type counters struct {
+	In, Out     uint64
+	Connected   int
+	Refused     map[string]uint64
+	Denied      map[string]uint64
+	Dropped     map[string]uint64
+	Limits      map[string]uint64
+	BadPayloads map[string]uint64 `json:"bad_payloads"`
+}
+
+func (a *api) counters() counters {
+	a.t.Helper()
+	var system struct{ Messages counters }
+	a.call(http.MethodGet, "/api/v1/system", nil, &system)
+	return system.Messages
+}
+
+// denialGroup is one of GET /security/denials.
+type denialGroup struct {
+	Kind, Action, Topic, Reason string
+	ClientID                    string `json:"client_id"`
+	Count                       uint64
+}
+
+// denials are what the hub held against a client; all clients if it is "".
+func (a *api) denials(client string) []denialGroup {
+	a.t.Helper()
+	path := "/api/v1/security/denials"
+	if client != "" {
+		path += "?client_id=" + client
+	}
+	return list[denialGroup](a, path)
+}
+
+// held is how often the hub held a reason against a client.
+func (a *api) held(client, reason string) (n uint64) {
+	a.t.Helper()
+	for _, d := range a.denials(client) {
+		if d.Reason == reason {
+			n += d.Count
+		}
+	}
+	return n
+}
+
+// addTo registers a device with a security profile.
+func (a *api) addTo(profile, id, kind, room string) device {
+	a.t.Helper()
+	var made struct {
+		BaseTopic   string `json:"base_topic"`
+		Credentials struct{ Password string }
+	}
+	a.call(http.MethodPost, "/api/v1/devices", map[string]any{
+		"device_id": id, "type": kind, "room": room, "generate_password": true, "security_profile": profile,
+	}, &made)
+	return device{ID: id, Password: made.Credentials.Password, Base: made.BaseTopic}
+}
+
+type rule struct {
+	Kind  string `json:"acltype"`
+	Topic string `json:"topic"`
+	Allow bool   `json:"allow"`
+}
+
+// wide makes a profile whose devices may read all that passes at the site, and
+// $SYS, and publish and retain below their own base topics.
+func (a *api) wide(name string) string {
+	a.t.Helper()
+	a.call(http.MethodPost, "/api/v1/security/profiles", map[string]any{
+		"profile_name": name, "retain": "anything", "max_qos": 2,
+		"rate": map[string]any{"messages_per_second": 1e6, "bytes_per_second": 1e9},
+		"acl_pattern": []rule{
+			{"publishClientSend", "obedio/${site}/${room}/${type}/${device_id}/#", true},
+			{"subscribePattern", "obedio/${site}/#", true}, {"publishClientReceive", "obedio/${site}/#", true},
+			{"subscribePattern", "$SYS/#", true}, {"publishClientReceive", "$SYS/#", true},
+			{"unsubscribePattern", "#", true},
+		},
+	}, nil)
+	return name
+}
+
+// addMany registers devices at once.
+func (a *api) addMany(n int, prefix, kind, room string) []device {
+	a.t.Helper()
+	var rows strings.Builder
+	rows.WriteString("device_id,type,room\n")
+	for i := range n {
+		fmt.Fprintf(&rows, "%s%04d,%s,%s\n", prefix, i, kind, room)
+	}
+	resp, b := a.do(http.MethodPost, "/api/v1/devices/import", strings.NewReader(rows.String()), "Content-Type", "text/csv")
+	if resp.StatusCode != http.StatusOK {
+		a.t.Fatalf("import: %s %s", resp.Status, b)
+	}
+	var all []device
+	for line := range strings.Lines(string(b)) {
+		var row struct {
+			DeviceID  string `json:"device_id"`
+			Password  string `json:"password"`
+			BaseTopic string `json:"base_topic"`
+			Error     string
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil || row.Error != "" {
+			a.t.Fatalf("import: %v %s", err, line)
+		}
+		all = append(all, device{ID: row.DeviceID, Password: row.Password, Base: row.BaseTopic})
+	}
+	return all
+}
+
+// percentile of durations; 0 of none.
+func percentile(all []time.Duration, p float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(len(sorted)-1, int(float64(len(sorted))*p))]
+}
+
+const mib = 1 << 20
+
+// bounded fails when memory has grown by more than most bytes; it is the
+// hub's own limits that must hold it, so most is far below what was sent.
+func bounded(t *testing.T, what string, before, after, most int64) {
+	t.Helper()
+	t.Logf("%s: resident %d MiB before, %d MiB after, bound of the growth %d MiB", what, before/mib, after/mib, most/mib)
+	if after-before > most {
+		t.Errorf("%s: memory grew by %d MiB", what, (after-before)/mib)
+	}
+}
