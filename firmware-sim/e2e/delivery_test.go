@@ -1,0 +1,281 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// long says that the tests may take the time that they take by hand.
+var long = os.Getenv("OBEDIO_LONG") == "1"
+
+// numbered is a metrics message that carries its number.
+func numbered(n int) []byte { return fmt.Appendf(nil, `{"n":%d}`, n) }
+
+func numberIn(payload []byte) int {
+	var p struct{ N *int }
+	if json.Unmarshal(payload, &p) != nil || p.N == nil {
+		return -1
+	}
+	return *p.N
+}
+
+// tally is what a subscriber has got of each topic.
+type tally struct {
+	mu     sync.Mutex // guards what follows
+	got    map[string]map[int]int
+	behind map[string]int // the last number
+	jumps  int            // back in the order
+	sum    atomic.Int64
+}
+
+func newTally() *tally { return &tally{got: map[string]map[int]int{}, behind: map[string]int{}} }
+
+func (s *tally) take(topic string, payload []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := numberIn(payload)
+	if s.got[topic] == nil {
+		s.got[topic] = map[int]int{}
+	}
+	s.got[topic][n]++
+	if n < s.behind[topic] {
+		s.jumps++
+	}
+	s.behind[topic] = n
+	s.sum.Add(1)
+}
+
+// check wants each of the numbers 1 to n of the topic once, in order.
+func (s *tally) check(t *testing.T, topic string, n int) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	missing, twice := 0, 0
+	for i := 1; i <= n; i++ {
+		switch got := s.got[topic][i]; {
+		case got == 0:
+			missing++
+		case got > 1:
+			twice++
+		}
+	}
+	if missing > 0 || twice > 0 || s.jumps > 0 || len(s.got[topic]) != n {
+		t.Errorf("%s: of %d messages %d are lost, %d came twice; %d jumps back, %d different ones", topic, n, missing, twice, s.jumps, len(s.got[topic]))
+	}
+}
+
+// talker publishes numbered messages of QoS 1, with a window of its own.
+type talker struct {
+	*wire
+	topic  string
+	sent   int
+	acked  atomic.Int64
+	window chan struct{}
+	ended  chan struct{} // closed when the connection is
+}
+
+func newTalker(t *testing.T, addr string, d device) *talker {
+	t.Helper()
+	p := &talker{wire: dialWire(t, addr, d, hello{}), topic: d.Base + "/metrics", window: make(chan struct{}, 32), ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		for {
+			first, _, err := p.next()
+			if err != nil {
+				return
+			}
+			if first>>4 == puback {
+				p.acked.Add(1)
+				<-p.window
+			}
+		}
+	}()
+	return p
+}
+
+// say publishes the next message; false when the connection has ended.
+func (p *talker) say() bool {
+	select {
+	case p.window <- struct{}{}:
+	case <-p.ended:
+		return false
+	}
+	n := p.sent + 1
+	if _, err := p.Write(p.publication(p.topic, numbered(n), 1, false, uint16(n%60000+1))); err != nil {
+		return false
+	}
+	p.sent = n
+	return true
+}
+
+// settle waits until everything that was said is acknowledged.
+func (p *talker) settle(t *testing.T) {
+	t.Helper()
+	waitFor(t, 60*time.Second, "the PUBACKs of "+p.topic, func() bool { return p.acked.Load() == int64(p.sent) })
+}
+
+// listener subscribes to the metrics of the site and counts them.
+func listener(t *testing.T, hub *program, api *api, h hello) *tally {
+	t.Helper()
+	got := newTally()
+	c := dialWire(t, hub.Listeners["mqtt"], api.addTo(api.wide("wide"), "watch-001", "watch", "bridge"), h)
+	c.subscribe(t, "obedio/yacht-1/+/sensor/+/metrics", 1)
+	go func() {
+		_ = c.read(func(topic string, payload []byte) bool { got.take(topic, payload); return false })
+	}()
+	return got
+}
+
+func TestDelivery_ReceiveMaximum20At2000ASecondGetsEveryMessage(t *testing.T) {
+	hub, api, _ := startHub(t)
+	got := listener(t, hub, api, hello{version: 5, receiveMax: 20})
+	p := newTalker(t, hub.Listeners["mqtt"], api.addDevice("sensor-001", "sensor", "store"))
+	messages := 6000
+	if long {
+		messages = 120_000
+	}
+	began := time.Now()
+	pace := time.NewTicker(5 * time.Millisecond) // ten each time
+	defer pace.Stop()
+	for p.sent < messages {
+		<-pace.C
+		for range 10 {
+			if !p.say() {
+				t.Fatal("the hub has ended the connection")
+			}
+		}
+	}
+	p.settle(t)
+	rate := float64(p.sent) / time.Since(began).Seconds()
+	waitFor(t, 60*time.Second, "the last message", func() bool { return got.sum.Load() >= int64(p.sent) })
+	t.Logf("%d messages at %.0f a second, %d received; dropped %v", p.sent, rate, got.sum.Load(), api.counters().Dropped)
+	got.check(t, p.topic, p.sent)
+}
+
+func TestDelivery_FiftyPublishersFlatOutNeitherHangNorLose(t *testing.T) {
+	rounds, each := 1, 5*time.Second
+	if long {
+		rounds, each = 5, time.Minute
+	}
+	hub, api, _ := startHub(t)
+	got := listener(t, hub, api, hello{version: 5})
+	devices := api.addMany(50, "sensor-", "sensor", "store")
+	var all []*talker
+	for _, d := range devices {
+		all = append(all, newTalker(t, hub.Listeners["mqtt"], d))
+	}
+	for round := range rounds {
+		end := time.NewTimer(each)
+		stop := make(chan struct{})
+		var talking sync.WaitGroup
+		for _, p := range all {
+			talking.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						if !p.say() {
+							t.Errorf("%s: the hub has ended the connection", p.topic)
+							return
+						}
+					}
+				}
+			})
+		}
+		<-end.C
+		close(stop)
+		talking.Wait()
+		sum := 0
+		for _, p := range all {
+			p.settle(t)
+			sum += p.sent
+		}
+		waitFor(t, 60*time.Second, "the last message", func() bool { return got.sum.Load() >= int64(sum) })
+		c := api.counters()
+		t.Logf("round %d: %d messages published, %d received; dropped %v, limits %v", round+1, sum, got.sum.Load(), c.Dropped, c.Limits)
+	}
+	for _, p := range all {
+		got.check(t, p.topic, p.sent)
+	}
+}
+
+func TestDelivery_SubscriberThatKeepsUpLosesNothingBesideBusyLoops(t *testing.T) {
+	hub, api, _ := startHub(t)
+	got := listener(t, hub, api, hello{})
+	p := newTalker(t, hub.Listeners["mqtt"], api.addDevice("sensor-001", "sensor", "store"))
+	messages := 20_000
+	if long {
+		messages = 200_000
+	}
+	for range 2 {
+		busyLoop(t)
+	}
+	began := time.Now()
+	for p.sent < messages {
+		if !p.say() {
+			t.Fatal("the hub has ended the connection")
+		}
+	}
+	p.settle(t)
+	waitFor(t, 120*time.Second, "the last message", func() bool { return got.sum.Load() >= int64(messages) })
+	t.Logf("%d messages in %s; dropped %v", messages, time.Since(began).Round(time.Millisecond), api.counters().Dropped)
+	got.check(t, p.topic, messages)
+}
+
+// busyLoop takes a core for as long as the test runs, and not for ever if
+// nobody ends it.
+func busyLoop(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", "i=0; while [ $i -lt 300000000 ]; do i=$((i+1)); done")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+func TestDelivery_SixtyQueuedMessagesComeInOrderAlsoOverKill9(t *testing.T) {
+	for _, h := range []hello{{keep: true}, {keep: true, version: 5}} {
+		for _, kill := range []bool{false, true} {
+			t.Run(fmt.Sprintf("version %d, kill %v", max(4, h.version), kill), func(t *testing.T) {
+				hub, api, _ := startHub(t)
+				d := api.addTo(api.wide("wide"), "watch-001", "watch", "bridge")
+				c := dialWire(t, hub.Listeners["mqtt"], d, h)
+				c.subscribe(t, "obedio/yacht-1/+/sensor/+/metrics", 1)
+				_ = c.Close()
+				waitFor(t, 20*time.Second, "the hub to see it gone", func() bool { return api.counters().Connected == 0 })
+				p := newTalker(t, hub.Listeners["mqtt"], api.addDevice("sensor-001", "sensor", "store"))
+				for p.sent < 60 {
+					if !p.say() {
+						t.Fatal("the hub has ended the connection")
+					}
+				}
+				p.settle(t)
+				if kill {
+					hub.kill()
+					hub.run()
+				}
+				got := newTally()
+				c = dialWire(t, hub.Listeners["mqtt"], d, h)
+				_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+				if err := c.read(func(topic string, payload []byte) bool {
+					got.take(topic, payload)
+					return got.sum.Load() == 60
+				}); err != nil {
+					t.Errorf("after %d messages: %v", got.sum.Load(), err)
+				}
+				got.check(t, p.topic, 60)
+				t.Logf("%d messages, %d jumps back", got.sum.Load(), got.jumps)
+			})
+		}
+	}
+}
