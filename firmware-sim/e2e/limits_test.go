@@ -121,7 +121,7 @@ func TestLimits_SilentSocketsMakeRoomForWhoSpeaks(t *testing.T) {
 	if !late.send("press", press(1)) {
 		t.Error("who comes after 2,000 silent sockets is not served")
 	}
-	bounded(t, "2,000 silent sockets", before, hub.resident(), 64*mib)
+	bounded(t, "2,000 silent sockets", before, hub.resident(), 128*mib)
 	t.Logf("slowest press meanwhile: %s", slowest)
 	for _, c := range silent {
 		ended(t, "silent socket", c)
