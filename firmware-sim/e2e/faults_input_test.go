@@ -16,6 +16,7 @@ import (
 // F16: malformed packets and payloads, those of testdata/malformed and random
 // changes of them, over TCP, WebSocket and REST. OBEDIO_SEED repeats a run.
 
+// startFuzzed starts a hub with two devices whose credentials are abused.
 func startFuzzed(t *testing.T) (*program, *api, []device) {
 	t.Helper()
 	// So many wrong passwords would ban the address.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -38,9 +37,7 @@ func (o *oracle) note(fn func()) {
 // was acknowledged is there, once, and nobody repairs anything.
 func TestF1_Kill9UnderLoadEverythingAcknowledgedIsThere(t *testing.T) {
 	hub, api, _ := startHub(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := seeded(t)
 	var buttons []device
 	for i := range 4 {
 		buttons = append(buttons, api.addDevice(fmt.Sprintf("btn-%03d", i), "button", fmt.Sprintf("cabin-%d", i)))

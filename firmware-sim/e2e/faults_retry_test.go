@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -143,9 +142,7 @@ func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T
 
 func TestF2_KillAtAnyMomentOfADecisionIsAllOrNothing(t *testing.T) {
 	hub, api, _ := startHub(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := seeded(t)
 	d := api.addDevice("watch-001", "watch", "room-0")
 	// The moments are spread over twice the time that a decision takes here.
 	var span time.Duration

@@ -27,6 +27,7 @@ func corpus(t *testing.T, name string) (lines []string) {
 	return lines
 }
 
+// seeded is a source of chance whose seed is printed; OBEDIO_SEED repeats it.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())

@@ -1,5 +1,11 @@
 // Package e2e runs the real programs against each other, as their users do:
 // hub, console and simulated devices, with faults. It has tests only.
+//
+// A test whose name begins with F and a number is that fault of the catalogue,
+// and can be run alone: go test -tags nomsgpack -v -run TestF7 ./firmware-sim/e2e.
+// The environment says more: OBEDIO_E2E_BIN names a directory with programs that
+// are built already, OBEDIO_LONG=1 lets tests of load take the minutes that they
+// are about, OBEDIO_SOAK=2h is how long F19 takes, OBEDIO_SEED repeats chance.
 package e2e
 
 import (
