@@ -112,6 +112,11 @@ func TestF16_MutatedPacketsDoNoHarmOverTCPAndWebSocket(t *testing.T) {
 			}
 			_, _ = c.Write(b) // the hub may have closed it already
 		}
+		// With the answers unread, a close would take what was sent back.
+		if half, ok := c.(*net.TCPConn); ok {
+			_ = half.CloseWrite()
+		}
+		ended(t, fmt.Sprintf("%s, mutated to %x", m.what, b), c)
 		_ = c.Close()
 	}
 	got := api.counters()
