@@ -92,6 +92,15 @@ func TestF14_SubscriberThatStopsReadingCostsOnlyItself(t *testing.T) {
 			}
 		})
 	}
+	// Who will stop reading reads at first.
+	deaf := dialWire(t, hub.Listeners["mqtt"], api.addTo(api.wide("wide"), "deaf", "watch", "bridge"), hello{})
+	deaf.subscribe(t, "obedio/yacht-1/#", 0)
+	var stopReading atomic.Bool
+	deafened := make(chan struct{})
+	go func() {
+		defer close(deafened)
+		_ = deaf.read(func(string, []byte) bool { return stopReading.Load() })
+	}()
 	// Somebody looks at the counters all the time, too.
 	var stalled atomic.Bool
 	talking.Go(func() {
@@ -136,8 +145,8 @@ func TestF14_SubscriberThatStopsReadingCostsOnlyItself(t *testing.T) {
 	round(50, always) // what is done once is done
 	before := round(300, always)
 
-	deaf := dialWire(t, hub.Listeners["mqtt"], api.addTo(api.wide("wide"), "deaf", "watch", "bridge"), hello{})
-	deaf.subscribe(t, "obedio/yacht-1/#", 0)
+	stopReading.Store(true)
+	<-deafened
 	began := time.Now()
 	during := round(50, func() bool { return stalled.Load() || time.Since(began) > 60*time.Second })
 	close(stop)
