@@ -2,14 +2,11 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -48,68 +45,6 @@ type commandView struct {
 	Steps []struct {
 		State string `json:"state"`
 	} `json:"steps"`
-}
-
-// Defects 1 and 3 of the product: what a PUBACK was sent for is there.
-func TestKill9_EveryPressWhosePubackArrivedIsThereOnce(t *testing.T) {
-	hub, api, _ := startHub(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	var buttons []device
-	for i := range 4 {
-		buttons = append(buttons, api.addDevice(fmt.Sprintf("btn-%03d", i), "button", fmt.Sprintf("cabin-%d", i)))
-	}
-	acked := make([]map[int]bool, len(buttons))
-	next := make([]int, len(buttons))
-	for i := range acked {
-		acked[i], next[i] = map[int]bool{}, 1
-	}
-	for range 20 {
-		var pressing sync.WaitGroup
-		var total atomic.Int64
-		killAfter := int64(5 + rng.IntN(40))
-		reached := make(chan struct{})
-		for i, b := range buttons {
-			c := dial(t, hub.Listeners["mqtt"], b)
-			pressing.Go(func() {
-				for {
-					seq := next[i]
-					if !c.send("press", press(seq)) {
-						return // the hub is gone; the press is sent again after its return
-					}
-					acked[i][seq] = true
-					next[i]++
-					if total.Add(1) == killAfter {
-						close(reached)
-					}
-				}
-			})
-		}
-		<-reached
-		hub.kill()
-		pressing.Wait()
-		hub.run()
-	}
-	sum := 0
-	for i, b := range buttons {
-		count := map[int]int{}
-		for _, p := range list[pressView](api, "/api/v1/devices/"+b.ID+"/presses") {
-			count[p.Seq]++
-		}
-		for seq := range acked[i] {
-			if count[seq] != 1 {
-				t.Errorf("%s: press %d was acknowledged and is there %d times", b.ID, seq, count[seq])
-			}
-		}
-		for seq, n := range count {
-			if n > 1 {
-				t.Errorf("%s: press %d is there %d times", b.ID, seq, n)
-			}
-		}
-		sum += len(acked[i])
-	}
-	t.Logf("%d presses acknowledged over 20 kills", sum)
 }
 
 func TestAccept_TwoClientsAtOnce200TimesOneWinsAndTheOtherLearnsWho(t *testing.T) {

@@ -1,5 +1,11 @@
 // Package e2e runs the real programs against each other, as their users do:
 // hub, console and simulated devices, with faults. It has tests only.
+//
+// A test whose name begins with F and a number is that fault of the catalogue,
+// and can be run alone: go test -tags nomsgpack -v -run TestF7 ./firmware-sim/e2e.
+// The environment says more: OBEDIO_E2E_BIN names a directory with programs that
+// are built already, OBEDIO_LONG=1 lets tests of load take the minutes that they
+// are about, OBEDIO_SOAK=2h is how long F19 takes, OBEDIO_SEED repeats chance.
 package e2e
 
 import (
@@ -213,11 +219,21 @@ func (p *program) face(data string) *api {
 // do makes a request; header is alternating names and values.
 func (a *api) do(method, path string, in any, header ...string) (*http.Response, []byte) {
 	a.t.Helper()
-	var body io.Reader
-	if in != nil {
+	resp, b, err := a.try(method, path, in, header...)
+	if err != nil {
+		a.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp, b
+}
+
+// try is do for a hub that may die meanwhile, in any goroutine. in is sent as
+// it is if it is an io.Reader.
+func (a *api) try(method, path string, in any, header ...string) (*http.Response, []byte, error) {
+	body, raw := in.(io.Reader)
+	if in != nil && !raw {
 		b, err := json.Marshal(in)
 		if err != nil {
-			a.t.Fatal(err)
+			return nil, nil, err
 		}
 		body = bytes.NewReader(b)
 	}
@@ -225,7 +241,7 @@ func (a *api) do(method, path string, in any, header ...string) (*http.Response,
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, a.base+path, body)
 	if err != nil {
-		a.t.Fatal(err)
+		return nil, nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+a.token)
 	if in != nil {
@@ -236,14 +252,11 @@ func (a *api) do(method, path string, in any, header ...string) (*http.Response,
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		a.t.Fatalf("%s %s: %v", method, path, err)
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		a.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return resp, b
+	return resp, b, err
 }
 
 // call makes a request that must succeed, and reads the answer into out.

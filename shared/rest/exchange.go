@@ -26,6 +26,7 @@ type exchange struct {
 	match   *Match
 	problem ProblemType
 	out     *response
+	once    Once
 }
 
 type exchangeKey struct{}
@@ -49,6 +50,19 @@ func (x *exchange) routeKey() string {
 
 // SubjectOf is who makes the request of ctx; nobody on public routes.
 func SubjectOf(ctx context.Context) account.Subject { return exchangeOf(ctx).subject }
+
+// Once is a piece of work that is to be done once, however often it is asked
+// for. The zero value is work without a key.
+type Once struct {
+	IdempotencyKey
+	// Fingerprint tells the request from another one with the same key.
+	Fingerprint [32]byte
+}
+
+// OnceOf is the idempotency key of the request of ctx. The answers are kept by
+// an IdempotencyStore; work that must not be done twice after a crash either
+// is written together with this.
+func OnceOf(ctx context.Context) Once { return exchangeOf(ctx).once }
 
 // RequestID names the request of ctx in answers and in the log.
 func RequestID(ctx context.Context) string { return exchangeOf(ctx).id }

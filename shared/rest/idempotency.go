@@ -65,7 +65,8 @@ func (a *API) once(c *gin.Context, route *Route, x *exchange, body []byte) {
 		return
 	}
 	k := IdempotencyKey{Subject: x.subject.Key(), Key: key}
-	answer, err := a.cfg.Idempotency.Claim(ctx, k, fingerprint(c.Request, body))
+	x.once = Once{k, fingerprint(c.Request, body)}
+	answer, err := a.cfg.Idempotency.Claim(ctx, k, x.once.Fingerprint)
 	switch {
 	case errors.Is(err, ErrInProgress):
 		a.Fail(c, NewProblem(TypeBusy, "the first request with this idempotency key has no answer yet").With("Retry-After", "1"))

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -49,8 +50,11 @@ func (a *API) commandRoutes() {
 	}) (*commandOutput, error) {
 		c, err := a.Commands.Send(ctx, actor(ctx), command.Want{
 			Device: fleet.DeviceID(in.ID), Name: in.Body.Name, Args: in.Body.Args,
-			TTL: time.Duration(in.Body.TTLMS) * time.Millisecond,
+			TTL: time.Duration(in.Body.TTLMS) * time.Millisecond, Once: once(ctx),
 		})
+		if errors.Is(err, command.ErrKeyReused) {
+			err = rest.NewProblem(rest.TypeKeyReused, "take a new key for each piece of work")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -91,6 +95,12 @@ func (a *API) commandRoutes() {
 		}
 		return commandOutputOf(c), nil
 	})
+}
+
+// once is the request of ctx as the commands know it.
+func once(ctx context.Context) command.Once {
+	o := rest.OnceOf(ctx)
+	return command.Once{Subject: o.Subject, Key: o.Key, Fingerprint: o.Fingerprint}
 }
 
 func (a *API) listCommands(_ context.Context, in *struct {

@@ -99,7 +99,7 @@ type Broker struct {
 	open     map[*conn]struct{}   // every connection of the gate
 	sockets  int                  // admitted and not closed
 	shaking  map[*socket]struct{} // in their TLS handshake
-	unknown  map[*socket]struct{} // that have not shown who they are
+	unknown  map[*socket]struct{} // that have not said who they are
 	byAddr   map[netip.Addr]int   // sockets of each remote address
 	slots    map[string]*slot     // by client id
 	byUser   map[string]int       // live connections of each user name

@@ -571,22 +571,22 @@ func TestListener_LimitsOneAddress(t *testing.T) { // row 1
 	}
 	var open []*socket
 	for range 2 {
-		s, refused := r.admit(far("192.0.2.1"))
+		s, refused := r.admit(far("192.0.2.1"), "mqtt")
 		if refused != "" {
 			t.Fatal(refused)
 		}
 		open = append(open, s)
 	}
-	if _, refused := r.admit(far("192.0.2.1")); refused != RefusedAddress {
+	if _, refused := r.admit(far("192.0.2.1"), "mqtt"); refused != RefusedAddress {
 		t.Fatalf("third: %q", refused)
 	}
-	other, refused := r.admit(far("192.0.2.2"))
+	other, refused := r.admit(far("192.0.2.2"), "mqtt")
 	if refused != "" {
 		t.Fatalf("another address: %q", refused)
 	}
 	_ = open[0].Close()
 	_ = open[0].Close()
-	again, refused := r.admit(far("192.0.2.1"))
+	again, refused := r.admit(far("192.0.2.1"), "mqtt")
 	if refused != "" {
 		t.Fatalf("after one has gone: %q", refused)
 	}

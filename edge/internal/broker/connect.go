@@ -21,6 +21,7 @@ func (c *conn) handshake() bool {
 	if !ok {
 		return false
 	}
+	c.b.heardFrom(c.socket)
 	c.version = p.Version
 	c.said = Credentials{ClientID: p.ClientID, Username: p.Username}
 	if !c.identify(p) || !c.checkWill(p.Will) {
@@ -37,7 +38,6 @@ func (c *conn) handshake() bool {
 			return c.refuse(RefusedUnavailable, frame.ServerUnavailable, "try again", err)
 		}
 	}
-	c.b.identified(c.socket)
 	c.b.settleLateWill(c)
 	var err error
 	if c.kept, err = c.b.keptSession(c); err != nil {

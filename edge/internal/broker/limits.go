@@ -10,7 +10,7 @@ type Limits struct {
 	// MaxPerAddress connections of one remote address; loopback has no such
 	// limit, as who is there is on the hub already. 256.
 	MaxPerAddress int
-	// MaxUnknown connections that have not shown who they are; with more, the
+	// MaxUnknown connections that have not said who they are; with more, the
 	// one that has waited for longest is closed. 256.
 	MaxUnknown int
 	// AuthFailures of one address may come at once, and one more in each

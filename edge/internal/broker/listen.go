@@ -99,7 +99,7 @@ func (d *doorkeeper) Accept() (net.Conn, error) {
 			continue
 		}
 		pause = firstPause
-		s, refused := d.b.admit(raw)
+		s, refused := d.b.admit(raw, d.l.Name)
 		if refused != "" {
 			d.b.counters.refused.add(refused)
 			d.b.object(Objection{
@@ -128,16 +128,17 @@ func (b *Broker) pause(d time.Duration) bool {
 // socket is an admitted connection. Closing it gives its place to another.
 type socket struct {
 	net.Conn
-	b      *Broker
-	remote netip.AddrPort // zero for an in-memory connection
-	number uint64         // of the connection, in the order of their acceptance
-	once   sync.Once
-	out    bool // counted out; Broker.mu guards it
+	b        *Broker
+	listener string
+	remote   netip.AddrPort // zero for an in-memory connection
+	number   uint64         // of the connection, in the order of their acceptance
+	once     sync.Once
+	out      bool // counted out; Broker.mu guards it
 }
 
 // admit counts a connection in, or says which limit refuses it.
-func (b *Broker) admit(raw net.Conn) (*socket, Refusal) {
-	s := &socket{Conn: raw, b: b, remote: addrPort(raw.RemoteAddr())}
+func (b *Broker) admit(raw net.Conn, listener string) (*socket, Refusal) {
+	s := &socket{Conn: raw, b: b, listener: listener, remote: addrPort(raw.RemoteAddr())}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopping {
@@ -182,12 +183,16 @@ func (b *Broker) evict() bool {
 	delete(b.unknown, oldest)
 	b.countOut(oldest)
 	b.counters.refused.add(RefusedSilent)
+	b.object(Objection{
+		At: b.now(), Kind: ObjectionRefused, Remote: oldest.remote, Listener: oldest.listener, Reason: string(RefusedSilent),
+		Detail: "made room for another connection",
+	})
 	b.work.Go(func() { _ = oldest.Close() })
 	return true
 }
 
-// identified: the client behind a socket has shown who it is.
-func (b *Broker) identified(s *socket) {
+// heardFrom: the client behind a socket has said who it is.
+func (b *Broker) heardFrom(s *socket) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.unknown, s)

@@ -11,6 +11,7 @@
 package command
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -112,7 +113,12 @@ func New(c Config) (*Commands, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pending commands: %w", err)
 	}
-	_, trusted := c.Clock.Now()
+	now, trusted := c.Clock.Now()
+	if trusted {
+		if err := c.Store.ForgetDone(context.Background(), now.Add(-keepDone)); err != nil {
+			return nil, fmt.Errorf("forget requests for commands: %w", err)
+		}
+	}
 	for _, p := range pending {
 		m.track(p, !trusted)
 	}
@@ -161,10 +167,27 @@ type Want struct {
 	// TTL is its time to live; 0 for the default.
 	TTL time.Duration
 	Job fleet.JobID
+	// Once, if not zero, makes a second Send with it return the command of the
+	// first, also after a restart.
+	Once Once
 }
 
+// Once identifies a request for a command.
+type Once struct {
+	// Subject is who asks, and Key what he calls the request.
+	Subject, Key string
+	// Fingerprint tells the request from another one with the same key.
+	Fingerprint [32]byte
+}
+
+// ErrKeyReused: the key of Want.Once belongs to another request.
+var ErrKeyReused = errors.New("key belongs to another request")
+
+// keepDone is for how long a command's Once is remembered, at least.
+const keepDone = 24 * time.Hour
+
 // Send stores a command from on board and returns it. fleet.ErrNotFound,
-// fleet.ErrInvalid, fleet.ErrLimit.
+// fleet.ErrInvalid, fleet.ErrLimit, ErrKeyReused.
 func (m *Commands) Send(ctx context.Context, by fleet.Actor, w Want) (fleet.Command, error) {
 	ttl := cmp.Or(w.TTL, m.c.DefaultTTL)
 	if err := fleet.CheckCommand(w.Device, w.Name, w.Args, ttl); err != nil {
@@ -175,7 +198,14 @@ func (m *Commands) Send(ctx context.Context, by fleet.Actor, w Want) (fleet.Comm
 	}
 	var id fleet.CommandID
 	err := m.c.Journal.Do(ctx, func(tx *journal.Tx) error {
+		if known, err := w.Once.known(tx); err != nil || known != "" {
+			id = known
+			return err
+		}
 		id = fleet.NewUUID[fleet.CommandID](tx.Now())
+		if err := w.Once.done(tx, id); err != nil {
+			return err
+		}
 		return m.begin(tx, by, id, fleet.CommandDefinition{
 			Device: w.Device, Name: w.Name, Args: w.Args, IssuedBy: by, IssuedAt: tx.Now(),
 			ExpiresAt: fleet.Millis(tx.Now().Add(ttl)), Job: w.Job,
@@ -185,6 +215,27 @@ func (m *Commands) Send(ctx context.Context, by fleet.Actor, w Want) (fleet.Comm
 		return fleet.Command{}, err
 	}
 	return m.started(id)
+}
+
+// known returns the command that was made for the request before; empty if
+// there is none.
+func (o Once) known(tx *journal.Tx) (fleet.CommandID, error) {
+	if o.Key == "" {
+		return "", nil
+	}
+	d, found, err := tx.Done(o.Subject, o.Key)
+	if err == nil && found && !bytes.Equal(d.Fingerprint, o.Fingerprint[:]) {
+		err = ErrKeyReused
+	}
+	return fleet.CommandID(d.Result), err
+}
+
+// done remembers the command that the request made.
+func (o Once) done(tx *journal.Tx, id fleet.CommandID) error {
+	if o.Key == "" {
+		return nil
+	}
+	return tx.SetDone(o.Subject, o.Key, store.Done{Fingerprint: o.Fingerprint[:], Result: string(id), At: tx.Now()})
 }
 
 // superseding names commands of which only the newest counts: an older one

@@ -363,3 +363,39 @@ func TestSend_NewerConfigurationSupersedesAnOlderOneOnItsWay(t *testing.T) {
 		b.timeline(ids[1], queued, atHub, sent)
 	})
 }
+
+func TestSend_TheSameRequestAfterARestartIsTheSameCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBridge(t)
+		defer func() { b.stop() }()
+		ask := func(key string, print byte) (fleet.CommandID, error) {
+			c, err := b.Send(t.Context(), by, command.Want{
+				Device: "watch-1", Name: "locate", Once: command.Once{Subject: "u", Key: key, Fingerprint: [32]byte{print}},
+			})
+			return c.ID, err
+		}
+		first, err := ask("k1", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restart := func() {
+			b.stop()
+			b.open()
+		}
+		restart()
+		if again, err := ask("k1", 1); err != nil || again != first {
+			t.Errorf("asked again: %s, %v; the first was %s", again, err, first)
+		}
+		if _, err := ask("k1", 2); !errors.Is(err, command.ErrKeyReused) {
+			t.Errorf("another request with the same key: %v", err)
+		}
+		if other, err := ask("k2", 1); err != nil || other == first {
+			t.Errorf("another key: %s, %v", other, err)
+		}
+		time.Sleep(25 * time.Hour)
+		restart()
+		if again, err := ask("k1", 1); err != nil || again == first {
+			t.Errorf("a day later the key is new: %s, %v", again, err)
+		}
+	})
+}

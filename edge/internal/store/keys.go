@@ -21,7 +21,7 @@ import (
 //	L name                          the uplink's: console, cursors, link identity
 //	A kind 00 …                     people: see account.go
 //	B …                             sessions and retained messages: see broker/keep.go
-//	I subject 00 key                idempotency: an answer that was given, JSON
+//	I subject 00 key                idempotency: what the work came to, JSON
 //
 // verify.go knows how to check each of them.
 const (

@@ -57,6 +57,7 @@ type properties struct {
 	willDelay        uint32
 	topicAlias       bool
 	authMethod       string
+	hasAuthData      bool
 	noProblemInfo    bool
 }
 
@@ -139,7 +140,10 @@ func (p *properties) read(in *cursor, id byte) error {
 		}
 	case propAuthMethod:
 		p.authMethod = string(in.str())
-	case propCorrelation, propAuthData:
+	case propAuthData:
+		in.binary()
+		p.hasAuthData = true
+	case propCorrelation:
 		in.binary()
 	case propUser:
 		in.str()
