@@ -69,7 +69,7 @@ func ParseConnect(body []byte) (p Connect, err error) {
 		p.SessionExpiry, p.ReceiveMaximum, p.MaxPacketSize = props.sessionExpiry, props.receiveMaximum, props.maxPacketSize
 		p.AuthMethod, p.NoProblemInfo = props.authMethod, props.noProblemInfo
 		if props.hasAuthData && p.AuthMethod == "" {
-			return p, violation("authentication data without a method") // [MQTT-3.1.2.11.10]
+			return p, violation("authentication data without a method") // 3.1.2.11.10 of MQTT 5
 		}
 	}
 	p.ClientID = string(c.str())
