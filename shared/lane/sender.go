@@ -31,7 +31,7 @@ type Saved struct {
 	ConsoleID    string `json:"console_id"`
 	ConsoleEpoch string `json:"console_epoch"`
 	// Acked says, per lane, up to which number (for the state lane: version)
-	// the console has said that it holds; for lane 4 how many hours it has taken.
+	// the console has said that it holds; for lane 4 how often it has acknowledged an hour.
 	Acked map[fleet.Lane]uint64 `json:"acked"`
 }
 
@@ -85,8 +85,8 @@ type Welcome struct {
 	OrderHead    uint64
 }
 
-// HoursTaken is how many hours of traffic a console has taken of an epoch. One
-// of an older version does not tell: it takes none.
+// HoursTaken is how often a console has acknowledged an hour of traffic of an
+// epoch. One of an older version does not tell: it takes none.
 type HoursTaken struct {
 	Told  bool
 	Taken uint64

@@ -26,8 +26,8 @@ type TrafficPart struct {
 type TrafficMark struct {
 	// Number is the highest of a part in the session.
 	Number uint64 `json:"number,omitempty"`
-	// Taken counts the hours that were taken in the epoch. It tells a console
-	// that was restored from one that was not.
+	// Taken counts how often an hour was acknowledged in the epoch. It tells a
+	// console that was restored from one that was not.
 	Taken uint64 `json:"taken,omitempty"`
 }
 
@@ -51,6 +51,9 @@ func receiveTraffic(h Holder, parts []TrafficPart, a *Applied) error {
 			return err
 		}
 		if found && held == p.Version {
+			if !stray {
+				mark.Taken++
+			}
 			a.Receipt.Hours = append(a.Receipt.Hours, p.TrafficRef)
 			continue
 		}
@@ -167,10 +170,16 @@ func (s *TrafficSender) more(ctx context.Context, log HourLog) error {
 	}
 }
 
-// OnPush takes the answer to the push of the part that Next has returned.
-func (s *TrafficSender) OnPush() {
-	if len(s.parts) > 0 {
-		s.parts = s.parts[1:]
+// OnPush takes the answer to the push of the part that Next has returned. The
+// rest of an hour that is held already is not sent.
+func (s *TrafficSender) OnPush(r Receipt) {
+	if len(s.parts) == 0 {
+		return
+	}
+	ref := s.parts[0].TrafficRef
+	s.parts = s.parts[1:]
+	if slices.Contains(r.Hours, ref) {
+		s.parts = nil
 	}
 }
 

@@ -171,7 +171,7 @@ func TestTraffic_HoursBecomeEqualWhateverTheLinkAndTheCrashesDo(t *testing.T) {
 			if _, err := s.OnPush(h, receipt); err != nil {
 				t.Fatalf("on push: %v", err)
 			}
-			up.OnPush()
+			up.OnPush(receipt)
 			if lost == "crash" {
 				restart()
 				return
@@ -265,7 +265,7 @@ func TestTraffic_AConsoleThatAcknowledgesNothingIsAskedOnceARound(t *testing.T) 
 				return starts
 			}
 			starts = append(starts, p.Start)
-			up.OnPush()
+			up.OnPush(lane.Receipt{})
 		}
 	}
 	for range 2 {
@@ -300,7 +300,7 @@ func TestTraffic_AnHourThatIsLargerThanAChunkIsHeldWhenItIsWhole(t *testing.T) {
 		if len(a.Receipt.Hours) == 1 != last || len(held.Hours()) == 1 != last || p.Parts < 4 {
 			t.Fatalf("part %d of %d: acknowledged %v, held %v", n, p.Parts, a.Receipt.Hours, held.Hours())
 		}
-		if up.OnPush(); last {
+		if up.OnPush(a.Receipt); last {
 			break
 		}
 	}

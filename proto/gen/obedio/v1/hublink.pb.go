@@ -413,7 +413,8 @@ type LaneDurable struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Lane  uint32                 `protobuf:"varint,1,opt,name=lane,proto3" json:"lane,omitempty"`
 	// The highest number of a log lane, the version of the state lane; for lane 4
-	// how many hours it has taken. A console that does not tell lane 4 takes none.
+	// how often an hour was acknowledged. A console that does not tell lane 4 takes
+	// none.
 	Durable uint64 `protobuf:"varint,2,opt,name=durable,proto3" json:"durable,omitempty"`
 	// The chain's hash at durable; empty but for log lanes.
 	Hash          []byte `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
