@@ -184,6 +184,7 @@ export const en = {
   "traffic.in": "From devices",
   "traffic.out": "To devices",
   "traffic.gap": "Not known",
+  "traffic.gap.partly": "Not known, or not wholly",
   "traffic.gap.detail": "Hours that the console does not hold: the link was down, the hub was off, or nothing passed.",
   "traffic.chart": ({ messagesIn, messagesOut, gaps }: { messagesIn: string; messagesOut: string; gaps: string }) =>
     `Messages over time: ${messagesIn} from devices, ${messagesOut} to devices, ${gaps} times not known. The table has the same numbers.`,

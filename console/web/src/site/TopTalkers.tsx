@@ -63,7 +63,7 @@ export function TopTalkers({ siteId, traffic, group, onGroup }: Props) {
 const messages = (counts: TrafficTalker["totals"]) => counts.messages_in + counts.messages_out;
 
 function Head({ children }: { children: ReactNode }) {
-  return <th scope="col" className="px-4 py-2 text-right font-normal">{children}</th>;
+  return <th scope="col" className="px-4 py-2 text-right font-normal whitespace-nowrap">{children}</th>;
 }
 
 function Row({ counts, share, children }: { counts: TrafficTalker["totals"]; share?: number; children: ReactNode }) {
@@ -72,7 +72,7 @@ function Row({ counts, share, children }: { counts: TrafficTalker["totals"]; sha
   const cell = "px-4 py-2.5 text-right whitespace-nowrap";
   return (
     <tr className="border-b border-line/60 last:border-0">
-      <th scope="row" className="min-w-48 px-4 py-2.5 text-left font-medium">
+      <th scope="row" className="px-4 sm:min-w-48 py-2.5 text-left font-medium">
         {children}
         {share !== undefined && (
           <span aria-hidden className="mt-1.5 block h-1 rounded-full bg-idle-soft">
@@ -95,7 +95,7 @@ function Talker({ siteId, talker, group }: { siteId: string; talker: TrafficTalk
   const t = useT();
   if (talker.key === "") return <span className="font-normal text-fg-muted">{t("traffic.key.unknown")}</span>;
   if (talker.key === "~other") return <span className="font-normal text-fg-muted">{t("traffic.key.other")}</span>;
-  const name = <span className="block max-w-72 truncate">{talker.name || talker.key}</span>;
+  const name = <span className="block max-w-32 truncate sm:max-w-72">{talker.name || talker.key}</span>;
   return (
     <>
       {group === "device" && talker.known ? (

@@ -59,7 +59,7 @@ function optionsOf(element: HTMLElement, buckets: readonly TrafficBucket[], widt
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
     scales: { x: { time: true, range: (_, from, to) => [from - width / 2, to + width / 2] }, y: { range: (_, __, most) => [0, Math.max(most * 1.08, 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 56, ...(width > 3600 ? { values: days } : { values: clock }) },
+      { ...axis, grid: { show: false }, size: 28, space: 56, ...(width > 3600 ? { values: days } : { values: clock }) },
       { ...axis, size: 52, values: (_, all) => all.map((n) => (Number.isInteger(n) ? compact.format(n) : "")) },
     ],
     series: [
@@ -89,7 +89,11 @@ function days(_: uPlot, all: number[]): string[] {
   return all.map((s) => new Date(s * 1000).toLocaleString(undefined, { ...dates, timeZone: "UTC" }));
 }
 
-/** Shades what is not known: a band with slanted lines, so that it is not told by its colour alone. */
+/**
+ * Shades what is not known: a band with slanted lines, so that it is not told
+ * by its colour alone. One that is known in part is shaded the more, the more
+ * of it is missing: its line is lower than what passed.
+ */
 function shade(u: uPlot, buckets: readonly TrafficBucket[], width: number, fill: string, line: string): void {
   const { ctx, bbox } = u;
   ctx.save();
@@ -97,10 +101,12 @@ function shade(u: uPlot, buckets: readonly TrafficBucket[], width: number, fill:
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   for (const b of buckets) {
-    if (b.counts) continue;
+    const missing = b.hours > 0 ? 1 - b.held / b.hours : 0;
+    if (missing <= 0) continue;
     const at = Date.parse(b.at) / 1000;
     const left = u.valToPos(at - width / 2, "x", true);
     const right = u.valToPos(at + width / 2, "x", true);
+    ctx.globalAlpha = missing;
     ctx.fillStyle = fill;
     ctx.fillRect(left, bbox.top, right - left, bbox.height);
     ctx.save();
@@ -108,7 +114,7 @@ function shade(u: uPlot, buckets: readonly TrafficBucket[], width: number, fill:
     ctx.rect(left, bbox.top, right - left, bbox.height);
     ctx.clip();
     ctx.strokeStyle = line;
-    ctx.globalAlpha = 0.35;
+    ctx.globalAlpha = 0.2 + 0.15 * missing;
     ctx.lineWidth = devicePixelRatio;
     ctx.beginPath();
     const step = 10 * devicePixelRatio;

@@ -127,7 +127,7 @@ function OverTime({ traffic, csv }: { traffic: SiteTraffic; csv: string }) {
             <Chip pressed={!table} onPress={() => setTable(false)} label={t("traffic.view.chart")} icon={ChartLine} />
             <Chip pressed={table} onPress={() => setTable(true)} label={t("traffic.view.table")} icon={Table2} />
           </div>
-          <a href={csv} download className="inline-flex min-h-control items-center gap-2 rounded-control px-2 text-sm text-accent-fg hover:underline">
+          <a href={csv} download className="inline-flex min-h-control items-center gap-2 rounded-control px-2 text-sm whitespace-nowrap text-accent-fg hover:underline">
             <Download aria-hidden className="size-4" />
             {t("traffic.csv")}
           </a>
@@ -148,7 +148,7 @@ function OverTime({ traffic, csv }: { traffic: SiteTraffic; csv: string }) {
             label={t("traffic.chart", { ...sums, gaps: number(gaps.length) })}
             onPoint={setAt}
           />
-          <Legend gaps={gaps.length > 0} />
+          <Legend gaps={gaps.length > 0} partly={traffic.bucket === "day"} />
         </div>
       )}
     </Section>
@@ -182,7 +182,7 @@ export function BucketTime({ at, day }: { at: string; day: boolean }) {
   );
 }
 
-function Legend({ gaps }: { gaps: boolean }) {
+function Legend({ gaps, partly }: { gaps: boolean; partly: boolean }) {
   const t = useT();
   const key = (sample: ReactNode, label: string) => <li className="flex items-center gap-2">{sample}{label}</li>;
   return (
@@ -190,7 +190,7 @@ function Legend({ gaps }: { gaps: boolean }) {
       <ul className="flex flex-wrap gap-x-5 gap-y-1 px-2 pt-2 text-xs text-fg-muted">
         {key(<span aria-hidden className="w-6 border-t-2 border-accent" />, t("traffic.in"))}
         {key(<span aria-hidden className="w-6 border-t-2 border-dashed border-ok" />, t("traffic.out"))}
-        {gaps && key(<span aria-hidden className="traffic-gap h-3.5 w-6 rounded-sm border border-line" />, t("traffic.gap"))}
+        {gaps && key(<span aria-hidden className="traffic-gap h-3.5 w-6 rounded-sm border border-line" />, t(partly ? "traffic.gap.partly" : "traffic.gap"))}
       </ul>
       {gaps && <p className="px-2 pt-2 text-xs text-fg-dim">{t("traffic.gap.detail")}</p>}
     </>
