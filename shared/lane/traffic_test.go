@@ -282,6 +282,36 @@ func TestTraffic_AConsoleThatAcknowledgesNothingIsAskedOnceARound(t *testing.T) 
 	}
 }
 
+func TestTraffic_AConsoleThatDoesNotKnowLane4IsToldFromOneThatTakesIt(t *testing.T) {
+	welcome := func(told bool) lane.Welcome {
+		m := lane.EncodeWelcome(lane.Welcome{
+			Ticket: []byte("t"), ConsoleID: "c", Durable: map[fleet.Lane]lane.Position{fleet.LaneRequests: {}, fleet.LaneCommands: {}, fleet.LaneRegistry: {}},
+			Hours: lane.HoursTaken{Told: told, Taken: 3},
+		})
+		w, err := lane.DecodeWelcome(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	h := newHub("e")
+	s := lane.NewSender("e", "boot", lane.Saved{})
+	if old := welcome(false); old.Hours.Told || s.Rewound(old) {
+		t.Errorf("a console of an older version: %+v", old.Hours)
+	}
+	w := welcome(true)
+	if !s.Rewound(w) {
+		t.Error("another console is not noticed")
+	}
+	if err := s.OnHello(h, w); err != nil || s.Saved().Acked[fleet.LaneSummaries] != 3 || s.Rewound(w) {
+		t.Errorf("saved %+v, %v", s.Saved(), err)
+	}
+	w.Hours.Taken = 2
+	if !s.Rewound(w) {
+		t.Error("a console that holds less than it said is not noticed")
+	}
+}
+
 func TestTraffic_AnHourThatIsLargerThanAChunkIsHeldWhenItIsWhole(t *testing.T) {
 	held, r, up := fleettest.NewMemory(), newRecord(), &lane.TrafficSender{}
 	start := time.Unix(3600, 0).UTC()

@@ -191,7 +191,7 @@ export const en = {
   "traffic.view": "View",
   "traffic.view.chart": "Chart",
   "traffic.view.table": "Table",
-  "traffic.csv": "Download CSV",
+  "traffic.csv": "CSV",
   "traffic.point": ({ messagesIn, messagesOut }: { messagesIn: string; messagesOut: string }) => `${messagesIn} from, ${messagesOut} to devices`,
   "traffic.partly": ({ held, hours }: { held: number; hours: number }) => `${held} of ${hours} h`,
   "traffic.col.time": "Begins",
