@@ -40,8 +40,8 @@ type trafficAnswer struct {
 		Known  bool                `json:"known"`
 		Totals fleet.TrafficCounts `json:"totals"`
 		Fields []struct {
-			Name     string  `json:"name"`
-			Min, Max float64 `json:"-"`
+			Name string  `json:"name"`
+			Last float64 `json:"last"`
 		} `json:"fields"`
 	} `json:"top"`
 	Others *fleet.TrafficCounts `json:"others"`
@@ -109,7 +109,7 @@ func TestTraffic_IsShownWithItsGaps(t *testing.T) {
 		t.Errorf("gaps (-want +got):\n%s", d)
 	}
 	if len(got.Top) != 2 || got.Top[0].Key != "client" || got.Top[0].Known || got.Top[1].Key != "d-1" || !got.Top[1].Known ||
-		got.Top[1].Totals.MessagesIn != 7 || len(got.Top[1].Fields) != 1 || got.Others == nil || got.Others.MessagesIn != 1 {
+		got.Top[1].Totals.MessagesIn != 7 || len(got.Top[1].Fields) != 1 || got.Top[1].Fields[0].Last != 50 || got.Others == nil || got.Others.MessagesIn != 1 {
 		t.Errorf("top is %+v, others %+v", got.Top, got.Others)
 	}
 
