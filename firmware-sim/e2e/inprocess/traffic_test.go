@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,35 @@ func consoleHours(console *consoletest.Console, from, to time.Time) (out hourly,
 	return out, len(v.Gaps)
 }
 
+// enrol gives the hub to a console.
+func enrol(hub *hubtest.Hub, console *consoletest.Console) {
+	var claim json.RawMessage
+	console.Call(http.MethodPost, "/api/v1/sites", map[string]string{"site_id": "yacht-1"}, nil)
+	console.Call(http.MethodPost, "/api/v1/sites/yacht-1/claim", nil, &claim)
+	hub.Call(http.MethodPost, "/api/v1/sync/enrolment", claim, nil)
+}
+
+// sensor sends a status each five minutes, so many times.
+func sensor(t *testing.T, broker *fleettest.Listener, times int) {
+	t.Helper()
+	o := mqtt.NewClientOptions().AddBroker("tcp://hub").SetClientID("sensor-1").SetUsername("sensor-1").SetPassword("a long one").
+		SetAutoReconnect(false).SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
+		return broker.Dial(t.Context())
+	})
+	c := mqtt.NewClient(o)
+	if token := c.Connect(); token.Wait() && token.Error() != nil {
+		t.Fatal(token.Error())
+	}
+	defer c.Disconnect(100)
+	for n := range times {
+		status := fmt.Sprintf(`{"battery":%d,"signal_strength":-60}`, 90-n)
+		if token := c.Publish("obedio/yacht-1/engine/sensor/sensor-1/status", 1, false, status); token.Wait() && token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+		time.Sleep(5 * time.Minute)
+	}
+}
+
 // A device talks for hours, the link is cut over some of them and the hub is
 // stopped in between: ashore stand the sums that the hub has, hour by hour, and
 // hours that have not come are gaps.
@@ -84,33 +114,14 @@ func TestTraffic_ConsoleShowsTheSumsOfTheHub(t *testing.T) {
 		hub := hubtest.Start(t, settings)
 		defer func() { hub.Stop() }()
 
-		var claim json.RawMessage
-		console.Call(http.MethodPost, "/api/v1/sites", map[string]string{"site_id": "yacht-1"}, nil)
-		console.Call(http.MethodPost, "/api/v1/sites/yacht-1/claim", nil, &claim)
-		hub.Call(http.MethodPost, "/api/v1/sync/enrolment", claim, nil)
+		enrol(hub, console)
 		hub.Call(http.MethodPost, "/api/v1/devices", map[string]any{
 			"device_id": "sensor-1", "type": "sensor", "room": "engine", "password": "a long one",
 		}, nil)
 
-		// talk sends a status each five minutes.
 		talk := func(times int) {
 			t.Helper()
-			o := mqtt.NewClientOptions().AddBroker("tcp://hub").SetClientID("sensor-1").SetUsername("sensor-1").SetPassword("a long one").
-				SetAutoReconnect(false).SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
-				return broker.Dial(t.Context())
-			})
-			c := mqtt.NewClient(o)
-			if token := c.Connect(); token.Wait() && token.Error() != nil {
-				t.Fatal(token.Error())
-			}
-			defer c.Disconnect(100)
-			for n := range times {
-				status := fmt.Sprintf(`{"battery":%d,"signal_strength":-60}`, 90-n)
-				if token := c.Publish("obedio/yacht-1/engine/sensor/sensor-1/status", 1, false, status); token.Wait() && token.Error() != nil {
-					t.Fatal(token.Error())
-				}
-				time.Sleep(5 * time.Minute)
-			}
+			sensor(t, broker, times)
 		}
 		// equal compares the hours that are over.
 		equal := func(when string, wantGaps int) {
@@ -158,6 +169,42 @@ func TestTraffic_ConsoleShowsTheSumsOfTheHub(t *testing.T) {
 		hub.Call(http.MethodGet, "/api/v1/sync", nil, &sync)
 		if l := sync.Lanes[len(sync.Lanes)-1]; l.Backlog != 0 {
 			t.Errorf("still pending: %+v", l)
+		}
+	})
+}
+
+// A console that was not there before gets the hours that another one has
+// acknowledged.
+func TestTraffic_AnotherConsoleGetsTheHoursToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)))
+		began := time.Now().UTC()
+		broker := fleettest.NewListener("mqtt")
+		var link atomic.Pointer[fleettest.Listener]
+		hub := hubtest.Start(t, hubtest.Config{
+			Site: "yacht-1", Disk: hubtest.NewDisk(), StateEvery: time.Minute, Retry: time.Minute, MQTT: broker,
+			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return link.Load().Dial(ctx) },
+		})
+		defer hub.Stop()
+		hub.Call(http.MethodPost, "/api/v1/devices", map[string]any{
+			"device_id": "sensor-1", "type": "sensor", "room": "engine", "password": "a long one",
+		}, nil)
+		for _, name := range []string{"first", "second"} {
+			link.Store(fleettest.NewListener(name))
+			console := consoletest.Start(t, link.Load())
+			enrol(hub, console)
+			if name == "first" {
+				sensor(t, broker, 30)
+				time.Sleep(2 * time.Hour)
+			}
+			time.Sleep(10 * time.Minute)
+			now := time.Now().UTC().Truncate(time.Hour)
+			want := hubHours(hub, began, now)
+			got, _ := consoleHours(console, began, now)
+			if d := cmp.Diff(want, got); d != "" || len(want) != 3 {
+				t.Errorf("%s console: %d hours (-hub +console):\n%s", name, len(want), d)
+			}
+			console.Stop()
 		}
 	})
 }
