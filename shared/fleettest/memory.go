@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
@@ -21,6 +22,9 @@ type Memory struct {
 	letters   []lane.Rejected
 	epoch     fleet.Epoch
 	former    map[fleet.Epoch]bool
+	mark      lane.TrafficMark
+	hours     map[time.Time]lane.TrafficPart // whole
+	begun     map[time.Time]lane.TrafficPart // rows of the parts so far
 }
 
 var _ lane.Holder = (*Memory)(nil)
@@ -30,7 +34,7 @@ func NewMemory() *Memory {
 	return &Memory{
 		entities: map[fleet.Ref][]byte{}, records: map[fleet.Lane][][]byte{},
 		positions: map[fleet.Lane]lane.Position{}, states: map[fleet.DeviceID]fleet.DeviceState{},
-		former: map[fleet.Epoch]bool{},
+		former: map[fleet.Epoch]bool{}, hours: map[time.Time]lane.TrafficPart{}, begun: map[time.Time]lane.TrafficPart{},
 	}
 }
 
@@ -39,6 +43,7 @@ func (m *Memory) Clone() *Memory {
 	c := *m
 	c.entities, c.positions, c.states = maps.Clone(m.entities), maps.Clone(m.positions), maps.Clone(m.states)
 	c.records, c.former, c.letters = maps.Clone(m.records), maps.Clone(m.former), slices.Clone(m.letters)
+	c.hours, c.begun = maps.Clone(m.hours), maps.Clone(m.begun)
 	for l, r := range c.records {
 		c.records[l] = slices.Clip(r)
 	}
@@ -88,7 +93,7 @@ func (m *Memory) BeginEpoch(e fleet.Epoch) error {
 	if m.epoch != "" {
 		m.former[m.epoch] = true
 	}
-	m.epoch, m.positions, m.stateAt = e, map[fleet.Lane]lane.Position{}, 0
+	m.epoch, m.positions, m.stateAt, m.mark = e, map[fleet.Lane]lane.Position{}, 0, lane.TrafficMark{}
 	return nil
 }
 
@@ -133,4 +138,46 @@ func (m *Memory) PutEntity(e fleet.Entity) error {
 func (m *Memory) PutState(s fleet.DeviceState, _ int64) error {
 	m.states[s.ID] = s
 	return nil
+}
+
+// Hours are the hours of traffic that are held whole.
+func (m *Memory) Hours() map[time.Time]fleet.TrafficHour {
+	out := map[time.Time]fleet.TrafficHour{}
+	for at, p := range m.hours {
+		out[at] = p.TrafficHour
+	}
+	return out
+}
+
+// TrafficMark implements lane.Holder.
+func (m *Memory) TrafficMark() (lane.TrafficMark, error) { return m.mark, nil }
+
+// SetTrafficMark implements lane.Holder.
+func (m *Memory) SetTrafficMark(v lane.TrafficMark) error {
+	m.mark = v
+	return nil
+}
+
+// TrafficHeld implements lane.Holder.
+func (m *Memory) TrafficHeld(start time.Time) (uint32, bool, error) {
+	h, found := m.hours[start]
+	return h.Version, found, nil
+}
+
+// PutTraffic implements lane.Holder.
+func (m *Memory) PutTraffic(p lane.TrafficPart) (bool, error) {
+	if p.Part > 0 {
+		b, found := m.begun[p.Start]
+		if !found || b.Version != p.Version || b.Parts != p.Parts || b.Part != p.Part-1 {
+			return false, nil
+		}
+		p.Rows = slices.Concat(b.Rows, p.Rows)
+	}
+	if p.Part < p.Parts-1 {
+		m.begun[p.Start] = p
+		return false, nil
+	}
+	delete(m.begun, p.Start)
+	m.hours[p.Start] = p
+	return true, nil
 }

@@ -1,5 +1,5 @@
-// Package lane is the sync between hub and console as two pure state
-// machines: Sender is the hub's end, Receive and Greet are the console's.
+// Package lane is the sync between hub and console as pure state machines:
+// Sender and TrafficSender are the hub's end, Receive and Greet are the console's.
 // Neither knows a network, a clock or an engine; what they need of a store is
 // a small interface, and the transaction behind it is the caller's.
 //
@@ -9,6 +9,8 @@
 //     record before it in its lane has;
 //   - a position moves in the transaction that stores what it speaks of;
 //   - a device state that changes while it is under way is sent again;
+//   - an hour of traffic is held whole in one version, and in the newest one
+//     when the link works;
 //   - an order is taken by the hub once, in the order of numbers;
 //   - a record that cannot be applied is set aside and its lane goes on.
 //

@@ -109,7 +109,7 @@ func (c *console) hello(h lane.Hello) (lane.Welcome, error) {
 	c.held = tx
 	c.next++
 	c.ticket = fmt.Sprint("ticket-", c.next)
-	w.Ticket = []byte(c.ticket)
+	w.Ticket, w.ConsoleID = []byte(c.ticket), "console"
 	return w, nil
 }
 

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"fmt"
+	"time"
 
 	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
 	"github.com/obedio/obedio/shared/fleet"
@@ -59,7 +60,7 @@ func EncodeWelcome(w Welcome) *pb.HelloResponse {
 		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead,
 	}
 	if w.Durable != nil { // a verdict against the hub tells no positions
-		m.Lanes = durables(w.Durable, w.State)
+		m.Lanes = durables(w.Durable, w.State, w.Hours)
 	}
 	return m
 }
@@ -87,7 +88,7 @@ func DecodeWelcome(m *pb.HelloResponse) (Welcome, error) {
 		}
 	}
 	var err error
-	w.Durable, w.State, err = positions(m.Lanes)
+	w.Durable, w.State, w.Hours, err = positions(m.Lanes)
 	return w, err
 }
 
@@ -105,11 +106,25 @@ func EncodePush(p Push) *pb.PushRequest {
 			m.State.States = append(m.State.States, wire.EncodeState(v))
 		}
 	}
+	for _, v := range p.Traffic {
+		m.Summaries = append(m.Summaries, encodePart(v))
+	}
+	return m
+}
+
+func encodePart(p TrafficPart) *pb.SummaryPart {
+	m := &pb.SummaryPart{
+		StartMs: p.Start.UnixMilli(), Version: p.Version, Number: p.Number, Part: uint32(p.Part), Parts: uint32(p.Parts),
+	}
+	for _, r := range p.Rows {
+		m.Rows = append(m.Rows, wire.EncodeTrafficRow(r))
+	}
 	return m
 }
 
 // DecodePush reads a Push; fleet.ErrInvalid. A device state that breaks a rule
-// is left out: only the newest counts, and the next one may be good.
+// is left out: only the newest counts, and the next one may be good. So is a
+// row of traffic, and is counted: the rest of its hour must not wait for it.
 func DecodePush(m *pb.PushRequest) (Push, error) {
 	p := Push{Ticket: m.Ticket, OrderCursor: m.OrderCursor}
 	for _, b := range m.Batches {
@@ -132,12 +147,45 @@ func DecodePush(m *pb.PushRequest) (Push, error) {
 			}
 		}
 	}
+	for _, v := range m.Summaries {
+		part, left, err := decodePart(v)
+		p.LeftOut += left
+		if err == nil {
+			p.Traffic = append(p.Traffic, part)
+		}
+	}
 	return p, nil
+}
+
+// decodePart reads a part without those of its rows that break a rule, and
+// counts them; fleet.ErrInvalid for a part that cannot be placed.
+func decodePart(m *pb.SummaryPart) (TrafficPart, int, error) {
+	p := TrafficPart{Number: m.Number, Part: int(m.Part), Parts: int(m.Parts)}
+	p.TrafficRef = fleet.TrafficRef{Start: time.UnixMilli(m.StartMs).UTC(), Version: m.Version}
+	if err := p.Check(); err != nil {
+		return p, len(m.Rows), err
+	}
+	if m.Number == 0 || m.Parts > fleet.MaxTrafficParts || m.Part >= m.Parts {
+		return p, len(m.Rows), fmt.Errorf("%w: part %d of %d of traffic", fleet.ErrInvalid, m.Part, m.Parts)
+	}
+	left := 0
+	for _, v := range m.Rows {
+		r, err := wire.DecodeTrafficRow(v)
+		if err != nil {
+			left++
+			continue
+		}
+		p.Rows = append(p.Rows, r)
+	}
+	return p, left, nil
 }
 
 // EncodeReceipt returns the message of r; the caller adds orders and time.
 func EncodeReceipt(r Receipt) *pb.PushResponse {
-	m := &pb.PushResponse{Lanes: durables(r.Durable, r.State)}
+	m := &pb.PushResponse{Lanes: durables(r.Durable, r.State, r.Taken)}
+	for _, v := range r.Hours {
+		m.Summaries = append(m.Summaries, &pb.SummaryHeld{StartMs: v.Start.UnixMilli(), Version: v.Version})
+	}
 	for _, v := range r.Rejected {
 		m.Rejected = append(m.Rejected, &pb.Rejected{Lane: uint32(v.Lane), Seq: uint64(v.Seq), Reason: v.Reason})
 	}
@@ -150,8 +198,11 @@ func DecodeReceipt(m *pb.PushResponse) (Receipt, error) {
 	for _, v := range m.Rejected {
 		r.Rejected = append(r.Rejected, Rejected{Lane: fleet.Lane(v.Lane), Seq: fleet.Seq(v.Seq), Reason: v.Reason})
 	}
+	for _, v := range m.Summaries {
+		r.Hours = append(r.Hours, fleet.TrafficRef{Start: time.UnixMilli(v.StartMs).UTC(), Version: v.Version})
+	}
 	var err error
-	r.Durable, r.State, err = positions(m.Lanes)
+	r.Durable, r.State, r.Taken, err = positions(m.Lanes)
 	return r, err
 }
 
@@ -170,38 +221,43 @@ func DecodeOrders(ms []*pb.Order) []fleet.Order {
 	return out
 }
 
-func durables(logs map[fleet.Lane]Position, state uint64) []*pb.LaneDurable {
+func durables(logs map[fleet.Lane]Position, state uint64, hours HoursTaken) []*pb.LaneDurable {
 	var out []*pb.LaneDurable
 	for _, l := range fleet.LogLanes() {
 		if p, ok := logs[l]; ok {
 			out = append(out, &pb.LaneDurable{Lane: uint32(l), Durable: uint64(p.Seq), Hash: p.Hash[:]})
 		}
 	}
-	return append(out, &pb.LaneDurable{Lane: uint32(fleet.LaneState), Durable: state})
+	out = append(out, &pb.LaneDurable{Lane: uint32(fleet.LaneState), Durable: state})
+	if hours.Told {
+		out = append(out, &pb.LaneDurable{Lane: uint32(fleet.LaneSummaries), Durable: hours.Taken})
+	}
+	return out
 }
 
-func positions(ms []*pb.LaneDurable) (map[fleet.Lane]Position, uint64, error) {
-	logs := map[fleet.Lane]Position{}
-	var state uint64
+func positions(ms []*pb.LaneDurable) (logs map[fleet.Lane]Position, state uint64, hours HoursTaken, err error) {
+	logs = map[fleet.Lane]Position{}
 	for _, m := range ms {
 		l := fleet.Lane(m.Lane)
 		switch {
 		case l == fleet.LaneState:
 			state = m.Durable
+		case l == fleet.LaneSummaries:
+			hours = HoursTaken{Told: true, Taken: m.Durable}
 		case isLogLane(l):
 			h, err := hash(m.Hash)
 			if err != nil {
-				return nil, 0, err
+				return nil, 0, hours, err
 			}
 			logs[l] = Position{Seq: fleet.Seq(m.Durable), Hash: h}
 		}
 	}
 	for _, l := range fleet.LogLanes() {
 		if _, ok := logs[l]; !ok && len(ms) > 0 {
-			return nil, 0, fmt.Errorf("%w: position of lane %s is missing", fleet.ErrInvalid, l)
+			return nil, 0, hours, fmt.Errorf("%w: position of lane %s is missing", fleet.ErrInvalid, l)
 		}
 	}
-	return logs, state, nil
+	return logs, state, hours, nil
 }
 
 func hash(b []byte) (Hash, error) {

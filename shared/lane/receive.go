@@ -3,6 +3,7 @@ package lane
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/wire"
@@ -29,6 +30,16 @@ type Holder interface {
 	PutEntity(fleet.Entity) error
 	// PutState stores the newest state of a device.
 	PutState(s fleet.DeviceState, asOfMS int64) error
+	// TrafficMark says how far lane 4 is in the current epoch.
+	TrafficMark() (TrafficMark, error)
+	SetTrafficMark(TrafficMark) error
+	// TrafficHeld is the version of an hour that is held whole; false for none.
+	TrafficHeld(start time.Time) (uint32, bool, error)
+	// PutTraffic stores a part of an hour beside what is held of it. Part 0 drops
+	// what was begun of that hour; another one counts only if it follows the one
+	// before, of the same version in as many parts. With the last one the hour
+	// is whole: it replaces the one that was held, of whatever epoch.
+	PutTraffic(p TrafficPart) (whole bool, err error)
 }
 
 // Applied is what a Push changed.
@@ -40,6 +51,8 @@ type Applied struct {
 	Changes []fleet.Change
 	// States are the rows that changed.
 	States []fleet.DeviceState
+	// Hours are those of traffic that are held whole now.
+	Hours []fleet.TrafficRef
 }
 
 // Greet judges a Hello against what h holds, and begins a new epoch when the
@@ -62,7 +75,15 @@ func Greet(h Holder, hello Hello) (Welcome, error) {
 			return Welcome{}, err
 		}
 	}
-	w := Welcome{Verdict: VerdictOK, Durable: map[fleet.Lane]Position{}}
+	mark, err := h.TrafficMark()
+	if err != nil {
+		return Welcome{}, err
+	}
+	mark.Number = 0 // numbers count in a session
+	if err := h.SetTrafficMark(mark); err != nil {
+		return Welcome{}, err
+	}
+	w := Welcome{Verdict: VerdictOK, Durable: map[fleet.Lane]Position{}, Hours: HoursTaken{Told: true, Taken: mark.Taken}}
 	for _, l := range fleet.LogLanes() {
 		p, err := h.Position(l)
 		if err != nil {
@@ -102,6 +123,14 @@ func Receive(h Holder, p Push) (Applied, error) {
 			return Applied{}, err
 		}
 	}
+	if err := receiveTraffic(h, p.Traffic, &a); err != nil {
+		return Applied{}, err
+	}
+	mark, err := h.TrafficMark()
+	if err != nil {
+		return Applied{}, err
+	}
+	a.Receipt.Taken = HoursTaken{Told: true, Taken: mark.Taken}
 	a.Receipt.Durable = map[fleet.Lane]Position{}
 	for _, l := range fleet.LogLanes() {
 		pos, err := h.Position(l)

@@ -31,7 +31,7 @@ type Saved struct {
 	ConsoleID    string `json:"console_id"`
 	ConsoleEpoch string `json:"console_epoch"`
 	// Acked says, per lane, up to which number (for the state lane: version)
-	// the console has said that it holds.
+	// the console has said that it holds; for lane 4 how often it has acknowledged an hour.
 	Acked map[fleet.Lane]uint64 `json:"acked"`
 }
 
@@ -79,9 +79,17 @@ type Welcome struct {
 	Ticket       []byte
 	Durable      map[fleet.Lane]Position // log lanes
 	State        uint64                  // the state lane's durable version
+	Hours        HoursTaken
 	ConsoleID    string
 	ConsoleEpoch string
 	OrderHead    uint64
+}
+
+// HoursTaken is how often a console has acknowledged an hour of traffic of an
+// epoch. One of an older version does not tell: it takes none.
+type HoursTaken struct {
+	Told  bool
+	Taken uint64
 }
 
 // Push is what goes up in one call.
@@ -90,6 +98,9 @@ type Push struct {
 	Batches     []Batch
 	State       *StateBatch
 	OrderCursor uint64
+	Traffic     []TrafficPart
+	// LeftOut counts what DecodePush has left out of Traffic.
+	LeftOut int
 }
 
 // Receipt is the console's answer to a Push.
@@ -97,6 +108,9 @@ type Receipt struct {
 	Durable  map[fleet.Lane]Position
 	State    uint64
 	Rejected []Rejected
+	Taken    HoursTaken
+	// Hours of which a part was in the Push and that need not be sent again.
+	Hours []fleet.TrafficRef
 }
 
 // Rejected names a record that the console has set aside.
@@ -162,6 +176,14 @@ func (s *Sender) Hello(log Log, orderCursor uint64) (Hello, error) {
 	return h, nil
 }
 
+// Rewound reports whether w comes from a console that may lack hours of
+// traffic that were acknowledged: another one, or one that was restored. They
+// must be pending again before OnHello remembers the console.
+func (s *Sender) Rewound(w Welcome) bool {
+	return w.Hours.Told && (w.ConsoleID != s.saved.ConsoleID || w.ConsoleEpoch != s.saved.ConsoleEpoch ||
+		w.Hours.Taken < s.saved.Acked[fleet.LaneSummaries])
+}
+
 // OnHello takes the console's answer. Afterwards the session is open, or an
 // error says why it is not: ErrBehind and ErrDiverged need a new epoch, other
 // errors another try. Saved may have changed: a console that holds less than
@@ -199,6 +221,9 @@ func (s *Sender) OnHello(log Log, w Welcome) error {
 	acked := map[fleet.Lane]uint64{fleet.LaneState: w.State}
 	for _, l := range fleet.LogLanes() {
 		acked[l] = uint64(w.Durable[l].Seq)
+	}
+	if w.Hours.Told {
+		acked[fleet.LaneSummaries] = w.Hours.Taken
 	}
 	s.saved = Saved{ConsoleID: w.ConsoleID, ConsoleEpoch: w.ConsoleEpoch, Acked: acked}
 	s.ticket = bytes.Clone(w.Ticket)
@@ -284,6 +309,9 @@ func (s *Sender) OnPush(log Log, r Receipt) (bool, error) {
 		return moved, fmt.Errorf("%w: states end at %d, the console says %d", ErrBehind, log.StateHead(), r.State)
 	}
 	set(fleet.LaneState, r.State)
+	if r.Taken.Told {
+		set(fleet.LaneSummaries, r.Taken.Taken)
+	}
 	return moved, nil
 }
 

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
+	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/fleettest"
 	"github.com/obedio/obedio/shared/wire"
@@ -150,5 +152,36 @@ func TestRecord_PolicyKeepsItsBytes(t *testing.T) {
 	got, err := wire.DecodeRecord(fleet.LaneRegistry, b)
 	if d := cmp.Diff(want, got); err != nil || d != "" {
 		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+}
+
+// The bytes of a release must be read by every later one.
+func TestTrafficRow_GoldenBytes(t *testing.T) {
+	want := fleet.TrafficRow{
+		Device: "btn-1", Type: fleet.Button, Room: "cabin-1",
+		Counts: fleet.TrafficCounts{MessagesIn: 300, MessagesOut: 2, BytesIn: 60_000, BytesOut: 4, Dropped: 5, Denied: 6, Reconnects: 7},
+		Fields: []fleet.TrafficField{{Name: "battery", Count: 300, Min: 1, Max: 99.5, Last: 50}},
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(wire.EncodeTrafficRow(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const golden = "0a0562746e2d311206627574746f6e1a07636162696e2d3120ac02280230e0d40338044005480650075a270a076261747465727910ac0219000000000000f03f210000000000e05840290000000000004940"
+	if got := hex.EncodeToString(b); got != golden {
+		t.Errorf("got  %s\nwant %s", got, golden)
+	}
+	if b, err = hex.DecodeString(golden); err != nil {
+		t.Fatal(err)
+	}
+	var m pb.SummaryRow
+	if err := proto.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.DecodeTrafficRow(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
 }

@@ -95,6 +95,7 @@ func New(c Config) (*API, error) {
 	a.requestRoutes()
 	a.commandRoutes()
 	a.syncRoutes()
+	a.trafficRoutes()
 	a.systemRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil

@@ -15,7 +15,7 @@ import (
 type laneView struct {
 	Lane    fleet.Lane `json:"lane"`
 	Name    string     `json:"name"`
-	Durable uint64     `json:"durable" doc:"The highest number that the console holds."`
+	Durable uint64     `json:"durable" doc:"The highest number that the console holds; for summaries the hours of traffic."`
 	Head    *uint64    `json:"head,omitempty" doc:"The highest number that the hub is known to hold."`
 }
 
@@ -44,7 +44,7 @@ func (a *API) syncRoutes() {
 // lanesOf are the lanes of a site, in the order of their urgency.
 func lanesOf(durable map[fleet.Lane]uint64, c store.Contact) []laneView {
 	var out []laneView
-	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands, fleet.LaneState, fleet.LaneRegistry} {
+	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands, fleet.LaneState, fleet.LaneRegistry, fleet.LaneSummaries} {
 		v := laneView{Lane: l, Name: l.String(), Durable: durable[l]}
 		if head, ok := c.Heads[l]; ok {
 			head = max(head, v.Durable)

@@ -77,6 +77,8 @@ type Serve struct {
 	OfflineAfter time.Duration `name:"offline-after" default:"10m" help:"A hub without contact for longer is offline."`
 	StalledAfter time.Duration `name:"stalled-after" default:"5m" help:"Data that waits for longer on a hub in contact has stalled."`
 
+	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
+
 	CacheBytes    int64         `name:"cache-bytes" default:"268435456" help:"Memory for what was read of the store."`
 	MemTableBytes int64         `name:"memtable-bytes" default:"67108864" help:"Memory for what was written to the store lately."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
@@ -97,7 +99,7 @@ func (s Serve) Check() error {
 		"max-sites": int64(s.MaxSites), "max-pending-orders": int64(s.MaxPending), "claim-ttl": int64(s.ClaimTTL),
 		"order-ttl": int64(s.OrderTTL), "contact-every": int64(s.ContactEvery), "pull-wait": int64(s.PullWait),
 		"stop-within": int64(s.StopWithin), "enrol-every": int64(s.EnrolEvery), "enrol-burst": int64(s.EnrolBurst),
-		"enrol-all-burst": int64(s.EnrolAllBurst),
+		"enrol-all-burst": int64(s.EnrolAllBurst), "traffic-age": int64(s.TrafficAge),
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s: want more than 0", fleet.ErrInvalid, name)
@@ -122,7 +124,7 @@ func (s Serve) Check() error {
 func (s Serve) Console() (console.Config, error) {
 	c := console.Config{
 		Data: s.Data.Data, HubLinkURL: strings.TrimSuffix(s.HubLinkURL, "/"), ClaimTTL: s.ClaimTTL, MaxSites: s.MaxSites,
-		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
+		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin, TrafficAge: s.TrafficAge,
 		Store: badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
 		HubLink: hublink.Config{
 			StateEvery: s.StateEvery, PullWait: s.PullWait, PauseAfter: s.ContactEvery, EnrolEvery: s.EnrolEvery,

@@ -15,7 +15,7 @@ func good(t *testing.T) Serve {
 		Data: Data{t.TempDir()}, Store: "badger", HTTP: "127.0.0.1:0", HubLink: "127.0.0.1:0", MaxSites: 1, ClaimTTL: time.Hour, OrderTTL: time.Hour,
 		MaxTTL: 24 * time.Hour, MaxPending: 1, PullWait: time.Minute, ContactEvery: time.Minute, OfflineAfter: time.Hour,
 		StalledAfter: time.Minute, CacheBytes: 8 << 20, MemTableBytes: 2 << 20, StopWithin: time.Second,
-		EnrolEvery: time.Second, EnrolBurst: 1, EnrolAll: 1, EnrolAllBurst: 1,
+		EnrolEvery: time.Second, EnrolBurst: 1, EnrolAll: 1, EnrolAllBurst: 1, TrafficAge: time.Hour,
 	}
 }
 
@@ -35,6 +35,7 @@ func TestCheck_NamesTheSetting(t *testing.T) {
 		"--stop-within":  func(s *Serve) { s.StopWithin = 0 },
 		"--enrol-all:":   func(s *Serve) { s.EnrolAll = 0 },
 		"--enrol-burst":  func(s *Serve) { s.EnrolBurst = 0 },
+		"--traffic-age":  func(s *Serve) { s.TrafficAge = 0 },
 		"--max-pending-": func(s *Serve) { s.MaxPending = 0 },
 	} {
 		s := good(t)

@@ -56,6 +56,8 @@ type Config struct {
 	HubLink   hublink.Config
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
+	// TrafficAge is how long hours of traffic are kept; 400 days.
+	TrafficAge time.Duration
 	// ClaimTTL and MaxSites: see api.Config.
 	ClaimTTL time.Duration
 	MaxSites int
@@ -85,6 +87,7 @@ type Console struct {
 // console must be Run or Closed.
 func New(ctx context.Context, c Config) (*Console, error) {
 	c.StopWithin = cmp.Or(c.StopWithin, 5*time.Second)
+	c.TrafficAge = cmp.Or(c.TrafficAge, 400*24*time.Hour)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -135,6 +138,7 @@ func (v *Console) build(ctx context.Context) error {
 	dc.Wake = func(site fleet.SiteID) { v.link.Wake(site) }
 	v.dispatch = dispatch.New(dc)
 	hc := c.HubLink
+	hc.TrafficAge = c.TrafficAge
 	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, v.dispatch, c.Now, v.log
 	v.link = hublink.New(hc)
 	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
@@ -227,6 +231,7 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "orders", inner, v.followOrders)
 	start(&inside, "events", inner, v.api.Run)
 	start(&inside, "accounts", inner, v.sweepAccounts)
+	start(&inside, "traffic", inner, v.dropTraffic)
 
 	for _, w := range v.ways() {
 		if w.listener != nil {

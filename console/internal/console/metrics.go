@@ -35,6 +35,7 @@ func (v *Console) metricsServer() *http.Server {
 type gauges struct {
 	v                                         *Console
 	sites, ingested, pending, requests, bytes *prometheus.Desc
+	leftOut                                   *prometheus.Desc
 }
 
 func newGauges(v *Console) *gauges {
@@ -44,16 +45,17 @@ func newGauges(v *Console) *gauges {
 	return &gauges{
 		v:        v,
 		sites:    desc("sites", "Sites by the state of their link.", "link_state"),
-		ingested: desc("ingest_records_total", "Records and device states taken from hubs.", "lane"),
+		ingested: desc("ingest_records_total", "Records, device states and hours of traffic taken from hubs.", "lane"),
 		pending:  desc("orders_pending", "Orders of which no end is known."),
 		requests: desc("requests_open", "Requests of all sites that nobody has accepted."),
+		leftOut:  desc("traffic_left_out_total", "Rows of traffic summaries that broke a rule, or of hours that are not kept."),
 		bytes:    desc("store_bytes", "Size of the store on disk."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.sites, g.ingested, g.pending, g.requests, g.bytes} {
+	for _, d := range []*prometheus.Desc{g.sites, g.ingested, g.pending, g.requests, g.bytes, g.leftOut} {
 		ch <- d
 	}
 }
@@ -67,9 +69,10 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range fleetview.LinkStates() {
 		gauge(g.sites, float64(t.Links[s]), string(s))
 	}
-	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands, fleet.LaneState, fleet.LaneRegistry} {
+	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands, fleet.LaneState, fleet.LaneRegistry, fleet.LaneSummaries} {
 		ch <- prometheus.MustNewConstMetric(g.ingested, prometheus.CounterValue, float64(g.v.link.Ingested(l)), l.String())
 	}
+	ch <- prometheus.MustNewConstMetric(g.leftOut, prometheus.CounterValue, float64(g.v.link.TrafficLeftOut()))
 	gauge(g.pending, float64(t.OrdersPending))
 	gauge(g.requests, float64(t.OpenRequests))
 	gauge(g.bytes, float64(g.v.store.Bytes()))

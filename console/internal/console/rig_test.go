@@ -165,6 +165,7 @@ type testHub struct {
 	acked   map[fleet.Lane]fleet.Seq
 	cursor  uint64
 	version uint64
+	number  uint64 // of the last part of traffic
 	orders  []fleet.Order
 }
 

@@ -56,6 +56,7 @@ func TestRoutes_AreOpenToWhomTheyAreMeantFor(t *testing.T) {
 		"POST /api/v1/sites/{id}/commands/{command_id}/cancel": "owner manager",
 		"GET /api/v1/sites/{id}/orders":                        "owner manager viewer",
 		"GET /api/v1/sites/{id}/sync":                          "owner manager viewer",
+		"GET /api/v1/sites/{id}/traffic":                       "owner manager viewer",
 		"GET /api/v1/system":                                   "owner manager viewer",
 		"GET /api/v1/events":                                   "owner manager viewer",
 	})

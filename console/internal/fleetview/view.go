@@ -160,7 +160,8 @@ func (v *View) read(ctx context.Context, id fleet.SiteID) (Row, error) {
 	return v.judge(r), nil
 }
 
-// Positions are how far the lanes of a site are held.
+// Positions are how far the lanes of a site are held; of lane 4 it is how many
+// hours are.
 func Positions(s store.SiteView) (map[fleet.Lane]uint64, error) {
 	out := map[fleet.Lane]uint64{}
 	for _, l := range fleet.LogLanes() {
@@ -171,7 +172,11 @@ func Positions(s store.SiteView) (map[fleet.Lane]uint64, error) {
 		out[l] = uint64(p.Seq)
 	}
 	v, err := s.StateVersion()
-	out[fleet.LaneState] = v
+	if err != nil {
+		return nil, err
+	}
+	counts, err := s.Counts()
+	out[fleet.LaneState], out[fleet.LaneSummaries] = v, uint64(counts.TrafficHours)
 	return out, err
 }
 

@@ -50,9 +50,15 @@ func (l *Link) helloContact(c store.Contact, hub store.Hub, m *pb.HelloRequest, 
 	return c
 }
 
-// pushContact is c after a push that changed a.
-func (l *Link) pushContact(c store.Contact, hub store.Hub, p lane.Push, a lane.Applied) store.Contact {
+// pushContact is c after a push that came to got.
+func (l *Link) pushContact(c store.Contact, hub store.Hub, p lane.Push, got received) store.Contact {
+	a := got.applied
 	c = l.touched(c, hub)
+	if n := len(a.Hours); n > 0 {
+		c.TrafficAt = c.At
+		c.TrafficTaken += uint64(n)
+	}
+	c.TrafficLeftOut += uint64(p.LeftOut + got.unwanted)
 	for _, v := range fleet.LogLanes() {
 		c.Heads[v] = max(c.Heads[v], uint64(a.Receipt.Durable[v].Seq))
 	}

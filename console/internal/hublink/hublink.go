@@ -70,6 +70,9 @@ type Config struct {
 	MaxRecords int
 	// MaxPushBytes of records that are taken at once; 1 MiB.
 	MaxPushBytes int
+	// TrafficAge is how long hours of traffic are kept; 400 days. Older ones are
+	// not taken.
+	TrafficAge time.Duration
 	// PauseAfter is how long a hub may be silent until its next call counts as a
 	// return; 90 s.
 	PauseAfter time.Duration
@@ -104,6 +107,7 @@ type Link struct {
 	wakes map[fleet.SiteID]chan struct{}
 
 	records [256]atomic.Uint64 // ingested, by lane
+	leftOut atomic.Uint64      // rows of traffic
 }
 
 var _ obediov1connect.HubLinkHandler = (*Link)(nil)
@@ -115,6 +119,7 @@ func New(c Config) *Link {
 	c.MaxOrderBytes = cmp.Or(c.MaxOrderBytes, 256<<10)
 	c.MaxRecords = cmp.Or(c.MaxRecords, 4096)
 	c.MaxPushBytes = cmp.Or(c.MaxPushBytes, 1<<20)
+	c.TrafficAge = cmp.Or(c.TrafficAge, 400*24*time.Hour)
 	c.PauseAfter = cmp.Or(c.PauseAfter, 90*time.Second)
 	c.EnrolEvery = cmp.Or(c.EnrolEvery, 6*time.Second)
 	c.EnrolBurst = cmp.Or(c.EnrolBurst, 10)
@@ -140,7 +145,8 @@ func New(c Config) *Link {
 // Events is the feed of what hubs have brought.
 func (l *Link) Events() *feed.Feed[Event] { return l.events }
 
-// Ingested counts the records and states taken since the start, by lane.
+// Ingested counts the records, states and hours of traffic taken since the
+// start, by lane.
 func (l *Link) Ingested(v fleet.Lane) uint64 { return l.records[v].Load() }
 
 // Stop ends the calls that wait. It may be called more than once.

@@ -46,6 +46,11 @@ func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (
 		l.records[r.Lane].Add(1)
 	}
 	l.records[fleet.LaneState].Add(uint64(len(got.applied.States)))
+	l.records[fleet.LaneSummaries].Add(uint64(len(got.applied.Hours)))
+	if push.LeftOut += got.unwanted; push.LeftOut > 0 {
+		l.leftOut.Add(uint64(push.LeftOut))
+		l.c.Logger.Warn("traffic left out", "site", hub.Site, "rows", push.LeftOut)
+	}
 	if n := len(got.applied.Receipt.Rejected); n > 0 {
 		first := got.applied.Receipt.Rejected[0]
 		l.c.Logger.Warn("records set aside", "site", hub.Site, "records", n, "lane", first.Lane, "seq", first.Seq, "reason", first.Reason)
@@ -64,6 +69,8 @@ type received struct {
 	applied lane.Applied
 	orders  []fleet.Order
 	head    uint64
+	// unwanted counts rows of hours that are not kept.
+	unwanted int
 }
 
 // receive is the transaction of a push. What is more than the store takes at
@@ -72,8 +79,14 @@ type received struct {
 func (l *Link) receive(ctx context.Context, hub store.Hub, s *session, push lane.Push) (received, error) {
 	for {
 		got, err := l.receiveOnce(ctx, hub, s, cut(push, s.most, l.c.MaxPushBytes, s.most))
-		if !errors.Is(err, store.ErrTooLarge) || s.most == 1 {
+		if !errors.Is(err, store.ErrTooLarge) || s.most == 1 && push.Traffic == nil {
 			return got, err
+		}
+		if push.Traffic != nil {
+			// What can wait waits: it is not acknowledged, and nothing waits for it.
+			l.c.Logger.Error("hour of traffic is larger than a transaction", "site", hub.Site, "parts", push.Traffic[0].Parts)
+			push.Traffic = nil
+			continue
 		}
 		s.most = max(1, s.most/4) // for the rest of the session: the next push is like this one
 	}
@@ -90,9 +103,16 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 		} else if e != s.epoch {
 			return lane.ErrTicket // another life of the hub has greeted since
 		}
+		wanted, unwanted := l.sift(push.Traffic)
+		got = received{unwanted: rowsIn(unwanted)}
+		push := push
+		push.Traffic = wanted
 		var err error
 		if got.applied, err = lane.Receive(tx, push); err != nil {
 			return err
+		}
+		for _, p := range unwanted {
+			got.applied.Receipt.Hours = append(got.applied.Receipt.Hours, p.TrafficRef)
 		}
 		if err := l.c.Orders.Applied(tx, got.applied); err != nil {
 			return err
@@ -101,7 +121,7 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 		if err != nil {
 			return err
 		}
-		if err := tx.PutContact(l.pushContact(c, hub, push, got.applied)); err != nil {
+		if err := tx.PutContact(l.pushContact(c, hub, push, got)); err != nil {
 			return err
 		}
 		got.orders, got.head, err = l.due(tx, push.OrderCursor, l.c.MaxOrderBytes)

@@ -76,6 +76,11 @@ type Contact struct {
 	// DataAsOf is how new the newest data is, by the console's clock; zero when
 	// there is none.
 	DataAsOf time.Time `json:"data_as_of,omitzero"`
+	// TrafficAt is when an hour of traffic last came; TrafficTaken counts them,
+	// TrafficLeftOut the rows that broke a rule or lay outside of what is kept.
+	TrafficAt      time.Time `json:"traffic_at,omitzero"`
+	TrafficTaken   uint64    `json:"traffic_taken,omitempty"`
+	TrafficLeftOut uint64    `json:"traffic_left_out,omitempty"`
 }
 
 // Counts are the counts of one site.
@@ -90,6 +95,8 @@ type Counts struct {
 	// OrdersPending are orders of which no end is known.
 	OrdersPending int `json:"orders_pending"`
 	DeadLetters   int `json:"dead_letters"`
+	// TrafficHours are the hours of traffic that are held.
+	TrafficHours int `json:"traffic_hours,omitempty"`
 }
 
 // AllDevices is the sum of Devices.

@@ -139,6 +139,13 @@ type SiteView interface {
 	// been answered.
 	CancelOf(fleet.CommandID) (uint64, bool, error)
 
+	// Traffic are the hours of traffic that are held whole and begin in
+	// [from, to), the earliest first; with their rows, or with the sums only.
+	Traffic(from, to time.Time, rows bool, fn func(TrafficHour) bool) error
+	// TrafficSpan is the beginning of the first and of the last hour that is
+	// held; false when there is none.
+	TrafficSpan() (first, last time.Time, found bool, err error)
+
 	// DeadLetters are the records that could not be applied, of all epochs.
 	DeadLetters(fn func(DeadLetter) bool) error
 	// Records are the stored records of a lane of the current epoch.
@@ -163,4 +170,8 @@ type SiteTx interface {
 	// Taken that the hub holds them. Neither goes back.
 	Offered(upto uint64) error
 	Taken(upto uint64) error
+	// DropTraffic removes the hours of the days, in UTC, that were over before
+	// the given time: the oldest days first, at most so many. It returns how many
+	// days went, which is less than most when none is left.
+	DropTraffic(before time.Time, most int) (days int, err error)
 }

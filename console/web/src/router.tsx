@@ -12,7 +12,7 @@ export interface FleetSearch {
   sort?: string;
 }
 
-export const siteTabs = ["overview", "devices", "requests", "commands", "orders", "sync"] as const;
+export const siteTabs = ["overview", "devices", "requests", "commands", "orders", "traffic", "sync"] as const;
 export type SiteTab = (typeof siteTabs)[number];
 
 export interface SiteSearch {

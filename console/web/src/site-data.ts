@@ -1,9 +1,16 @@
 import { ApiError, Cell, Collection, type ApiClient, type Batcher, type Page } from "@obedio/web";
-import type { Command, Order, SiteDevice, SiteRequest, SyncState } from "./api/resources";
+import type { Command, Order, SiteDevice, SiteRequest, SiteTraffic, SyncState } from "./api/resources";
 
 const pageSize = 500;
 /** Requests and commands are history without end: the newest page is shown. */
 const newest = 100;
+
+export interface TrafficQuery {
+  /** RFC 3339. */
+  from: string;
+  bucket: SiteTraffic["bucket"];
+  group: SiteTraffic["group"];
+}
 
 /** The details of one site, while one of its pages is open. */
 export class SiteData {
@@ -61,6 +68,16 @@ export class SiteData {
     for (const order of this.orders.values()) {
       if (order.command?.command_id === command.command_id) this.orders.upsert({ ...order, command, state: stateOf(order, command) });
     }
+  }
+
+  /** What passed the hub's broker; the address of the same as a table for other programs is trafficURL. */
+  traffic(query: TrafficQuery, signal: AbortSignal): Promise<SiteTraffic> {
+    return this.#get<SiteTraffic>("traffic", { ...query }, signal);
+  }
+
+  trafficURL(query: TrafficQuery): string {
+    const search = new URLSearchParams({ from: query.from, bucket: query.bucket, format: "csv" });
+    return this.#api.url(`/sites/${encodeURIComponent(this.siteId)}/traffic?${search.toString()}`);
   }
 
   lanes(lanes: SyncState["lanes"]): void {

@@ -57,12 +57,14 @@ type Serve struct {
 	CommandRepeat time.Duration `name:"command-repeat" default:"5s" help:"Wait for a device's answer before a command is sent again."`
 	NotifyRepeat  time.Duration `name:"notify-repeat" default:"5s" help:"Wait for a watch's or button's acknowledgement before it is told again."`
 
-	StateEvery  time.Duration `name:"uplink-state-every" default:"1m" help:"How often the newest device states go to the console."`
-	RetryFirst  time.Duration `name:"uplink-retry-first" default:"1m" help:"The longest first pause after a failure of the link."`
-	RetryMost   time.Duration `name:"uplink-retry-most" default:"15m" help:"The longest pause after many failures of the link."`
-	PullWait    time.Duration `name:"uplink-pull-wait" default:"55s" help:"How long the console may hold a question for orders."`
-	ChunkBytes  int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
-	CallTimeout time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
+	StateEvery     time.Duration `name:"uplink-state-every" default:"1m" help:"How often the newest device states go to the console."`
+	RetryFirst     time.Duration `name:"uplink-retry-first" default:"1m" help:"The longest first pause after a failure of the link."`
+	RetryMost      time.Duration `name:"uplink-retry-most" default:"15m" help:"The longest pause after many failures of the link."`
+	PullWait       time.Duration `name:"uplink-pull-wait" default:"55s" help:"How long the console may hold a question for orders."`
+	ChunkBytes     int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
+	SummariesEvery time.Duration `name:"uplink-summaries-every" default:"1h" help:"How often hours of traffic that are over go up, besides right after connecting."`
+	SummariesAgain time.Duration `name:"uplink-summaries-again" default:"720h" help:"How far back they go up once more to another console, or to one that was restored."`
+	CallTimeout    time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
 
 	MemoryLimit       int64         `name:"memory-limit" default:"0" help:"Bytes of memory to stay below; 0 for nine tenths of what the control group allows."`
 	TrafficBudget     uint64        `name:"traffic-budget" default:"2147483648" help:"Bytes on disk of the record of messages and its summaries."`
@@ -98,6 +100,9 @@ func (s Serve) Check() error {
 			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
 		}
 	}
+	if s.SummariesEvery <= 0 || s.SummariesAgain <= 0 {
+		return fmt.Errorf("%w: --uplink-summaries-every and --uplink-summaries-again: want more than 0", fleet.ErrInvalid)
+	}
 	if err := s.checkTraffic(); err != nil {
 		return err
 	}
@@ -130,7 +135,7 @@ func (s Serve) Hub() hub.Config {
 		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
-			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout,
+			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout, SummariesEvery: s.SummariesEvery, SummariesAgain: s.SummariesAgain,
 		},
 		Traffic: s.traffic(),
 	}

@@ -113,6 +113,39 @@ func TestDevice_IsAtAGlance(t *testing.T) {
 	}
 }
 
+func TestHours_GoUpAgainToAConsoleThatLacksThem(t *testing.T) {
+	b := newBench(t, nil)
+	defer func() { b.must(b.r.Close()) }()
+	count := func() int {
+		n, err := b.r.PendingCount(t.Context())
+		b.must(err)
+		return n
+	}
+	twoHours(b)
+	if n := count(); n != 1 { // the second hour is not over
+		t.Errorf("%d hours are pending, want 1", n)
+	}
+	b.now = start.Add(3*time.Hour + time.Minute)
+	b.must(b.r.Flush())
+	pending, err := b.r.PendingHours(t.Context(), 10)
+	b.must(err)
+	b.must(b.r.AckHours(t.Context(), pending))
+	if n := count(); n != 0 {
+		t.Errorf("%d hours are pending after all were acknowledged", n)
+	}
+	b.must(b.r.ResendHours(t.Context(), start.Add(time.Hour)))
+	b.crash() // durable at once
+	again, err := b.r.PendingHours(t.Context(), 10)
+	b.must(err)
+	if len(again) != 1 || again[0] != pending[0] {
+		t.Errorf("pending: %v, want %v", again, pending[:1])
+	}
+	b.must(b.r.ResendHours(t.Context(), time.Time{}))
+	if n := count(); n != 2 {
+		t.Errorf("%d hours are pending, want all", n)
+	}
+}
+
 func TestHours_StayPendingUntilTheConsoleHoldsThem(t *testing.T) {
 	b := newBench(t, nil)
 	defer func() { b.must(b.r.Close()) }()

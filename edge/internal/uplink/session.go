@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,20 +35,40 @@ func (u *Uplink) session(ctx context.Context) error {
 
 	// Everything that is due goes up now; afterwards states go by the interval.
 	withStates := true
-	states := time.NewTicker(u.c.StateEvery)
+	states, summaries := time.NewTicker(u.c.StateEvery), time.NewTicker(u.c.SummariesEvery)
 	defer states.Stop()
+	defer summaries.Stop()
+	u.traffic.Open()
+	if err := u.beginRound(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := u.pushAll(ctx, withStates); err != nil {
 			return err
 		}
 		withStates = false
+		var bulk <-chan struct{} // one part, and then what is due elsewhere
+		if u.traffic.Busy() {
+			bulk = always
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-states.C:
 			withStates = true
+		case <-summaries.C:
+			if err := u.beginRound(ctx); err != nil {
+				return err
+			}
 		case <-u.resync:
 			withStates = true
+			if err := u.beginRound(ctx); err != nil {
+				return err
+			}
+		case <-bulk:
+			if err := u.pushPart(ctx); err != nil {
+				return err
+			}
 		case p := <-pulls:
 			if p.err != nil {
 				pulls <- pulled{} // for the deferred wait
@@ -110,9 +131,12 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("hello: %w", err)
 	}
+	rewound := u.sender.Rewound(w)
 	if err := u.sender.OnHello(u.log(), w); err != nil {
 		return 0, fmt.Errorf("hello: %w", err)
 	}
+	// Stored with the console's name and count, which say it no more then.
+	u.takesHours, u.resend = w.Hours.Told, u.resend || rewound
 	if err := u.save(ctx); err != nil {
 		return 0, err
 	}
@@ -132,7 +156,7 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 func (u *Uplink) save(ctx context.Context) error {
 	err := u.c.Store.Update(ctx, func(tx *store.Tx) error {
 		tx.Essential()
-		return tx.PutLink(savedKey, u.sender.Saved())
+		return errors.Join(tx.PutLink(savedKey, u.sender.Saved()), tx.PutLink(resendKey, u.resend))
 	})
 	if err != nil {
 		return fmt.Errorf("store link state: %w", err)
@@ -148,36 +172,44 @@ func (u *Uplink) pushAll(ctx context.Context, withStates bool) error {
 		if err != nil || !more {
 			return err
 		}
-		call, cancel := context.WithTimeout(ctx, u.c.CallTimeout)
-		answer, err := u.link.client.Push(call, connect.NewRequest(lane.EncodePush(p)))
-		cancel()
+		_, moved, err := u.push(ctx, p)
 		if err != nil {
-			return fmt.Errorf("push: %w", err)
-		}
-		r, err := lane.DecodeReceipt(answer.Msg)
-		if err != nil {
-			return fmt.Errorf("push: %w", err)
-		}
-		moved, err := u.sender.OnPush(u.log(), r)
-		if err != nil {
-			return fmt.Errorf("push: %w", err)
-		}
-		for _, d := range r.Rejected {
-			u.c.Logger.Error("console set a record aside", "lane", d.Lane, "seq", d.Seq, "reason", d.Reason)
+			return err
 		}
 		if !moved {
 			return fmt.Errorf("push: %w: the console took nothing", fleet.ErrUnavailable)
 		}
-		if err := u.save(ctx); err != nil {
-			return err
-		}
-		u.tell(func(s *Status) { s.State, s.LastContact, s.LastError = Online, fleet.Millis(u.c.now()), "" })
-		if err := u.take(ctx, lane.DecodeOrders(answer.Msg.Orders), answer.Msg.ConsoleTimeMs, answer.Msg.OrderHead); err != nil {
-			return err
-		}
 		// What changes from now on waits for the next interval.
 		withStates = withStates && u.sender.Saved().Acked[fleet.LaneState] < target
 	}
+}
+
+// push makes one call and takes its answer: positions, rejected records and
+// the orders that ride on it. moved reports whether the console holds another
+// part of the lanes than before.
+func (u *Uplink) push(ctx context.Context, p lane.Push) (r lane.Receipt, moved bool, err error) {
+	call, cancel := context.WithTimeout(ctx, u.c.CallTimeout)
+	answer, err := u.link.client.Push(call, connect.NewRequest(lane.EncodePush(p)))
+	cancel()
+	if err != nil {
+		return r, false, fmt.Errorf("push: %w", err)
+	}
+	if r, err = lane.DecodeReceipt(answer.Msg); err != nil {
+		return r, false, fmt.Errorf("push: %w", err)
+	}
+	if moved, err = u.sender.OnPush(u.log(), r); err != nil {
+		return r, moved, fmt.Errorf("push: %w", err)
+	}
+	for _, d := range r.Rejected {
+		u.c.Logger.Error("console set a record aside", "lane", d.Lane, "seq", d.Seq, "reason", d.Reason)
+	}
+	if moved {
+		if err := u.save(ctx); err != nil {
+			return r, moved, err
+		}
+	}
+	u.tell(func(s *Status) { s.State, s.LastContact, s.LastError = Online, fleet.Millis(u.c.now()), "" })
+	return r, moved, u.take(ctx, lane.DecodeOrders(answer.Msg.Orders), answer.Msg.ConsoleTimeMs, answer.Msg.OrderHead)
 }
 
 // take acts on the orders that follow the cursor. consoleTime is the console's

@@ -54,10 +54,18 @@ type Config struct {
 	Journal *journal.Journal
 	States  States
 	Orders  Orders
-	Clock   journal.Clock
-	Logger  *slog.Logger
+	// Summaries go up when nothing else is due; nil for none.
+	Summaries Summaries
+	Clock     journal.Clock
+	Logger    *slog.Logger
 	// StateEvery is how often the newest states go up. 60 s.
 	StateEvery time.Duration
+	// SummariesEvery is how often hours of traffic that are over go up, besides
+	// right after connecting. 1 h.
+	SummariesEvery time.Duration
+	// SummariesAgain is how far back hours go up once more to a console that has
+	// not, or no more, what was acknowledged. 30 days.
+	SummariesAgain time.Duration
 	// Gather is how long records of lanes 1 and 3 wait for more. 200 ms.
 	Gather time.Duration
 	// ChunkBytes of one push. 64 KiB.
@@ -127,6 +135,10 @@ type Uplink struct {
 	cursor uint64
 	link   *link
 	failed int
+
+	traffic    lane.TrafficSender
+	takesHours bool // the console of the session does
+	resend     bool // it lacks hours that were acknowledged
 }
 
 const (
@@ -138,6 +150,8 @@ const (
 // New returns the hub's end of the link, enrolled or not.
 func New(c Config) (*Uplink, error) {
 	c.StateEvery = cmp.Or(c.StateEvery, time.Minute)
+	c.SummariesEvery = cmp.Or(c.SummariesEvery, time.Hour)
+	c.SummariesAgain = cmp.Or(c.SummariesAgain, 30*24*time.Hour)
 	c.Gather = cmp.Or(c.Gather, 200*time.Millisecond)
 	c.ChunkBytes = cmp.Or(c.ChunkBytes, 64<<10)
 	c.CallTimeout = cmp.Or(c.CallTimeout, time.Minute)
@@ -162,6 +176,9 @@ func New(c Config) (*Uplink, error) {
 		return nil, fmt.Errorf("read order cursor: %w", err)
 	}
 	if u.failed, _, err = store.Link[int](c.Store, retryKey); err != nil {
+		return nil, fmt.Errorf("read link state: %w", err)
+	}
+	if u.resend, _, err = store.Link[bool](c.Store, resendKey); err != nil {
 		return nil, fmt.Errorf("read link state: %w", err)
 	}
 	if u.link, err = u.openLink(); err != nil {
@@ -220,6 +237,9 @@ func (u *Uplink) Status() (Status, error) {
 			head = uint64(p.Seq)
 		}
 		s.Lanes = append(s.Lanes, LaneStatus{Lane: l, Head: head, Acked: acked[l]})
+	}
+	if u.c.Summaries != nil {
+		s.Lanes = append(s.Lanes, u.hoursStatus(acked[fleet.LaneSummaries]))
 	}
 	return s, nil
 }

@@ -17,7 +17,7 @@ test('the fleet shows the site with its link state and its data age', async ({ p
   await expect(page.getByTestId('site')).toBeVisible()
   await expect(page.getByTestId('stamp').first()).toBeVisible()
   await look(page, 'console-site')
-  for (const tab of ['devices', 'requests', 'commands', 'orders', 'sync']) {
+  for (const tab of ['devices', 'requests', 'commands', 'orders', 'traffic', 'sync']) {
     await page.goto(`${base}/sites/yacht-1?tab=${tab}`)
     await expect(page.getByTestId('stamp').first()).toBeVisible()
     await look(page, `console-site-${tab}`)

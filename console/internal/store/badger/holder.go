@@ -258,6 +258,10 @@ func (s *site) Recount() (store.Counts, error) {
 		c.DeadLetters++
 		return true
 	}))
+	err = errors.Join(err, s.Traffic(time.Time{}, hoursEnd, false, func(store.TrafficHour) bool {
+		c.TrafficHours++
+		return true
+	}))
 	return c, errors.Join(err, s.OrdersAfter(0, func(o store.Order) bool {
 		if o.End == "" {
 			c.OrdersPending++

@@ -30,7 +30,11 @@ import (
 //	site 00 N                     counts, JSON
 //	site 00 O request_id          request that has not ended: empty
 //	site 00 Q number              order, JSON
+//	site 00 R hour version part   rows of an hour of traffic, in their wire form;
+//	                              version has 4 bytes, part 2
 //	site 00 S device_id           newest device state, JSON
+//	site 00 T hour                hour of traffic, JSON; hours since 1970 have 4
+//	                              bytes, so a day is one range
 //	site 00 W command_id          command ordered and not told of yet: number
 //	site 00 Z command_id          cancel ordered and not answered yet: number
 const (
@@ -52,7 +56,9 @@ const (
 	siteCounts  = 'N'
 	siteOpen    = 'O'
 	siteOrder   = 'Q'
+	siteRows    = 'R'
 	siteState   = 'S'
+	siteTraffic = 'T'
 	siteWanted  = 'W'
 	siteCancel  = 'Z'
 )
@@ -96,6 +102,16 @@ func lanePrefix(site fleet.SiteID, table byte, e fleet.Epoch, l fleet.Lane) []by
 }
 
 func number(k []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(k, n) }
+
+// hourKey names an hour of traffic, by hours since 1970.
+func hourKey(site fleet.SiteID, hour uint32) []byte {
+	return binary.BigEndian.AppendUint32(siteKey(site, siteTraffic), hour)
+}
+
+func rowsKey(site fleet.SiteID, hour, version uint32, part int) []byte {
+	k := binary.BigEndian.AppendUint32(siteKey(site, siteRows), hour)
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(k, version), uint16(part))
+}
 
 func orderKey(site fleet.SiteID, n uint64) []byte { return number(siteKey(site, siteOrder), n) }
 

@@ -54,6 +54,8 @@ type cursor struct {
 	Epoch fleet.Epoch                  `json:"epoch,omitempty"`
 	Lanes map[fleet.Lane]lane.Position `json:"lanes,omitempty"`
 	State uint64                       `json:"state,omitempty"`
+	// Traffic says how far lane 4 is.
+	Traffic lane.TrafficMark `json:"traffic,omitzero"`
 }
 
 // Site implements store.SiteView.

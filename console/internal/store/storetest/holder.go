@@ -50,7 +50,11 @@ func holder(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 				h.forget()
 				h.push(p)
 			},
-			"states": func(r *rapid.T) { h.push(h.states(r)) },
+			"states":  func(r *rapid.T) { h.push(h.states(r)) },
+			"traffic": func(r *rapid.T) { h.push(h.traffic(r)) },
+			"new session": func(*rapid.T) {
+				h.greet(fleet.Epoch(fmt.Sprint("epoch-", h.epoch+1)))
+			},
 			"broken record": func(r *rapid.T) {
 				h.append(fleet.LaneRegistry, []byte("no record"))
 				h.push(h.due())
@@ -207,6 +211,7 @@ func (h *held) compare() {
 		if d := cmp.Diff(h.memory.States(), states); d != "" {
 			h.t.Fatalf("states differ:\n%s", d)
 		}
+		h.compareTraffic(v)
 		e, err := v.Epoch()
 		h.must(err)
 		if w, _ := h.memory.Epoch(); e != w {

@@ -43,6 +43,10 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Orders_DueUntilOffered", ordersDue},
 		{"Contact_IsKept", contactIsKept},
 		{"Lists_PageBothWays", listsPage},
+		{"Traffic_AnHourIsReplacedWhenItIsWhole", trafficReplaced},
+		{"Traffic_PartsFollowEachOther", trafficParts},
+		{"Traffic_IsReadByTime", trafficRanges},
+		{"Traffic_OldDaysGoWhole", trafficDropped},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}

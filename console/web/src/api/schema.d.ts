@@ -453,6 +453,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What passed the broker of a site's hub, hour by hour
+         * @description From the hours that the hub has sent. Those that the console does not hold are gaps.
+         */
+        get: operations["get-site-traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system": {
         parameters: {
             query?: never;
@@ -614,7 +634,7 @@ export interface components {
         LaneView: {
             /**
              * Format: int64
-             * @description The highest number that the console holds.
+             * @description The highest number that the console holds; for summaries the hours of traffic.
              */
             durable: number;
             /**
@@ -1016,6 +1036,57 @@ export interface components {
             /** Format: int64 */
             open: number;
         };
+        SiteTraffic: {
+            /**
+             * Format: date-time
+             * @description The end of the newest hour that the console holds, by the hub's clock; absent when it holds none.
+             */
+            as_of?: string;
+            /** @enum {string} */
+            bucket: "hour" | "day";
+            /** @description All of the range, the earliest first. */
+            buckets: components["schemas"]["TrafficBucket"][];
+            /** Format: date-time */
+            from: string;
+            /** @description Hours that are over and that the console does not hold: they are not known, not zero. */
+            gaps: components["schemas"]["TrafficGap"][];
+            /** @enum {string} */
+            group: "none" | "device" | "type" | "room";
+            /**
+             * Format: int64
+             * @description How many of them the console holds.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description How many hours of the range are over.
+             */
+            hours: number;
+            /**
+             * Format: int64
+             * @description Rows of this site, ever, that broke a rule or were of hours that are not kept.
+             */
+            left_out: number;
+            /** @description What is beyond limit. */
+            others?: components["schemas"]["TrafficCounts"];
+            /**
+             * Format: date-time
+             * @description When an hour last came, by the console's clock.
+             */
+            received_at?: string;
+            /**
+             * Format: date-time
+             * @description The beginning of the oldest.
+             */
+            since?: string;
+            site_id: string;
+            /** Format: date-time */
+            to: string;
+            /** @description Those with the most messages first; empty for group none. */
+            top: components["schemas"]["TrafficTalker"][];
+            /** @description Of the hours that are held. */
+            totals: components["schemas"]["TrafficCounts"];
+        };
         SiteView: {
             /**
              * Format: int64
@@ -1132,6 +1203,69 @@ export interface components {
              * @description When it was last used, to the minute; null if never.
              */
             used_at: string | null;
+        };
+        TrafficBucket: {
+            /**
+             * Format: date-time
+             * @description When it begins, by the hub's clock.
+             */
+            at: string;
+            /** @description Absent when none is held. */
+            counts?: components["schemas"]["TrafficCounts"];
+            /**
+             * Format: int64
+             * @description How many of them the console holds.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description How many of its hours are over.
+             */
+            hours: number;
+        };
+        TrafficCounts: {
+            /** Format: int64 */
+            bytes_in: number;
+            /** Format: int64 */
+            bytes_out: number;
+            /** Format: int64 */
+            denied: number;
+            /** Format: int64 */
+            dropped: number;
+            /** Format: int64 */
+            messages_in: number;
+            /** Format: int64 */
+            messages_out: number;
+            /** Format: int64 */
+            reconnects: number;
+        };
+        TrafficField: {
+            /** Format: int64 */
+            count: number;
+            /** Format: double */
+            last: number;
+            /** Format: double */
+            max: number;
+            /** Format: double */
+            min: number;
+            name: string;
+        };
+        TrafficGap: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+        };
+        TrafficTalker: {
+            /** @description Numeric fields of a device. */
+            fields?: components["schemas"]["TrafficField"][] | null;
+            /** @description The MQTT client, the type or the room; empty when the hub did not know it, ~other for clients that it did not tell apart. */
+            key: string;
+            /** @description The key is a device or room of the site. */
+            known: boolean;
+            /** @description Of the device or room, if the console knows it. */
+            name?: string;
+            totals: components["schemas"]["TrafficCounts"];
         };
         Unreachable: {
             device_id: string;
@@ -3722,6 +3856,114 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-site-traffic": {
+        parameters: {
+            query?: {
+                /** @description hour or day (UTC); hour if absent. */
+                bucket?: string;
+                /** @description json or csv; else by the header Accept. csv gives the buckets, or top for a group. */
+                format?: string;
+                /** @description RFC 3339, rounded down to a bucket; a day before to if absent. */
+                from?: string;
+                /** @description none, device, type or room: what top lists; none if absent. At most 32 days at once. */
+                group?: string;
+                /** @description How many of top; 10 if absent, at most 100. */
+                limit?: string;
+                /** @description RFC 3339; now if absent. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteTraffic"];
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,6 +15,7 @@ import { OrdersTab } from "./OrdersTab";
 import { Overview } from "./Overview";
 import { RequestsTab } from "./RequestsTab";
 import { SyncTab } from "./SyncTab";
+import { TrafficTab } from "./TrafficTab";
 
 export function SitePage() {
   const t = useT();
@@ -82,6 +83,7 @@ function SiteView({ site, data }: { site: Site; data: SiteData }) {
           <Tab value="requests"><RequestsTab site={site} data={data} /></Tab>
           <Tab value="commands"><CommandsTab site={site} data={data} /></Tab>
           <Tab value="orders"><OrdersTab data={data} /></Tab>
+          <Tab value="traffic"><TrafficTab data={data} /></Tab>
           <Tab value="sync"><SyncTab data={data} /></Tab>
         </Tabs>
       </div>

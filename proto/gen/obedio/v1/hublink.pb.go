@@ -410,10 +410,13 @@ func (x *LaneHead) GetAckedHash() []byte {
 
 // LaneDurable is what the console holds of a lane of the named epoch.
 type LaneDurable struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Lane    uint32                 `protobuf:"varint,1,opt,name=lane,proto3" json:"lane,omitempty"`
-	Durable uint64                 `protobuf:"varint,2,opt,name=durable,proto3" json:"durable,omitempty"`
-	// The chain's hash at durable; empty for the state lane.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Lane  uint32                 `protobuf:"varint,1,opt,name=lane,proto3" json:"lane,omitempty"`
+	// The highest number of a log lane, the version of the state lane; for lane 4
+	// how often an hour was acknowledged. A console that does not tell lane 4 takes
+	// none.
+	Durable uint64 `protobuf:"varint,2,opt,name=durable,proto3" json:"durable,omitempty"`
+	// The chain's hash at durable; empty but for log lanes.
 	Hash          []byte `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1044,7 +1047,9 @@ type PushRequest struct {
 	State   *StateBatch            `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	// As in Pull: what the hub holds of the orders, so that waiting orders ride
 	// on the answer.
-	OrderCursor   uint64 `protobuf:"varint,4,opt,name=order_cursor,json=orderCursor,proto3" json:"order_cursor,omitempty"`
+	OrderCursor uint64 `protobuf:"varint,4,opt,name=order_cursor,json=orderCursor,proto3" json:"order_cursor,omitempty"`
+	// Lane 4. A console that tells lane 4 in its HelloResponse takes them.
+	Summaries     []*SummaryPart `protobuf:"bytes,5,rep,name=summaries,proto3" json:"summaries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1107,6 +1112,361 @@ func (x *PushRequest) GetOrderCursor() uint64 {
 	return 0
 }
 
+func (x *PushRequest) GetSummaries() []*SummaryPart {
+	if x != nil {
+		return x.Summaries
+	}
+	return nil
+}
+
+// SummaryField is what a numeric field of a device was in an hour.
+type SummaryField struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Count         uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Min           float64                `protobuf:"fixed64,3,opt,name=min,proto3" json:"min,omitempty"`
+	Max           float64                `protobuf:"fixed64,4,opt,name=max,proto3" json:"max,omitempty"`
+	Last          float64                `protobuf:"fixed64,5,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryField) Reset() {
+	*x = SummaryField{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryField) ProtoMessage() {}
+
+func (x *SummaryField) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryField.ProtoReflect.Descriptor instead.
+func (*SummaryField) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SummaryField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SummaryField) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *SummaryField) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *SummaryField) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *SummaryField) GetLast() float64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+// SummaryRow is what one client of the hub's broker did in an hour.
+type SummaryRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The MQTT client; "~other" stands for those that are not told apart.
+	DeviceId string `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// Empty when the hub does not know them.
+	DeviceType    string          `protobuf:"bytes,2,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
+	Room          string          `protobuf:"bytes,3,opt,name=room,proto3" json:"room,omitempty"`
+	MessagesIn    uint64          `protobuf:"varint,4,opt,name=messages_in,json=messagesIn,proto3" json:"messages_in,omitempty"`
+	MessagesOut   uint64          `protobuf:"varint,5,opt,name=messages_out,json=messagesOut,proto3" json:"messages_out,omitempty"`
+	BytesIn       uint64          `protobuf:"varint,6,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	BytesOut      uint64          `protobuf:"varint,7,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	Dropped       uint64          `protobuf:"varint,8,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Denied        uint64          `protobuf:"varint,9,opt,name=denied,proto3" json:"denied,omitempty"`
+	Reconnects    uint64          `protobuf:"varint,10,opt,name=reconnects,proto3" json:"reconnects,omitempty"`
+	Fields        []*SummaryField `protobuf:"bytes,11,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryRow) Reset() {
+	*x = SummaryRow{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryRow) ProtoMessage() {}
+
+func (x *SummaryRow) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryRow.ProtoReflect.Descriptor instead.
+func (*SummaryRow) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SummaryRow) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *SummaryRow) GetDeviceType() string {
+	if x != nil {
+		return x.DeviceType
+	}
+	return ""
+}
+
+func (x *SummaryRow) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *SummaryRow) GetMessagesIn() uint64 {
+	if x != nil {
+		return x.MessagesIn
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetMessagesOut() uint64 {
+	if x != nil {
+		return x.MessagesOut
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetDenied() uint64 {
+	if x != nil {
+		return x.Denied
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetReconnects() uint64 {
+	if x != nil {
+		return x.Reconnects
+	}
+	return 0
+}
+
+func (x *SummaryRow) GetFields() []*SummaryField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// SummaryPart is one part of an hour of traffic, or all of it. An hour replaces
+// what is held of that hour when all parts of one version are there.
+type SummaryPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the hour began, by the hub's clock: a whole hour.
+	StartMs int64 `protobuf:"varint,1,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
+	// Changes with the hour's content; says nothing of which is newer.
+	Version uint32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Counts the parts that the hub sends in a session, from 1: a part that
+	// arrives after one with a higher number changes nothing.
+	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// From 0, below parts.
+	Part          uint32        `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
+	Parts         uint32        `protobuf:"varint,5,opt,name=parts,proto3" json:"parts,omitempty"`
+	Rows          []*SummaryRow `protobuf:"bytes,6,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryPart) Reset() {
+	*x = SummaryPart{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryPart) ProtoMessage() {}
+
+func (x *SummaryPart) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryPart.ProtoReflect.Descriptor instead.
+func (*SummaryPart) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SummaryPart) GetStartMs() int64 {
+	if x != nil {
+		return x.StartMs
+	}
+	return 0
+}
+
+func (x *SummaryPart) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SummaryPart) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SummaryPart) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *SummaryPart) GetParts() uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
+func (x *SummaryPart) GetRows() []*SummaryRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// SummaryHeld names an hour that the console holds whole, or does not want.
+type SummaryHeld struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StartMs       int64                  `protobuf:"varint,1,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryHeld) Reset() {
+	*x = SummaryHeld{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryHeld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryHeld) ProtoMessage() {}
+
+func (x *SummaryHeld) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryHeld.ProtoReflect.Descriptor instead.
+func (*SummaryHeld) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SummaryHeld) GetStartMs() int64 {
+	if x != nil {
+		return x.StartMs
+	}
+	return 0
+}
+
+func (x *SummaryHeld) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // Rejected is a record that the console has set aside as a dead letter. Its
 // lane goes on.
 type Rejected struct {
@@ -1120,7 +1480,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1492,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1505,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{11}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Rejected) GetLane() uint32 {
@@ -1175,15 +1535,18 @@ type PushResponse struct {
 	Rejected      []*Rejected            `protobuf:"bytes,2,rep,name=rejected,proto3" json:"rejected,omitempty"`
 	ConsoleTimeMs int64                  `protobuf:"varint,3,opt,name=console_time_ms,json=consoleTimeMs,proto3" json:"console_time_ms,omitempty"`
 	// Orders after order_cursor, as many as are small enough.
-	Orders        []*Order `protobuf:"bytes,4,rep,name=orders,proto3" json:"orders,omitempty"`
-	OrderHead     uint64   `protobuf:"varint,5,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
+	Orders    []*Order `protobuf:"bytes,4,rep,name=orders,proto3" json:"orders,omitempty"`
+	OrderHead uint64   `protobuf:"varint,5,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
+	// The hours of which a part was in the request: what the hub need not send
+	// again.
+	Summaries     []*SummaryHeld `protobuf:"bytes,6,rep,name=summaries,proto3" json:"summaries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1558,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1571,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{12}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PushResponse) GetLanes() []*LaneDurable {
@@ -1246,6 +1609,13 @@ func (x *PushResponse) GetOrderHead() uint64 {
 	return 0
 }
 
+func (x *PushResponse) GetSummaries() []*SummaryHeld {
+	if x != nil {
+		return x.Summaries
+	}
+	return nil
+}
+
 type PullRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ticket        []byte                 `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
@@ -1258,7 +1628,7 @@ type PullRequest struct {
 
 func (x *PullRequest) Reset() {
 	*x = PullRequest{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1640,7 @@ func (x *PullRequest) String() string {
 func (*PullRequest) ProtoMessage() {}
 
 func (x *PullRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1653,7 @@ func (x *PullRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullRequest.ProtoReflect.Descriptor instead.
 func (*PullRequest) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{13}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PullRequest) GetTicket() []byte {
@@ -1325,7 +1695,7 @@ type PullResponse struct {
 
 func (x *PullResponse) Reset() {
 	*x = PullResponse{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1707,7 @@ func (x *PullResponse) String() string {
 func (*PullResponse) ProtoMessage() {}
 
 func (x *PullResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1720,7 @@ func (x *PullResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullResponse.ProtoReflect.Descriptor instead.
 func (*PullResponse) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{14}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PullResponse) GetOrders() []*Order {
@@ -1471,23 +1841,59 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\x05after\x18\x01 \x01(\x04R\x05after\x12\x12\n" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12.\n" +
 	"\x06states\x18\x03 \x03(\v2\x16.obedio.v1.DeviceStateR\x06states\x12\x18\n" +
-	"\bas_of_ms\x18\x04 \x01(\x03R\x06asOfMs\"\xa1\x01\n" +
+	"\bas_of_ms\x18\x04 \x01(\x03R\x06asOfMs\"\xd7\x01\n" +
 	"\vPushRequest\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\fR\x06ticket\x12*\n" +
 	"\abatches\x18\x02 \x03(\v2\x10.obedio.v1.BatchR\abatches\x12+\n" +
 	"\x05state\x18\x03 \x01(\v2\x15.obedio.v1.StateBatchR\x05state\x12!\n" +
-	"\forder_cursor\x18\x04 \x01(\x04R\vorderCursor\"H\n" +
+	"\forder_cursor\x18\x04 \x01(\x04R\vorderCursor\x124\n" +
+	"\tsummaries\x18\x05 \x03(\v2\x16.obedio.v1.SummaryPartR\tsummaries\"p\n" +
+	"\fSummaryField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x10\n" +
+	"\x03min\x18\x03 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\x04 \x01(\x01R\x03max\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\x01R\x04last\"\xdd\x02\n" +
+	"\n" +
+	"SummaryRow\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x1f\n" +
+	"\vdevice_type\x18\x02 \x01(\tR\n" +
+	"deviceType\x12\x12\n" +
+	"\x04room\x18\x03 \x01(\tR\x04room\x12\x1f\n" +
+	"\vmessages_in\x18\x04 \x01(\x04R\n" +
+	"messagesIn\x12!\n" +
+	"\fmessages_out\x18\x05 \x01(\x04R\vmessagesOut\x12\x19\n" +
+	"\bbytes_in\x18\x06 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\a \x01(\x04R\bbytesOut\x12\x18\n" +
+	"\adropped\x18\b \x01(\x04R\adropped\x12\x16\n" +
+	"\x06denied\x18\t \x01(\x04R\x06denied\x12\x1e\n" +
+	"\n" +
+	"reconnects\x18\n" +
+	" \x01(\x04R\n" +
+	"reconnects\x12/\n" +
+	"\x06fields\x18\v \x03(\v2\x17.obedio.v1.SummaryFieldR\x06fields\"\xaf\x01\n" +
+	"\vSummaryPart\x12\x19\n" +
+	"\bstart_ms\x18\x01 \x01(\x03R\astartMs\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04part\x18\x04 \x01(\rR\x04part\x12\x14\n" +
+	"\x05parts\x18\x05 \x01(\rR\x05parts\x12)\n" +
+	"\x04rows\x18\x06 \x03(\v2\x15.obedio.v1.SummaryRowR\x04rows\"B\n" +
+	"\vSummaryHeld\x12\x19\n" +
+	"\bstart_ms\x18\x01 \x01(\x03R\astartMs\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"H\n" +
 	"\bRejected\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xde\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x94\x02\n" +
 	"\fPushResponse\x12,\n" +
 	"\x05lanes\x18\x01 \x03(\v2\x16.obedio.v1.LaneDurableR\x05lanes\x12/\n" +
 	"\brejected\x18\x02 \x03(\v2\x13.obedio.v1.RejectedR\brejected\x12&\n" +
 	"\x0fconsole_time_ms\x18\x03 \x01(\x03R\rconsoleTimeMs\x12(\n" +
 	"\x06orders\x18\x04 \x03(\v2\x10.obedio.v1.OrderR\x06orders\x12\x1d\n" +
 	"\n" +
-	"order_head\x18\x05 \x01(\x04R\torderHead\"~\n" +
+	"order_head\x18\x05 \x01(\x04R\torderHead\x124\n" +
+	"\tsummaries\x18\x06 \x03(\v2\x16.obedio.v1.SummaryHeldR\tsummaries\"~\n" +
 	"\vPullRequest\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\fR\x06ticket\x12!\n" +
 	"\forder_cursor\x18\x02 \x01(\x04R\vorderCursor\x12\x1b\n" +
@@ -1535,7 +1941,7 @@ func file_obedio_v1_hublink_proto_rawDescGZIP() []byte {
 }
 
 var file_obedio_v1_hublink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_obedio_v1_hublink_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_obedio_v1_hublink_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_obedio_v1_hublink_proto_goTypes = []any{
 	(Verdict)(0),          // 0: obedio.v1.Verdict
 	(Presence)(0),         // 1: obedio.v1.Presence
@@ -1550,11 +1956,15 @@ var file_obedio_v1_hublink_proto_goTypes = []any{
 	(*DeviceState)(nil),   // 10: obedio.v1.DeviceState
 	(*StateBatch)(nil),    // 11: obedio.v1.StateBatch
 	(*PushRequest)(nil),   // 12: obedio.v1.PushRequest
-	(*Rejected)(nil),      // 13: obedio.v1.Rejected
-	(*PushResponse)(nil),  // 14: obedio.v1.PushResponse
-	(*PullRequest)(nil),   // 15: obedio.v1.PullRequest
-	(*PullResponse)(nil),  // 16: obedio.v1.PullResponse
-	(*Order)(nil),         // 17: obedio.v1.Order
+	(*SummaryField)(nil),  // 13: obedio.v1.SummaryField
+	(*SummaryRow)(nil),    // 14: obedio.v1.SummaryRow
+	(*SummaryPart)(nil),   // 15: obedio.v1.SummaryPart
+	(*SummaryHeld)(nil),   // 16: obedio.v1.SummaryHeld
+	(*Rejected)(nil),      // 17: obedio.v1.Rejected
+	(*PushResponse)(nil),  // 18: obedio.v1.PushResponse
+	(*PullRequest)(nil),   // 19: obedio.v1.PullRequest
+	(*PullResponse)(nil),  // 20: obedio.v1.PullResponse
+	(*Order)(nil),         // 21: obedio.v1.Order
 }
 var file_obedio_v1_hublink_proto_depIdxs = []int32{
 	4,  // 0: obedio.v1.HelloRequest.lanes:type_name -> obedio.v1.LaneHead
@@ -1565,23 +1975,27 @@ var file_obedio_v1_hublink_proto_depIdxs = []int32{
 	10, // 5: obedio.v1.StateBatch.states:type_name -> obedio.v1.DeviceState
 	9,  // 6: obedio.v1.PushRequest.batches:type_name -> obedio.v1.Batch
 	11, // 7: obedio.v1.PushRequest.state:type_name -> obedio.v1.StateBatch
-	5,  // 8: obedio.v1.PushResponse.lanes:type_name -> obedio.v1.LaneDurable
-	13, // 9: obedio.v1.PushResponse.rejected:type_name -> obedio.v1.Rejected
-	17, // 10: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
-	17, // 11: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
-	2,  // 12: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
-	6,  // 13: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
-	12, // 14: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
-	15, // 15: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
-	3,  // 16: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
-	7,  // 17: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
-	14, // 18: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
-	16, // 19: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	15, // 8: obedio.v1.PushRequest.summaries:type_name -> obedio.v1.SummaryPart
+	13, // 9: obedio.v1.SummaryRow.fields:type_name -> obedio.v1.SummaryField
+	14, // 10: obedio.v1.SummaryPart.rows:type_name -> obedio.v1.SummaryRow
+	5,  // 11: obedio.v1.PushResponse.lanes:type_name -> obedio.v1.LaneDurable
+	17, // 12: obedio.v1.PushResponse.rejected:type_name -> obedio.v1.Rejected
+	21, // 13: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
+	16, // 14: obedio.v1.PushResponse.summaries:type_name -> obedio.v1.SummaryHeld
+	21, // 15: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
+	2,  // 16: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
+	6,  // 17: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
+	12, // 18: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
+	19, // 19: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
+	3,  // 20: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
+	7,  // 21: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
+	18, // 22: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
+	20, // 23: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_hublink_proto_init() }
@@ -1597,7 +2011,7 @@ func file_obedio_v1_hublink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_hublink_proto_rawDesc), len(file_obedio_v1_hublink_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

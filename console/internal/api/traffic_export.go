@@ -1,0 +1,126 @@
+package api
+
+import (
+	"encoding/csv"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/rest"
+)
+
+// The forms of an answer.
+const (
+	mediaJSON = "application/json"
+	mediaCSV  = "text/csv"
+)
+
+// writeWithin is how long a client may take for an answer.
+const writeWithin = 30 * time.Second
+
+// formatOf reads ?format=, or the header Accept.
+func formatOf(c *gin.Context) (string, error) {
+	switch c.Query("format") {
+	case "json":
+		return mediaJSON, nil
+	case "csv":
+		return mediaCSV, nil
+	case "":
+	default:
+		return "", wrong("format", "want json or csv")
+	}
+	for part := range strings.SplitSeq(c.GetHeader("Accept"), ",") {
+		if media, _, err := mime.ParseMediaType(part); err == nil && (media == mediaJSON || media == mediaCSV) {
+			return media, nil
+		}
+	}
+	return mediaJSON, nil
+}
+
+// wrong is the problem of a query parameter.
+func wrong(name, message string) error {
+	return rest.NewProblem(rest.TypeInvalid, name+": "+message, rest.FieldError{Location: "query." + name, Message: message})
+}
+
+func timeOf(c *gin.Context, name string) (time.Time, error) {
+	s := c.Query(name)
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return t, wrong(name, "want a time as of RFC 3339")
+	}
+	return t, nil
+}
+
+// numberOf reads a number from 1 to most; 0 when there is none.
+func numberOf(c *gin.Context, name string, most int) (int, error) {
+	s := c.Query(name)
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > most {
+		return 0, wrong(name, "want 1 to "+strconv.Itoa(most))
+	}
+	return n, nil
+}
+
+// csvTime is RFC 3339 in UTC.
+const csvTime = "2006-01-02T15:04:05Z"
+
+// trafficCSV writes the buckets, or top for a group. What is not known is
+// empty, not 0.
+func (a *API) trafficCSV(c *gin.Context, t siteTraffic) {
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(writeWithin))
+	h := c.Writer.Header()
+	h.Set("Content-Type", mediaCSV+"; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="traffic-`+string(t.SiteID)+`.csv"`)
+	c.Status(http.StatusOK)
+	w := csv.NewWriter(c.Writer)
+	counted := []string{"messages_in", "messages_out", "bytes_in", "bytes_out", "dropped", "denied", "reconnects"}
+	if t.Group == groupNone {
+		_ = w.Write(append([]string{"at", "hours", "held"}, counted...)) // the error stays and comes at the end
+		for _, b := range t.Buckets {
+			row := []string{b.At.Format(csvTime), strconv.Itoa(b.Hours), strconv.Itoa(b.Held)}
+			_ = w.Write(append(row, cells(b.Counts)...))
+		}
+	} else {
+		_ = w.Write(append([]string{t.Group, "name"}, counted...))
+		for _, v := range t.Top {
+			_ = w.Write(append([]string{harmless(v.Key), harmless(v.Name)}, cells(&v.Totals)...))
+		}
+		if t.Others != nil {
+			_ = w.Write(append([]string{"~others", ""}, cells(t.Others)...))
+		}
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		a.Logger.Debug("export ended early", "error", err)
+	}
+}
+
+func cells(c *fleet.TrafficCounts) []string {
+	out := make([]string, 7)
+	if c == nil {
+		return out
+	}
+	for i, n := range []uint64{c.MessagesIn, c.MessagesOut, c.BytesIn, c.BytesOut, c.Dropped, c.Denied, c.Reconnects} {
+		out[i] = strconv.FormatUint(n, 10)
+	}
+	return out
+}
+
+// harmless keeps a spreadsheet from taking text of a device for a formula.
+func harmless(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}

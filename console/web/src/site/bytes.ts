@@ -1,0 +1,28 @@
+import { useFormats } from "@obedio/web";
+import { useCallback } from "react";
+import { useT } from "../context";
+
+const units = ["B", "kB", "MB", "GB"] as const;
+
+/** A size in the unit that gives one to three digits before the point. */
+export function sizeOf(bytes: number): { value: number; unit: (typeof units)[number] } {
+  let value = bytes;
+  let place = 0;
+  while (value >= 1000 && place < units.length - 1) {
+    value /= 1000;
+    place++;
+  }
+  return { value: place === 0 || value >= 100 ? Math.round(value) : Math.round(value * 10) / 10, unit: units[place]! };
+}
+
+export function useBytes(): (bytes: number) => string {
+  const t = useT();
+  const { number } = useFormats();
+  return useCallback(
+    (bytes: number) => {
+      const { value, unit } = sizeOf(bytes);
+      return t("traffic.bytes", { size: number(value), unit });
+    },
+    [t, number],
+  );
+}

@@ -1,0 +1,90 @@
+import { jsonResponse, renderWithin } from "@obedio/web/testing";
+import { ApiClient, Batcher, Clock } from "@obedio/web";
+import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from "@tanstack/react-router";
+import { fireEvent, screen, within } from "@testing-library/react";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { SiteTraffic } from "../api/resources";
+import { en } from "../messages/en";
+import { SiteData } from "../site-data";
+import { now } from "../testing";
+import { sizeOf } from "./bytes";
+import { dataOf } from "./TrafficChart";
+import { TopTalkers } from "./TopTalkers";
+import { TrafficTable } from "./TrafficTable";
+
+const at = (hours: number) => new Date(now + hours * 3_600_000).toISOString();
+const counts = (n: number) => ({ messages_in: n, messages_out: 2 * n, bytes_in: 100 * n, bytes_out: 0, dropped: 0, denied: 0, reconnects: 0 });
+const traffic: SiteTraffic = {
+  site_id: "yacht-1", from: at(-3), to: at(0), bucket: "hour", group: "device", as_of: at(0), hours: 3, held: 2, totals: counts(7), left_out: 0,
+  buckets: [
+    { at: at(-3), hours: 1, held: 1, counts: counts(3) },
+    { at: at(-2), hours: 1, held: 0 },
+    { at: at(-1), hours: 1, held: 1, counts: counts(4) },
+  ],
+  top: [
+    { key: "watch-1", name: "Bridge watch", known: true, totals: counts(4) },
+    { key: "", known: false, totals: counts(2) },
+    { key: "~other", known: false, totals: counts(1) },
+  ],
+  others: counts(1),
+  gaps: [{ from: at(-2), to: at(-1) }],
+};
+
+function show(element: React.ReactNode) {
+  const router = createRouter({ routeTree: createRootRoute({ component: () => element }), history: createMemoryHistory() });
+  return renderWithin(<RouterProvider router={router as never} />, { messages: en, clock: new Clock(() => now) });
+}
+
+describe("Traffic", () => {
+  test("a time that is not known is a hole in the chart, not a zero", () => {
+    const [, messagesIn, messagesOut] = dataOf(traffic.buckets);
+    expect(messagesIn).toEqual([3, null, 4]);
+    expect(messagesOut).toEqual([6, null, 8]);
+  });
+
+  test("the table says what is not known, the newest first", async () => {
+    show(<TrafficTable traffic={traffic} />);
+    const rows = within(await screen.findByTestId("traffic-table")).getAllByRole("row").slice(1);
+    expect(rows.map((row) => row.dataset["known"])).toEqual(["true", "false", "true"]);
+    expect(rows[0]!.textContent).toContain("400 B");
+    expect(rows[1]!.textContent).toContain(en["traffic.gap"]);
+    expect(rows[1]!.textContent).not.toContain("0 B");
+  });
+
+  test("a device leads to its page, what has no name says why, and the rest is summed up", async () => {
+    const chosen = vi.fn();
+    show(<TopTalkers siteId="yacht-1" traffic={traffic} group="device" onGroup={chosen} />);
+    const link = await screen.findByRole("link", { name: "Bridge watch" });
+    expect(link.getAttribute("href")).toBe("/sites/yacht-1/devices/watch-1");
+    for (const text of [en["traffic.key.unknown"], en["traffic.key.other"], en["traffic.others"]]) expect(screen.getByText(text)).toBeTruthy();
+    fireEvent.click(screen.getByRole("button", { name: en["traffic.group.room"] }));
+    expect(chosen).toHaveBeenCalledWith("room");
+  });
+
+  test("sizes are short", () => {
+    expect([0, 999, 1000, 9_240_000, 154_321_000, 5e12].map((n) => sizeOf(n))).toEqual([
+      { value: 0, unit: "B" }, { value: 999, unit: "B" }, { value: 1, unit: "kB" }, { value: 9.2, unit: "MB" }, { value: 154, unit: "MB" }, { value: 5000, unit: "GB" },
+    ]);
+  });
+});
+
+describe("SiteData", () => {
+  const asked: string[] = [];
+  beforeEach(() => {
+    asked.length = 0;
+    vi.stubGlobal("fetch", async (url: string) => {
+      asked.push(url);
+      return jsonResponse(traffic);
+    });
+  });
+
+  test("asks for the traffic of its site, and knows the address of the table", async () => {
+    const data = new SiteData("yacht 1", new ApiClient({ base: "/api/v1", onUnauthenticated: () => {} }), new Batcher());
+    const query = { from: at(-3), bucket: "hour", group: "room" } as const;
+    await data.traffic(query, new AbortController().signal);
+    expect(asked[0]).toContain("/api/v1/sites/yacht%201/traffic?");
+    expect(asked[0]).toContain("group=room");
+    expect(data.trafficURL(query)).toContain("format=csv");
+    expect(data.trafficURL(query)).toContain("bucket=hour");
+  });
+});

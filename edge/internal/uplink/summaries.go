@@ -1,0 +1,94 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
+)
+
+// Summaries is the record of traffic, hour by hour. Its failures end a round,
+// never the session: history may be away while the hub works.
+type Summaries interface {
+	lane.HourLog
+	// PendingCount is how many hours are over and not acknowledged.
+	PendingCount(ctx context.Context) (int, error)
+	// AckHours notes, durably, that the console holds those hours. One that has
+	// changed meanwhile stays pending.
+	AckHours(ctx context.Context, hours []fleet.TrafficRef) error
+	// ResendHours makes hours pending again that began at since or later.
+	ResendHours(ctx context.Context, since time.Time) error
+}
+
+// resendKey says that the console lacks hours that were acknowledged.
+const resendKey = "traffic_resend"
+
+// always is ready to be received from.
+var always = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// beginRound lets pending hours go up, if the console takes any.
+func (u *Uplink) beginRound(ctx context.Context) error {
+	if u.c.Summaries == nil || !u.takesHours {
+		return nil
+	}
+	if u.resend {
+		if err := u.c.Summaries.ResendHours(ctx, u.c.now().Add(-u.c.SummariesAgain)); err != nil {
+			u.c.Logger.Warn("hours of traffic not sent again", "error", err)
+			return ctx.Err() // the next round tries again
+		}
+		u.resend = false
+		if err := u.save(ctx); err != nil {
+			return err
+		}
+	}
+	u.traffic.Begin()
+	return nil
+}
+
+// pushPart sends one part of an hour. It is called only when the console holds
+// everything of the other lanes that is due.
+func (u *Uplink) pushPart(ctx context.Context) error {
+	part, more, err := u.traffic.Next(ctx, u.c.Summaries, u.c.ChunkBytes)
+	if err != nil {
+		u.traffic.End()
+		u.c.Logger.Warn("hours of traffic do not go up", "error", err)
+		return ctx.Err()
+	}
+	if !more {
+		return nil
+	}
+	receipt, _, err := u.push(ctx, lane.Push{
+		Ticket: u.sender.Ticket(), OrderCursor: u.cursor, Traffic: []lane.TrafficPart{part},
+	})
+	if err != nil {
+		return err
+	}
+	u.traffic.OnPush(receipt)
+	if len(receipt.Hours) == 0 {
+		return nil
+	}
+	// Not before the console's count is stored: one that has lost these hours is
+	// known by it.
+	if err := u.c.Summaries.AckHours(ctx, receipt.Hours); err != nil && !errors.Is(err, context.Canceled) {
+		u.c.Logger.Warn("acknowledged hours of traffic stay pending", "error", err)
+	}
+	return ctx.Err()
+}
+
+// hoursStatus is lane 4 as the other lanes are shown: its numbers count
+// acknowledgements. While history is away nothing is known to wait.
+func (u *Uplink) hoursStatus(acked uint64) LaneStatus {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	pending, err := u.c.Summaries.PendingCount(ctx)
+	if err != nil {
+		pending = 0
+	}
+	return LaneStatus{Lane: fleet.LaneSummaries, Head: acked + uint64(pending), Acked: acked}
+}
