@@ -101,7 +101,7 @@ func (a *API) trafficRoutes() {
 		OperationID: "get-site-traffic", Method: http.MethodGet, Path: "/api/v1/sites/{id}/traffic", Permission: account.SitesRead, Site: "id",
 		Summary: "What passed the broker of a site's hub, hour by hour", Tags: []string{"sites"}, Stream: true,
 		Description: "From the hours that the hub has sent. Those that the console does not hold are gaps.",
-		Answer:      siteTraffic{}, AlsoProduces: []string{mediaCSV}, Errors: []int{http.StatusTooManyRequests},
+		Answer:      siteTraffic{}, AlsoProduces: []string{rest.MediaCSV}, Errors: []int{http.StatusTooManyRequests},
 		Params: map[string]string{
 			"from": "RFC 3339, rounded down to a bucket; a day before to if absent.", "to": "RFC 3339; now if absent.",
 			"bucket": "hour or day (UTC); hour if absent.",
@@ -116,7 +116,7 @@ func (a *API) siteTraffic(c *gin.Context) {
 	q, err := a.trafficQuery(c)
 	var format string
 	if err == nil {
-		format, err = formatOf(c)
+		format, err = rest.QueryFormat(c, rest.MediaJSON, rest.MediaCSV)
 	}
 	ctx := c.Request.Context()
 	if err == nil && q.group != groupNone {
@@ -132,7 +132,7 @@ func (a *API) siteTraffic(c *gin.Context) {
 	switch {
 	case err != nil:
 		a.rest.Fail(c, err)
-	case format == mediaCSV:
+	case format == rest.MediaCSV:
 		a.trafficCSV(c, v)
 	default:
 		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(writeWithin))
@@ -146,13 +146,13 @@ func (a *API) trafficQuery(c *gin.Context) (trafficQuery, error) {
 	if q.site, err = fleet.ParseSiteID(c.Param("id")); err != nil {
 		return q, err
 	}
-	if q.from, err = timeOf(c, "from"); err != nil {
+	if q.from, err = rest.QueryTime(c, "from"); err != nil {
 		return q, err
 	}
-	if q.to, err = timeOf(c, "to"); err != nil {
+	if q.to, err = rest.QueryTime(c, "to"); err != nil {
 		return q, err
 	}
-	if q.limit, err = numberOf(c, "limit", maxTalkers); err != nil {
+	if q.limit, err = rest.QueryNumber(c, "limit", maxTalkers); err != nil {
 		return q, err
 	}
 	switch c.Query("bucket") {
@@ -160,10 +160,10 @@ func (a *API) trafficQuery(c *gin.Context) (trafficQuery, error) {
 	case "day":
 		q.bucket = 24 * time.Hour
 	default:
-		return q, wrong("bucket", "want hour or day")
+		return q, rest.WrongQuery("bucket", "want hour or day")
 	}
 	if !slices.Contains([]string{groupNone, groupDevice, groupType, groupRoom}, q.group) {
-		return q, wrong("group", "want none, device, type or room")
+		return q, rest.WrongQuery("group", "want none, device, type or room")
 	}
 	q.limit = cmp.Or(q.limit, 10)
 	if q.to.IsZero() {
@@ -176,11 +176,11 @@ func (a *API) trafficQuery(c *gin.Context) (trafficQuery, error) {
 	span := q.to.Sub(q.from)
 	switch {
 	case span <= 0 || q.from.Unix() < 0:
-		return q, wrong("from", "want a time before to")
+		return q, rest.WrongQuery("from", "want a time before to")
 	case span/q.bucket > maxTrafficBuckets:
-		return q, wrong("from", fmt.Sprintf("want at most %d buckets", maxTrafficBuckets))
+		return q, rest.WrongQuery("from", fmt.Sprintf("want at most %d buckets", maxTrafficBuckets))
 	case q.group != groupNone && span > (maxTrafficRows+24)*time.Hour:
-		return q, wrong("from", fmt.Sprintf("want at most %d days of a group", maxTrafficRows/24))
+		return q, rest.WrongQuery("from", fmt.Sprintf("want at most %d days of a group", maxTrafficRows/24))
 	}
 	return q, nil
 }

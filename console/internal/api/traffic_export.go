@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/csv"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,63 +13,8 @@ import (
 	"github.com/obedio/obedio/shared/rest"
 )
 
-// The forms of an answer.
-const (
-	mediaJSON = "application/json"
-	mediaCSV  = "text/csv"
-)
-
 // writeWithin is how long a client may take for an answer.
 const writeWithin = 30 * time.Second
-
-// formatOf reads ?format=, or the header Accept.
-func formatOf(c *gin.Context) (string, error) {
-	switch c.Query("format") {
-	case "json":
-		return mediaJSON, nil
-	case "csv":
-		return mediaCSV, nil
-	case "":
-	default:
-		return "", wrong("format", "want json or csv")
-	}
-	for part := range strings.SplitSeq(c.GetHeader("Accept"), ",") {
-		if media, _, err := mime.ParseMediaType(part); err == nil && (media == mediaJSON || media == mediaCSV) {
-			return media, nil
-		}
-	}
-	return mediaJSON, nil
-}
-
-// wrong is the problem of a query parameter.
-func wrong(name, message string) error {
-	return rest.NewProblem(rest.TypeInvalid, name+": "+message, rest.FieldError{Location: "query." + name, Message: message})
-}
-
-func timeOf(c *gin.Context, name string) (time.Time, error) {
-	s := c.Query(name)
-	if s == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return t, wrong(name, "want a time as of RFC 3339")
-	}
-	return t, nil
-}
-
-// numberOf reads a number from 1 to most; 0 when there is none.
-func numberOf(c *gin.Context, name string, most int) (int, error) {
-	s := c.Query(name)
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > most {
-		return 0, wrong(name, "want 1 to "+strconv.Itoa(most))
-	}
-	return n, nil
-}
 
 // csvTime is RFC 3339 in UTC.
 const csvTime = "2006-01-02T15:04:05Z"
@@ -80,7 +24,7 @@ const csvTime = "2006-01-02T15:04:05Z"
 func (a *API) trafficCSV(c *gin.Context, t siteTraffic) {
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(writeWithin))
 	h := c.Writer.Header()
-	h.Set("Content-Type", mediaCSV+"; charset=utf-8")
+	h.Set("Content-Type", rest.MediaCSV+"; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="traffic-`+string(t.SiteID)+`.csv"`)
 	c.Status(http.StatusOK)
 	w := csv.NewWriter(c.Writer)

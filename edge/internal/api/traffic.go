@@ -164,13 +164,13 @@ func (a *API) trafficRoutes() {
 	a.rest.Raw(rest.Route{
 		OperationID: "traffic-history", Method: http.MethodGet, Path: "/api/v1/traffic/history", Permission: account.TrafficRead,
 		Summary: "Messages that passed the broker", Tags: tags, Stream: true,
-		Answer: trafficHistory{}, AlsoProduces: []string{mediaCSV, mediaNDJSON}, Params: history,
+		Answer: trafficHistory{}, AlsoProduces: []string{rest.MediaCSV, rest.MediaNDJSON}, Params: history,
 		Description: "Newest first. Payloads are there only when their recording is switched on, and for roles that may see them.",
 	}, a.trafficHistory)
 	a.rest.Raw(rest.Route{
 		OperationID: "traffic-metrics", Method: http.MethodGet, Path: "/api/v1/traffic/metrics", Permission: account.TrafficRead,
 		Summary: "Traffic in buckets of time", Tags: tags, Stream: true,
-		Answer: trafficMetrics{}, AlsoProduces: []string{mediaCSV, mediaNDJSON},
+		Answer: trafficMetrics{}, AlsoProduces: []string{rest.MediaCSV, rest.MediaNDJSON},
 		Params: map[string]string{
 			"from": "RFC 3339; a day before to if absent.", "to": "RFC 3339; now if absent.",
 			"bucket":   "Width of a bucket, such as 5m or 1h; about a hundred of them if absent.",

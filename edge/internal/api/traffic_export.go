@@ -44,13 +44,13 @@ func (d deadlineWriter) Write(b []byte) (int, error) {
 }
 
 func newDownload(c *gin.Context, name, format string, header []string) *download {
-	suffix := map[string]string{mediaCSV: ".csv", mediaNDJSON: ".ndjson"}[format]
+	suffix := map[string]string{rest.MediaCSV: ".csv", rest.MediaNDJSON: ".ndjson"}[format]
 	h := c.Writer.Header()
 	h.Set("Content-Type", format+"; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="`+name+suffix+`"`)
 	c.Status(http.StatusOK)
 	d := &download{w: bufio.NewWriterSize(deadlineWriter{http.NewResponseController(c.Writer), c.Writer}, 32<<10)}
-	if format == mediaCSV {
+	if format == rest.MediaCSV {
 		d.csv = csv.NewWriter(d.w)
 		_ = d.csv.Write(header) // the error stays and comes at the end
 		return d
@@ -82,7 +82,7 @@ func (d *download) end() error {
 // payloads: a spreadsheet would take some of them for formulas.
 func (a *API) exportHistory(c *gin.Context, f traffic.Filter, format string) {
 	if c.Query("cursor") != "" || c.Query("limit") != "" {
-		a.rest.Fail(c, wrong("limit", "an export has no pages: narrow it with from and to"))
+		a.rest.Fail(c, rest.WrongQuery("limit", "an export has no pages: narrow it with from and to"))
 		return
 	}
 	ctx, leave, err := a.rest.EnterStream(c.Request.Context(), maxExports, ownMaxExports)
@@ -91,13 +91,13 @@ func (a *API) exportHistory(c *gin.Context, f traffic.Filter, format string) {
 		return
 	}
 	defer leave()
-	payloads := format == mediaNDJSON && a.mayRead(rest.SubjectOf(ctx))
+	payloads := format == rest.MediaNDJSON && a.mayRead(rest.SubjectOf(ctx))
 	d := newDownload(c, "traffic-history", format, []string{
 		"at", "direction", "device_id", "topic", "type", "room", "qos", "retain", "size",
 	})
 	err = a.Traffic.Export(ctx, f, payloads, func(m traffic.Message) error {
 		v := trafficMessageOf(m, payloads)
-		if format == mediaNDJSON {
+		if format == rest.MediaNDJSON {
 			return d.row(v, nil)
 		}
 		return d.row(nil, []string{

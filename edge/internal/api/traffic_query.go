@@ -1,11 +1,7 @@
 package api
 
 import (
-	"fmt"
-	"mime"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -14,72 +10,13 @@ import (
 	"github.com/obedio/obedio/shared/rest"
 )
 
-// The forms of an answer.
-const (
-	mediaJSON   = "application/json"
-	mediaCSV    = "text/csv"
-	mediaNDJSON = "application/x-ndjson"
-)
-
-// formatOf reads ?format=, or the header Accept.
-func formatOf(c *gin.Context) (string, error) {
-	switch f := c.Query("format"); f {
-	case "json":
-		return mediaJSON, nil
-	case "csv":
-		return mediaCSV, nil
-	case "ndjson":
-		return mediaNDJSON, nil
-	case "":
-	default:
-		return "", wrong("format", "want json, csv or ndjson")
-	}
-	for part := range strings.SplitSeq(c.GetHeader("Accept"), ",") {
-		switch media, _, err := mime.ParseMediaType(part); {
-		case err != nil:
-		case media == mediaJSON, media == mediaCSV, media == mediaNDJSON:
-			return media, nil
-		}
-	}
-	return mediaJSON, nil
-}
-
-// wrong is the problem of a query parameter.
-func wrong(name, message string) error {
-	return rest.NewProblem(rest.TypeInvalid, name+": "+message, rest.FieldError{Location: "query." + name, Message: message})
-}
-
-func timeOf(c *gin.Context, name string) (time.Time, error) {
-	s := c.Query(name)
-	if s == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return t, wrong(name, "want a time as of RFC 3339")
-	}
-	return t, nil
-}
-
-func numberOf(c *gin.Context, name string, most int) (int, error) {
-	s := c.Query(name)
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > most {
-		return 0, wrong(name, fmt.Sprintf("want 1 to %d", most))
-	}
-	return n, nil
-}
-
 // rangeOf reads from and to.
 func rangeOf(c *gin.Context) (from, to time.Time, err error) {
-	if from, err = timeOf(c, "from"); err == nil {
-		to, err = timeOf(c, "to")
+	if from, err = rest.QueryTime(c, "from"); err == nil {
+		to, err = rest.QueryTime(c, "to")
 	}
 	if err == nil && !from.IsZero() && !to.IsZero() && to.Before(from) {
-		err = wrong("to", "is before from")
+		err = rest.WrongQuery("to", "is before from")
 	}
 	return from, to, err
 }
@@ -88,7 +25,7 @@ func trafficFilter(c *gin.Context) (traffic.Filter, error) {
 	f := traffic.Filter{Device: c.Query("device"), Topic: c.Query("topic")}
 	var err error
 	if f.Direction, err = traffic.ParseDirection(c.Query("direction")); err != nil {
-		return f, wrong("direction", "want inbound or outbound")
+		return f, rest.WrongQuery("direction", "want inbound or outbound")
 	}
 	if f.From, f.To, err = rangeOf(c); err != nil {
 		return f, err
@@ -102,12 +39,12 @@ func metricsQuery(c *gin.Context) (traffic.MetricsQuery, error) {
 	if q.From, q.To, err = rangeOf(c); err != nil {
 		return q, err
 	}
-	if q.Top, err = numberOf(c, "top", 100); err != nil {
+	if q.Top, err = rest.QueryNumber(c, "top", 100); err != nil {
 		return q, err
 	}
 	if s := c.Query("bucket"); s != "" {
 		if q.Bucket, err = time.ParseDuration(s); err != nil || q.Bucket <= 0 {
-			return q, wrong("bucket", "want a duration such as 5m or 1h")
+			return q, rest.WrongQuery("bucket", "want a duration such as 5m or 1h")
 		}
 	}
 	return q, nil
@@ -117,13 +54,13 @@ func (a *API) trafficHistory(c *gin.Context) {
 	f, err := trafficFilter(c)
 	var format string
 	if err == nil {
-		format, err = formatOf(c)
+		format, err = rest.QueryFormat(c, rest.MediaJSON, rest.MediaCSV, rest.MediaNDJSON)
 	}
 	if err != nil {
 		a.rest.Fail(c, err)
 		return
 	}
-	if format != mediaJSON {
+	if format != rest.MediaJSON {
 		a.exportHistory(c, f, format)
 		return
 	}
@@ -137,7 +74,7 @@ func (a *API) trafficHistory(c *gin.Context) {
 
 func (a *API) historyPage(c *gin.Context, f traffic.Filter) (trafficHistory, error) {
 	limits := a.rest.Config()
-	limit, err := numberOf(c, "limit", limits.PageMax)
+	limit, err := rest.QueryNumber(c, "limit", limits.PageMax)
 	if err != nil {
 		return trafficHistory{}, err
 	}
@@ -168,7 +105,7 @@ func (a *API) trafficMetrics(c *gin.Context) {
 	q, err := metricsQuery(c)
 	var format string
 	if err == nil {
-		format, err = formatOf(c)
+		format, err = rest.QueryFormat(c, rest.MediaJSON, rest.MediaCSV, rest.MediaNDJSON)
 	}
 	var m traffic.Metrics
 	if err == nil {
@@ -178,7 +115,7 @@ func (a *API) trafficMetrics(c *gin.Context) {
 		a.rest.Fail(c, err)
 		return
 	}
-	if format != mediaJSON {
+	if format != rest.MediaJSON {
 		a.exportMetrics(c, metricsView(m), format)
 		return
 	}
