@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -153,8 +154,18 @@ func Decompress(payload []byte, maxBytes int) ([]byte, error) {
 	return plain, nil
 }
 
+// pool holds Fields that nobody reads any more: one is wanted for every message.
+var pool = sync.Pool{New: func() any { return new(Fields) }}
+
+// Release gives f to another message. Nothing of f may be used after; what was
+// read from it may.
+func (f *Fields) Release() {
+	*f = Fields{}
+	pool.Put(f)
+}
+
 func newFields(obj gjson.Result) *Fields {
-	f := new(Fields)
+	f := pool.Get().(*Fields)
 	f.list = f.few[:0]
 	obj.ForEach(func(k, v gjson.Result) bool {
 		if len(f.list) == maxFields {

@@ -227,6 +227,7 @@ func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Devic
 		for _, f := range batch {
 			d.traffic.Observe(dev.ID, m.Received, metricNumbers(f))
 			d.report(dev.ID, f.Issues...)
+			f.Release()
 		}
 		d.presence.Heard(dev.ID, nil)
 		return nil
@@ -237,6 +238,7 @@ func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Devic
 		if err != nil {
 			return err
 		}
+		defer f.Release()
 		a, err := dialect.ReadAnswer(f)
 		d.report(dev.ID, f.Issues...)
 		if err != nil {
@@ -257,6 +259,7 @@ func (d *devices) telemetry(ctx context.Context, s broker.Session, dev fleet.Dev
 	if err != nil {
 		return err
 	}
+	defer f.Release()
 	t, err := dialect.ReadTelemetry(f, dev.ID)
 	d.report(dev.ID, f.Issues...)
 	if err != nil {
@@ -280,6 +283,7 @@ func (d *devices) press(ctx context.Context, dev fleet.Device, via fleet.DeviceI
 	if err != nil {
 		return err
 	}
+	defer f.Release()
 	p, err := dialect.ReadPress(f, dev.ID)
 	d.report(dev.ID, f.Issues...)
 	if err != nil {
@@ -308,6 +312,7 @@ func (d *devices) watchAction(ctx context.Context, dev fleet.Device, id string, 
 	if err != nil {
 		return err
 	}
+	defer f.Release()
 	a, err := dialect.ReadWatchAction(f)
 	d.report(dev.ID, f.Issues...)
 	if err != nil {
