@@ -98,7 +98,8 @@ func quota(dir string, total uint64) smallDisk {
 	}))}
 }
 
-// fill writes a file beside the hub's data until so much room is left.
+// fill writes a file beside the hub's data, as large as leaves so much room of
+// what there is now: room that the hub makes meanwhile is the hub's.
 func (d smallDisk) fill(t *testing.T, leave uint64) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(d.dir, "filler"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -106,16 +107,15 @@ func (d smallDisk) fill(t *testing.T, leave uint64) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for block := 1 << 20; block >= 4096; {
-		u, err := d.usage(d.dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if u.Free < leave+uint64(block) {
-			block /= 2
-			continue
-		}
-		if _, err := f.Write(make([]byte, block)); errors.Is(err, syscall.ENOSPC) {
+	u, err := d.usage(d.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := int64(u.Free) - int64(leave)
+	for block := int64(1 << 20); block >= 4096 && left > 0; {
+		n, err := f.Write(make([]byte, min(block, left)))
+		left -= int64(n)
+		if errors.Is(err, syscall.ENOSPC) {
 			block /= 2
 		} else if err != nil {
 			t.Fatal(err)
