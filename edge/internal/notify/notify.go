@@ -81,14 +81,16 @@ type Notifier struct {
 		taken      []taken
 	}
 
-	// gone are receipts that buttons have taken; forgetting them on disk holds
-	// nobody up.
-	gone    chan store.Receipt
+	// leaving are receipts that buttons have taken and that may still be read
+	// from the disk; forgetting them there holds nobody up.
 	leaving struct {
-		sync.Mutex // guards refs
-		// refs of receipts that were taken and are still on disk.
-		refs map[string]bool
+		sync.Mutex // guards what follows
+		// at is when each was queued, by Ref.
+		at map[string]time.Time
+		// queue is what is to be forgotten on disk, left what has been.
+		queue, left []store.Receipt
 	}
+	gone chan struct{} // holds a token while queue is not empty
 
 	receipts map[string]*receipt
 	requests map[fleet.RequestID]*request
@@ -124,9 +126,9 @@ func New(c Config) *Notifier {
 	}
 	n := &Notifier{
 		c: c, wake: make(chan struct{}, 1), receipts: map[string]*receipt{}, requests: map[fleet.RequestID]*request{},
-		reach: map[fleet.RequestID]Reach{}, gone: make(chan store.Receipt, 1024),
+		reach: map[fleet.RequestID]Reach{}, gone: make(chan struct{}, 1),
 	}
-	n.leaving.refs = map[string]bool{}
+	n.leaving.at = map[string]time.Time{}
 	n.inbox.awake, n.inbox.again = map[fleet.DeviceID]bool{}, map[fleet.DeviceID]bool{}
 	return n
 }

@@ -249,3 +249,48 @@ func TestReceipt_IsRepeatedUntilTheButtonTakesItAndAgainWhenItReturns(t *testing
 		h.is("btn-1", "stored", n+1)
 	})
 }
+
+func TestReceipt_IsSentOnceHoweverManyPressesComeTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.press(fleet.Normal)
+		const hands, presses = 8, 200
+		var all sync.WaitGroup
+		for hand := range hands {
+			all.Go(func() {
+				for i := range presses {
+					key := fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: uint64(2 + hand*presses + i)}
+					err := h.journal.Do(t.Context(), func(tx *journal.Tx) error {
+						p := fleet.Pressed{Press: fleet.Press{PressKey: key, Type: fleet.PressSingle, Priority: fleet.Normal, Request: call}, Room: "cabin-1"}
+						if err := tx.Append(fleet.ByDevice("btn-1"), p); err != nil {
+							return err
+						}
+						return tx.PutReceipt(store.Receipt{Press: key, Stage: store.StageStored, At: tx.Now()})
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		times := map[any]int{}
+		h.set(func() {
+			for _, m := range h.messages {
+				if m.to == "btn-1" && m.body["stage"] == "stored" {
+					times[m.body["sequence_id"]]++
+				}
+			}
+		})
+		if len(times) != hands*presses+1 {
+			t.Errorf("%d presses were receipted, want %d", len(times), hands*presses+1)
+		}
+		for seq, n := range times {
+			if n != 1 {
+				t.Errorf("press %v was receipted %d times", seq, n)
+			}
+		}
+	})
+}

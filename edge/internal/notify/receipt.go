@@ -17,6 +17,7 @@ type receipt struct {
 }
 
 func (n *Notifier) loadReceipts(d fleet.DeviceID) error {
+	n.settle()
 	queued, err := n.c.Store.Receipts(d)
 	if err != nil {
 		return fmt.Errorf("read receipts of %s: %w", d, err)
@@ -109,63 +110,71 @@ func (n *Notifier) take(done []taken) {
 	}
 }
 
-// giveUp has a receipt forgotten on disk too. What the queue does not take is
-// told once more after a restart, and then forgotten.
+// giveUp has a receipt forgotten on disk too.
 func (n *Notifier) giveUp(r store.Receipt) {
 	n.leaving.Lock()
-	n.leaving.refs[r.Ref()] = true
+	n.leaving.at[r.Ref()] = r.At
+	n.leaving.queue = append(n.leaving.queue, r)
 	n.leaving.Unlock()
 	select {
-	case n.gone <- r:
+	case n.gone <- struct{}{}:
 	default:
 	}
 }
 
-// isLeaving reports whether a receipt on disk has been taken by its button.
+// settle is called before receipts are read from the disk: what has been
+// forgotten there by now is not among them. What is forgotten while they are
+// read may be, so it stays known as leaving.
+func (n *Notifier) settle() {
+	n.leaving.Lock()
+	defer n.leaving.Unlock()
+	for _, r := range n.leaving.left {
+		if n.leaving.at[r.Ref()].Equal(r.At) {
+			delete(n.leaving.at, r.Ref())
+		}
+	}
+	n.leaving.left = nil
+}
+
+// isLeaving reports whether a receipt on disk has been taken by its button. One
+// that was queued again since has not.
 func (n *Notifier) isLeaving(r store.Receipt) bool {
 	n.leaving.Lock()
 	defer n.leaving.Unlock()
-	return n.leaving.refs[r.Ref()]
+	at, ok := n.leaving.at[r.Ref()]
+	return ok && !r.At.After(at)
 }
 
 // forget removes receipts from the disk until ctx ends, as many at once as have
 // gathered.
 func (n *Notifier) forget(ctx context.Context) error {
 	for {
-		var gone []store.Receipt
 		select {
 		case <-ctx.Done():
 			return nil
-		case r := <-n.gone:
-			gone = append(gone, r)
+		case <-n.gone:
 		}
-		for more := true; more && len(gone) < cap(n.gone); {
-			select {
-			case r := <-n.gone:
-				gone = append(gone, r)
-			default:
-				more = false
-			}
-		}
+		n.leaving.Lock()
+		gone := n.leaving.queue
+		n.leaving.queue = nil
+		n.leaving.Unlock()
 		err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
 			tx.Essential()
 			for _, r := range gone {
-				if err := tx.DeleteReceipt(r.Press, r.Stage); err != nil {
+				if err := tx.DeleteReceipt(r); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, fleet.ErrFull) { // a full disk: the button is told once more after a start
-			return fmt.Errorf("forget %d receipts: %w", len(gone), err)
+		if errors.Is(err, fleet.ErrFull) {
+			continue // they stay known as leaving: their buttons are told once more after a start
 		}
 		if err != nil {
-			continue // they stay known as taken
+			return fmt.Errorf("forget %d receipts: %w", len(gone), err)
 		}
 		n.leaving.Lock()
-		for _, r := range gone {
-			delete(n.leaving.refs, r.Ref())
-		}
+		n.leaving.left = append(n.leaving.left, gone...)
 		n.leaving.Unlock()
 	}
 }

@@ -160,12 +160,12 @@ func receiptKey(p fleet.PressKey) []byte {
 // of the same press.
 func (t *Tx) PutReceipt(r Receipt) error { return t.setJSON(receiptKey(r.Press), r) }
 
-// DeleteReceipt forgets a receipt that the button has taken, unless it is of a
-// later stage by now.
-func (t *Tx) DeleteReceipt(p fleet.PressKey, stage Stage) error {
-	r, found, err := getJSON[Receipt](t.get, receiptKey(p))
-	if err == nil && found && r.Stage == stage {
-		t.set(receiptKey(p), nil)
+// DeleteReceipt forgets a receipt that the button has taken, unless another has
+// been queued for the same press since.
+func (t *Tx) DeleteReceipt(r Receipt) error {
+	now, found, err := getJSON[Receipt](t.get, receiptKey(r.Press))
+	if err == nil && found && now.Stage == r.Stage && now.At.Equal(r.At) {
+		t.set(receiptKey(r.Press), nil)
 	}
 	return err
 }

@@ -105,6 +105,7 @@ export const en = {
   "site.tab.sync": "Sync",
   "site.stamp": "What the console knows of this site, as of",
   "site.stamp.never": "The hub of this site has never connected. Nothing is known of it yet.",
+  "site.stamp.nothing": "The hub of this site has connected, but nothing it knows has arrived yet.",
   "site.stamp.old": "This is old: the site may look different by now.",
   "site.attention": "Why it needs attention",
   "site.attention.none": "Nothing needs attention",

@@ -134,7 +134,12 @@ export function Stamp({ site }: { site: Site }) {
   const t = useT();
   const old = useIsOld(site);
   if (site.data_as_of === undefined) {
-    return <p data-testid="stamp" className="flex items-center gap-2 pt-4 text-sm text-warn"><History aria-hidden className="size-4" />{t("site.stamp.never")}</p>;
+    return (
+      <p data-testid="stamp" className="flex items-center gap-2 pt-4 text-sm text-warn">
+        <History aria-hidden className="size-4 shrink-0" />
+        {t(site.last_contact === undefined ? "site.stamp.never" : "site.stamp.nothing")}
+      </p>
+    );
   }
   return (
     <p data-testid="stamp" data-old={old} className={old ? "flex items-start gap-2 pt-4 text-sm text-warn" : "flex items-start gap-2 pt-4 text-sm text-fg-muted"}>

@@ -91,4 +91,9 @@ describe("Stamp", () => {
     show(aNewSite());
     expect(screen.getByTestId("stamp").textContent).toContain("never connected");
   });
+
+  test("tells a hub that is connected from one that never was, before its first data", () => {
+    show({ ...aNewSite(), link_state: "online", last_contact: ago(0) });
+    expect(screen.getByTestId("stamp").textContent).toContain("has connected");
+  });
 });
