@@ -119,8 +119,8 @@ recorded=$(node -p "require('fs').readFileSync('$work/rounds','utf8').trim().spl
 history=$(du -sb "$work/hub/traffic.db" | cut -f1)
 
 say "history, record, rights and gate (Go benchmarks)"
-(cd edge && go test -tags nomsgpack ./internal/traffic -run XXX -bench 'Record|Flush') | tee "$work/traffic.txt"
-(cd edge && OBEDIO_TRAFFIC_RECORDS=$HISTORY go test -tags nomsgpack ./internal/traffic -run XXX -bench History -benchtime 20x -timeout 60m) | tee -a "$work/traffic.txt"
+(cd edge && go test -tags nomsgpack ./internal/traffic -run XXX -bench '^Benchmark(Record|Flush)') | tee "$work/traffic.txt"
+(cd edge && OBEDIO_TRAFFIC_RECORDS=$HISTORY go test -tags nomsgpack ./internal/traffic -run XXX -bench '^BenchmarkHistory' -benchtime 20x -timeout 60m) | tee -a "$work/traffic.txt"
 (cd edge && go test -tags nomsgpack ./internal/broker -run XXX -bench . -benchmem) | tee "$work/gate.txt"
 (cd shared && go test ./access -run XXX -bench . -benchmem) | tee "$work/access.txt"
 cat "$work"/{traffic,gate,access}.txt | grep '^Benchmark' >"$work/benchmarks.txt" || true
