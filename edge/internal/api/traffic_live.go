@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,6 +24,7 @@ const liveProtocol = "obedio.traffic.v1"
 const (
 	liveEvery    = 50 * time.Millisecond // between two batches
 	liveBatch    = 500                   // messages in one
+	liveWindow   = 8                     // batches on their way to a client
 	liveRecheck  = 5 * time.Second       // of the subject's rights
 	livePing     = 20 * time.Second
 	liveSilence  = time.Minute // after which a client that answers no ping is gone
@@ -81,7 +84,7 @@ func (a *API) trafficLive(c *gin.Context) {
 	if err != nil {
 		return // it has answered
 	}
-	l := &liveSocket{a: a, ws: ws, subject: rest.SubjectOf(c.Request.Context()), ops: make(chan liveOp), bad: make(chan string)}
+	l := &liveSocket{a: a, ws: ws, subject: rest.SubjectOf(c.Request.Context()), ops: make(chan liveOp), bad: make(chan string), pong: make(chan struct{}, 1)}
 	l.run(ctx)
 }
 
@@ -94,6 +97,14 @@ type liveSocket struct {
 	reader  *traffic.Reader // nil until it has subscribed
 	ops     chan liveOp
 	bad     chan string
+
+	// A ping follows each batch, with its number. A client that has not answered
+	// liveWindow of them gets no more: the buffers of the two systems would hold
+	// minutes of what passed, and a slow client would neither see what is new nor
+	// learn what it missed.
+	sent     uint64        // batches
+	answered atomic.Uint64 // the number in the last pong
+	pong     chan struct{}
 }
 
 // batch is what a reader of the record got.
@@ -127,7 +138,12 @@ func (l *liveSocket) run(ctx context.Context) {
 	go l.gather(ctx, next, batches)
 	for {
 		var err error
+		open := batches
+		if l.sent >= l.answered.Load()+liveWindow {
+			open = nil
+		}
 		select {
+		case <-l.pong:
 		case <-ctx.Done():
 			l.close(websocket.CloseGoingAway, "the connection or the hub ends")
 			return
@@ -135,14 +151,14 @@ func (l *liveSocket) run(ctx context.Context) {
 			err = l.do(op, next)
 		case text := <-l.bad:
 			err = l.write(liveError{text})
-		case b := <-batches:
+		case b := <-open:
 			if b.err != nil {
 				l.close(websocket.CloseGoingAway, "the hub ends")
 				return
 			}
 			err = l.send(b)
 		case <-ping.C:
-			err = l.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(liveWrite))
+			err = l.ping()
 		case <-recheck.C:
 			if !l.stillMay(ctx) {
 				l.close(websocket.ClosePolicyViolation, "signed out, or no longer allowed")
@@ -188,7 +204,16 @@ func (l *liveSocket) gather(ctx context.Context, from <-chan *traffic.Reader, to
 // while what it sent before is not answered.
 func (l *liveSocket) read(ctx context.Context) {
 	l.ws.SetReadLimit(liveMaxBytes)
-	alive := func(string) error { return l.ws.SetReadDeadline(time.Now().Add(liveSilence)) }
+	alive := func(number string) error {
+		if n, err := strconv.ParseUint(number, 10, 32); err == nil {
+			l.answered.Store(n)
+			select {
+			case l.pong <- struct{}{}:
+			default:
+			}
+		}
+		return l.ws.SetReadDeadline(time.Now().Add(liveSilence))
+	}
 	l.ws.SetPongHandler(alive)
 	_ = alive("")
 	for {
@@ -265,7 +290,16 @@ func (l *liveSocket) send(b batch) error {
 	for _, m := range b.messages {
 		out.Messages = append(out.Messages, trafficMessageOf(m, l.a.mayRead(l.subject)))
 	}
-	return l.write(out)
+	if err := l.write(out); err != nil {
+		return err
+	}
+	l.sent++
+	return l.ping()
+}
+
+// ping asks the client to say how far it has come.
+func (l *liveSocket) ping() error {
+	return l.ws.WriteControl(websocket.PingMessage, strconv.AppendUint(nil, l.sent, 10), time.Now().Add(liveWrite))
 }
 
 func (l *liveSocket) write(v any) error {

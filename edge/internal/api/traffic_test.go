@@ -316,6 +316,26 @@ func TestTraffic_WrongQuestionsAreProblems(t *testing.T) {
 	}
 }
 
+func TestTrafficLive_ClientThatDoesNotReadMissesOldMessagesAndIsToldHowMany(t *testing.T) {
+	h := start(t)
+	publish := h.button("btn-001")
+	ws := h.live(h.token("admin"), `{"direction":"inbound"}`)
+	// More than the window and the reader's room hold, in batches so small that
+	// the systems' buffers would take them all.
+	const sent = 12000
+	for i := range sent {
+		publish("status", fmt.Sprintf(`{"battery":%d}`, i%100))
+	}
+	var got, dropped uint64
+	for got+dropped < sent {
+		b := h.read(ws)
+		got, dropped = got+uint64(len(b.Messages)), dropped+*b.Dropped
+	}
+	if dropped == 0 || got+dropped != sent {
+		t.Errorf("of %d messages %d came and %d were told as dropped", sent, got, dropped)
+	}
+}
+
 func TestTrafficLive_OnlyForThoseWhoMay(t *testing.T) {
 	h := start(t)
 	admin, viewer := h.token("admin"), h.token("viewer")
