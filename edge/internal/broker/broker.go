@@ -89,6 +89,8 @@ type Broker struct {
 	// subscriptions is the version of the subscriptions: it moves when somebody
 	// may have become interested in a topic.
 	subscriptions atomic.Uint64
+	// wildParents: some filter has ended in "+/#" since the start.
+	wildParents atomic.Bool
 
 	started atomic.Bool
 	stopped chan struct{}  // closed when stopping becomes true

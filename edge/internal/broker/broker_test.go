@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/broker/frame"
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/topic"
 )
 
 func TestConnect_AnswersSayWhy(t *testing.T) {
@@ -734,6 +736,75 @@ func TestSubscribe_RetainHandlingIsKept(t *testing.T) {
 		t.Fatalf("got %d and %d", a, b)
 	}
 	get("+/#", 0x00, false)
+}
+
+// Every filter of up to three levels, alone, shared, and for retained messages,
+// against every name of up to three levels. [MQTT-4.7.1]
+func TestSubscribe_FiltersMatchAsTheStandardSays(t *testing.T) {
+	words := func(alphabet []string) (all []string) {
+		last := []string{""}
+		for range 3 {
+			var next []string
+			for _, head := range last {
+				for _, word := range alphabet {
+					next = append(next, strings.TrimPrefix(head+"/"+word, "/"))
+				}
+			}
+			all, last = append(all, next...), next
+		}
+		return all
+	}
+	names := words([]string{"a", "b"})
+	filters := []string{"#"}
+	for _, f := range words([]string{"a", "b", "+"}) {
+		filters = append(filters, f, f+"/#")
+	}
+	r := start(t, nil)
+	r.people.service(t, "reader")
+	r.people.service(t, "writer")
+	writer := r.dial(t, frame.V5)
+	writer.signIn("writer", nil)
+	for _, name := range names {
+		writer.send(publishPacket(frame.V5, name, 1, 1, 1, "kept"))
+		writer.wantAck(frame.PUBACK, 1)
+	}
+	reader := r.dial(t, frame.V5)
+	reader.signIn("reader", nil)
+	for _, filter := range filters {
+		for _, said := range []string{filter, "$share/g/" + filter} {
+			var want, wantKept []string
+			for _, name := range names {
+				if topic.Match(filter, name) {
+					want = append(want, name)
+				}
+			}
+			if said == filter {
+				wantKept = want
+			}
+			arrived := func(n int) (got []string) {
+				for range n {
+					got = append(got, reader.message().name)
+				}
+				reader.ping() // and nothing else
+				slices.Sort(got)
+				return got
+			}
+			slices.Sort(want)
+			reader.subscribe(1, 0, said)
+			if got := arrived(len(wantKept)); !slices.Equal(got, wantKept) {
+				t.Errorf("%s: retained messages of %q, want %q", said, got, wantKept)
+			}
+			for _, name := range names {
+				writer.publish(name, 1, 1, "new")
+				writer.wantAck(frame.PUBACK, 1)
+			}
+			if got := arrived(len(want)); !slices.Equal(got, want) {
+				t.Errorf("%s: messages to %q, want %q", said, got, want)
+			}
+			reader.send(build(0xa2, []byte{0, 2, 0}, str(said)))
+			reader.want(frame.UNSUBACK)
+		}
+	}
 }
 
 func TestConnect_WaitsForTheEndOfTheLastConnectionButNotForEver(t *testing.T) {

@@ -77,7 +77,7 @@ func (c *conn) explore(name string, r *rights) *course {
 // isHeard reports whether anybody subscribes to the name.
 func (b *Broker) isHeard(k *course) bool {
 	if v := b.subscriptions.Load(); k.asOf != v {
-		found := b.server.Topics.Subscribers(k.name)
+		found := b.matching(k.name)
 		k.heard = len(found.Subscriptions)+len(found.Shared)+len(found.InlineSubscriptions) > 0
 		k.asOf = v
 	}

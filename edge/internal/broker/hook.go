@@ -77,7 +77,7 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 		h.b.keeper.later(h.b.writeSession(cl, c.kept))
 	}
 	if len(granted) > 0 {
-		h.b.subscriptions.Add(1)
+		h.b.subscribed(granted...)
 		h.b.cfg.Handler.Subscribed(c.session, granted)
 	}
 }

@@ -505,6 +505,7 @@ func (b *Broker) restoreSession(client string, value []byte, now time.Time) erro
 			RetainAsPublished: sub.RetainAsPublished, RetainHandling: 2,
 		}
 		b.server.Topics.Subscribe(client, v)
+		b.subscribed(sub.Filter)
 		cl.State.Subscriptions.Add(sub.Filter, v)
 		if sub.Written != "" {
 			k.write(sub.Filter, sub.Written)

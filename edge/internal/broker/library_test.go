@@ -530,3 +530,15 @@ func TestLibrary_Row23_OldClientsGetADisconnectPacket(t *testing.T) {
 		t.Fatalf("got %+v", all)
 	}
 }
+
+func TestLibrary_FilterMissesItsParent(t *testing.T) {
+	b := bareLibrary(t, nil)
+	b.Topics.Subscribe("c", packets.Subscription{Filter: "a/+/#"})
+	if n := len(b.Topics.Subscribers("a/b").Subscriptions); n != 0 {
+		t.Fatalf("%d subscriptions", n)
+	}
+	b.Topics.RetainMessage(packets.Packet{TopicName: "a/b", FixedHeader: packets.FixedHeader{Retain: true}, Payload: []byte("kept")})
+	if n := len(b.Topics.Messages("a/b/#")); n != 0 {
+		t.Fatalf("%d retained messages", n)
+	}
+}

@@ -124,14 +124,13 @@ func (c *conn) askRetained(sub packets.Subscription) {
 	if err != nil || group != "" {
 		return // shared subscriptions get none
 	}
-	retained := c.b.server.Topics
-	for _, pk := range retained.Messages(sub.Filter) {
-		c.due = append(c.due, dueRetained{pk.TopicName, sub.Qos, sub.Identifier})
+	filters := []string{sub.Filter}
+	if parent, ok := strings.CutSuffix(sub.Filter, "/#"); ok {
+		filters = append(filters, parent) // it matches too [MQTT-4.7.1.2]; the library does not find it
 	}
-	// The library does not find the parent of a #.
-	if parent, ok := strings.CutSuffix(sub.Filter, "/#"); ok && !strings.ContainsAny(parent, "+#") {
-		if _, ok := retained.Retained.Get(parent); ok {
-			c.due = append(c.due, dueRetained{parent, sub.Qos, sub.Identifier})
+	for _, filter := range filters {
+		for _, pk := range c.b.server.Topics.Messages(filter) {
+			c.due = append(c.due, dueRetained{pk.TopicName, sub.Qos, sub.Identifier})
 		}
 	}
 }

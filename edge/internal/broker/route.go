@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,7 +81,7 @@ func (b *Broker) route(origin string, version byte, m *Message, props packets.Pr
 // subscribersOf returns one subscription for each client that is to get a
 // message: of those that share a subscription one, connected if there is one.
 func (b *Broker) subscribersOf(name string) map[string]packets.Subscription {
-	found := b.server.Topics.Subscribers(name)
+	found := b.matching(name)
 	if len(found.Shared) > 0 {
 		for _, group := range found.Shared {
 			id := b.pick(group)
@@ -93,6 +94,59 @@ func (b *Broker) subscribersOf(name string) map[string]packets.Subscription {
 		found.MergeSharedSelected()
 	}
 	return found.Subscriptions
+}
+
+// matching returns the subscriptions whose filters match a topic name.
+//
+// A filter "a/#" matches its parent "a" too [MQTT-4.7.1.2], which the library's
+// index misses when the parent ends in "+". It finds them for a name one level
+// below, with a level that no filter may contain.
+func (b *Broker) matching(name string) *mqtt.Subscribers {
+	found := b.server.Topics.Subscribers(name)
+	if !b.wildParents.Load() {
+		return found
+	}
+	below := b.server.Topics.Subscribers(name + "/\x00")
+	for filter, group := range below.Shared {
+		if _, rest, err := topic.SplitShare(filter); err == nil && isWildParent(rest, name) {
+			found.Shared[filter] = group
+		}
+	}
+	for id := range below.Subscriptions {
+		cl, ok := b.server.Clients.Get(id)
+		if !ok {
+			continue
+		}
+		for filter, sub := range cl.State.Subscriptions.GetAll() {
+			if !isWildParent(filter, name) {
+				continue
+			}
+			known, ok := found.Subscriptions[id]
+			if !ok {
+				known = sub
+			}
+			found.Subscriptions[id] = known.Merge(sub)
+		}
+	}
+	return found
+}
+
+const wildParent = "+/#"
+
+// isWildParent reports whether a filter ends in "+/#" and its parent, without
+// the "/#", matches the name.
+func isWildParent(filter, name string) bool {
+	return strings.HasSuffix(filter, wildParent) && topic.Match(strings.TrimSuffix(filter, "/#"), name)
+}
+
+// subscribed takes note of filters that are in the library's index now.
+func (b *Broker) subscribed(filters ...string) {
+	for _, filter := range filters {
+		if strings.HasSuffix(filter, wildParent) {
+			b.wildParents.Store(true)
+		}
+	}
+	b.subscriptions.Add(1)
 }
 
 // pick chooses one client of a shared subscription: one that is connected and

@@ -95,7 +95,7 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	}
 	c.mu.Unlock()
 	if len(granted) > 0 {
-		h.b.subscriptions.Add(1)
+		h.b.subscribed(granted...)
 		c.keepSubscriptions()
 		h.b.cfg.Handler.Subscribed(c.session, granted)
 	}
