@@ -60,7 +60,6 @@ func (t *orders) change(ctx context.Context, o fleet.Order, left time.Duration, 
 		}
 		return errors.Join(move(tx), answer(tx, o, nil))
 	})
-	t.registry.Recount()
 	if refusal(err) {
 		return t.refuse(ctx, o, err, move)
 	}

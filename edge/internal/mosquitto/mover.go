@@ -20,8 +20,6 @@ type Devices interface {
 	AddIn(tx *journal.Tx, by fleet.Actor, d fleet.Device) error
 	// Spare is how many more devices the site may have.
 	Spare() int
-	// Recount is called after a decision with AddIn was committed.
-	Recount()
 }
 
 // Policies are the site's policy documents.
@@ -122,7 +120,6 @@ func (m *Mover) Import(ctx context.Context, by fleet.Actor, f Files, register *R
 	case err != nil:
 		return Report{}, fmt.Errorf("import from mosquitto: %w", err)
 	}
-	m.c.Devices.Recount()
 	return r, m.c.Policies.Reload(ctx)
 }
 

@@ -9,14 +9,14 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/base32"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
-
-	"crypto/rand"
 
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -51,17 +51,14 @@ type Registry struct {
 	proven   provenPasswords
 	copied   *copied
 
-	mu    sync.RWMutex // guards count
-	count int
+	mu     sync.Mutex // guards adding
+	adding int        // devices on their way into the journal
 }
 
 // New returns the registry of a site.
 func New(c Config) (*Registry, error) {
-	if c.MaxDevices == 0 {
-		c.MaxDevices = 2000
-	}
 	r := &Registry{
-		site: c.Site, store: c.Store, journal: c.Journal, max: c.MaxDevices,
+		site: c.Site, store: c.Store, journal: c.Journal, max: cmp.Or(c.MaxDevices, 2000),
 		profiles: c.Profiles, proven: newProvenPasswords(),
 	}
 	var err error
@@ -69,7 +66,6 @@ func New(c Config) (*Registry, error) {
 		return nil, err
 	}
 	c.Journal.Follow(r.copied.event)
-	r.count = r.copied.count()
 	return r, nil
 }
 
@@ -124,39 +120,53 @@ func (r *Registry) Add(ctx context.Context, by fleet.Actor, d fleet.Device, p Pa
 		return d, "", err
 	}
 	r.mu.Lock()
-	if r.count >= r.max {
-		r.mu.Unlock()
-		return d, "", fmt.Errorf("%w: the site has %d devices, which is the most it may have", fleet.ErrLimit, r.max)
-	}
-	r.count++
-	r.mu.Unlock()
-
-	plain, cred := p.make()
-	err := r.journal.Do(ctx, func(tx *journal.Tx) error {
-		old, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef(d.ID))
-		if err != nil {
-			return err
-		}
-		if found && !old.Removed {
-			return fmt.Errorf("%w: device %s", fleet.ErrExists, d.ID)
-		}
-		d.Version, d.Removed = old.Version+1, false
-		d.CreatedAt, d.UpdatedAt = tx.Now(), tx.Now()
-		if cred != nil {
-			cred.ChangedAt = tx.Now()
-			if err := tx.PutCredential(d.ID, *cred); err != nil {
-				return err
-			}
-		}
-		return r.put(tx, by, d)
-	})
-	if err != nil {
-		r.mu.Lock()
-		r.count--
+	if err := r.full(); err != nil {
 		r.mu.Unlock()
 		return d, "", err
 	}
+	r.adding++
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.adding--
+		r.mu.Unlock()
+	}()
+
+	plain, cred := p.make()
+	err := r.journal.Do(ctx, func(tx *journal.Tx) (err error) {
+		if d, err = r.add(tx, by, d, fleet.ErrExists); err != nil || cred == nil {
+			return err
+		}
+		cred.ChangedAt = tx.Now()
+		return tx.PutCredential(d.ID, *cred)
+	})
+	if err != nil {
+		return d, "", err
+	}
 	return d, plain, nil
+}
+
+// full reports as fleet.ErrLimit that the site may have no more devices. The
+// caller holds mu.
+func (r *Registry) full() error {
+	if r.copied.count()+r.adding >= r.max {
+		return fmt.Errorf("%w: the site has %d devices, which is the most it may have", fleet.ErrLimit, r.max)
+	}
+	return nil
+}
+
+// add appends a device that is new; taken is the error when it is not.
+func (r *Registry) add(tx *journal.Tx, by fleet.Actor, d fleet.Device, taken error) (fleet.Device, error) {
+	old, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef(d.ID))
+	if err != nil {
+		return d, err
+	}
+	if found && !old.Removed {
+		return d, fmt.Errorf("%w: device %s", taken, d.ID)
+	}
+	d.Version, d.Removed = old.Version+1, false
+	d.CreatedAt, d.UpdatedAt = tx.Now(), tx.Now()
+	return d, r.put(tx, by, d)
 }
 
 // put appends the device, and its room when there is none of that name yet. A
@@ -244,14 +254,10 @@ func (r *Registry) ChangeIn(tx *journal.Tx, by fleet.Actor, d fleet.Device, vers
 // Remove removes a device and forgets its password. fleet.ErrNotFound,
 // fleet.ErrVersion.
 func (r *Registry) Remove(ctx context.Context, by fleet.Actor, id fleet.DeviceID, version uint64) error {
-	err := r.journal.Do(ctx, func(tx *journal.Tx) error { return r.RemoveIn(tx, by, id, version) })
-	if err == nil {
-		r.Recount()
-	}
-	return err
+	return r.journal.Do(ctx, func(tx *journal.Tx) error { return r.RemoveIn(tx, by, id, version) })
 }
 
-// RemoveIn is Remove inside a decision; call Recount after its commit.
+// RemoveIn is Remove inside a decision.
 func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, version uint64) error {
 	d, err := current(tx, id, version)
 	if err != nil {
@@ -263,8 +269,10 @@ func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, v
 	return r.put(tx, by, d)
 }
 
-// AddIn registers a device inside a decision, without a password; call Recount
-// after its commit.
+// AddIn registers a device inside a decision, without a password.
+// fleet.ErrVersion when there is one of its id: the caller knew of none.
+// fleet.ErrInvalid, fleet.ErrLimit; a decision that adds several looks at Spare
+// itself, as what it has added is not counted yet.
 func (r *Registry) AddIn(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
 	if d.Profile == "" {
 		d.Profile = string(d.Type)
@@ -272,30 +280,20 @@ func (r *Registry) AddIn(tx *journal.Tx, by fleet.Actor, d fleet.Device) error {
 	if err := r.check(d); err != nil {
 		return err
 	}
-	old, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef(d.ID))
-	if err != nil {
-		return err
+	r.mu.Lock()
+	err := r.full()
+	r.mu.Unlock()
+	if err == nil {
+		_, err = r.add(tx, by, d, fleet.ErrVersion)
 	}
-	if found && !old.Removed {
-		return fmt.Errorf("%w: device %s", fleet.ErrVersion, d.ID)
-	}
-	d.Version, d.Removed = old.Version+1, false
-	d.CreatedAt, d.UpdatedAt = tx.Now(), tx.Now()
-	return r.put(tx, by, d)
+	return err
 }
 
 // Spare is how many more devices the site may have.
 func (r *Registry) Spare() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return max(0, r.max-r.count)
-}
-
-// Recount brings the number of devices up to date.
-func (r *Registry) Recount() {
 	r.mu.Lock()
-	r.count = r.copied.count()
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	return max(0, r.max-r.copied.count()-r.adding)
 }
 
 func current(tx *journal.Tx, id fleet.DeviceID, version uint64) (fleet.Device, error) {

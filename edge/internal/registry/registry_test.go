@@ -23,6 +23,12 @@ func (wall) Now() (time.Time, bool) { return time.Now(), true }
 
 func newRegistry(t *testing.T, most int) *registry.Registry {
 	t.Helper()
+	r, _ := newJournaled(t, most)
+	return r
+}
+
+func newJournaled(t *testing.T, most int) (*registry.Registry, *journal.Journal) {
+	t.Helper()
 	s, err := store.Open(store.Config{Dir: "hub", FS: store.InMemory()})
 	if err != nil {
 		t.Fatal(err)
@@ -32,13 +38,12 @@ func newRegistry(t *testing.T, most int) *registry.Registry {
 			t.Error(err)
 		}
 	})
-	r, err := registry.New(registry.Config{
-		Site: "yacht-1", Store: s, Journal: journal.New(journal.Config{Store: s, Clock: wall{}}), MaxDevices: most,
-	})
+	j := journal.New(journal.Config{Store: s, Clock: wall{}})
+	r, err := registry.New(registry.Config{Site: "yacht-1", Store: s, Journal: j, MaxDevices: most})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return r, j
 }
 
 var button = fleet.Device{ID: "btn-1", Type: fleet.Button, Room: "cabin-101"}
@@ -126,6 +131,28 @@ func TestAdd_BadDevicesAreRefusedWithAReason(t *testing.T) {
 	other.ID = "btn-2"
 	if _, _, err := r.Add(t.Context(), by, other, registry.Password{}); !errors.Is(err, fleet.ErrLimit) {
 		t.Errorf("one too many: %v", err)
+	}
+}
+
+func TestAddIn_HasTheLimitOfAdd(t *testing.T) {
+	r, j := newJournaled(t, 1)
+	addIn := func(id fleet.DeviceID) error {
+		return j.Do(t.Context(), func(tx *journal.Tx) error {
+			return r.AddIn(tx, by, fleet.Device{ID: id, Type: fleet.Button, Room: "cabin-101"})
+		})
+	}
+	if err := addIn("btn-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := addIn("btn-2"); !errors.Is(err, fleet.ErrLimit) {
+		t.Errorf("one too many: %v", err)
+	}
+	if err := r.Remove(t.Context(), by, "btn-1", 1); err != nil {
+		t.Fatal(err)
+	}
+	// What was refused or removed takes no room.
+	if err := addIn("btn-2"); err != nil || r.Spare() != 0 {
+		t.Errorf("%v, %d to spare", err, r.Spare())
 	}
 }
 
