@@ -20,7 +20,7 @@ type copied struct {
 	devices map[fleet.DeviceID]fleet.Device
 	rooms   map[fleet.RoomID]fleet.Room
 	// sorted are the devices in the order of their ids, nil when they must be
-	// made again, and watches those of them. Nobody changes them.
+	// made again, and watches those of them that are. Nobody changes them.
 	sorted, watches []fleet.Device
 }
 
@@ -50,20 +50,13 @@ func (c *copied) event(e journal.Event) {
 func (c *copied) putDevice(d fleet.Device) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before := c.devices[d.ID]
 	if d.Removed {
 		delete(c.devices, d.ID)
 	} else {
 		c.devices[d.ID] = d
 	}
 	c.sorted = nil
-	if d.Type == fleet.Watch || before.Type == fleet.Watch {
-		c.watches = slices.DeleteFunc(slices.Collect(maps.Values(c.devices)), func(d fleet.Device) bool { return d.Type != fleet.Watch })
-		slices.SortFunc(c.watches, byID)
-	}
 }
-
-func byID(a, b fleet.Device) int { return strings.Compare(string(a.ID), string(b.ID)) }
 
 func (c *copied) putRoom(r fleet.Room) {
 	c.mu.Lock()
@@ -88,27 +81,27 @@ func (c *copied) count() int {
 	return len(c.devices)
 }
 
-// all returns the devices in the order of their ids.
-func (c *copied) all() []fleet.Device {
+// all returns the devices in the order of their ids, and those of them that are
+// watches.
+func (c *copied) all() (devices, watches []fleet.Device) {
 	c.mu.RLock()
-	all := c.sorted
+	devices, watches = c.sorted, c.watches
 	c.mu.RUnlock()
-	if all != nil {
-		return all
+	if devices != nil {
+		return devices, watches
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sorted == nil {
-		c.sorted = slices.AppendSeq(make([]fleet.Device, 0, len(c.devices)), maps.Values(c.devices))
-		slices.SortFunc(c.sorted, byID)
+		c.sorted, c.watches = slices.AppendSeq(make([]fleet.Device, 0, len(c.devices)), maps.Values(c.devices)), nil
+		slices.SortFunc(c.sorted, func(a, b fleet.Device) int { return strings.Compare(string(a.ID), string(b.ID)) })
+		for _, d := range c.sorted {
+			if d.Type == fleet.Watch {
+				c.watches = append(c.watches, d)
+			}
+		}
 	}
-	return c.sorted
-}
-
-func (c *copied) allWatches() []fleet.Device {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.watches
+	return c.sorted, c.watches
 }
 
 func (c *copied) allRooms() []fleet.Room {

@@ -84,12 +84,16 @@ func (r *Registry) Device(id fleet.DeviceID) (fleet.Device, error) {
 // Devices returns the registered devices in the order of their ids. Nobody may
 // change what it returns.
 func (r *Registry) Devices() ([]fleet.Device, error) {
-	return r.copied.all(), nil
+	all, _ := r.copied.all()
+	return all, nil
 }
 
 // Watches returns those of the devices that are watches. Nobody may change what
 // it returns.
-func (r *Registry) Watches() []fleet.Device { return r.copied.allWatches() }
+func (r *Registry) Watches() []fleet.Device {
+	_, watches := r.copied.all()
+	return watches
+}
 
 // Rooms returns the rooms in the order of their ids.
 func (r *Registry) Rooms() ([]fleet.Room, error) { return r.copied.allRooms(), nil }

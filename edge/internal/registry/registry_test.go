@@ -156,6 +156,32 @@ func TestAddIn_HasTheLimitOfAdd(t *testing.T) {
 	}
 }
 
+func TestWatches_AreThoseOfTheDevicesAsTheyAre(t *testing.T) {
+	r := newRegistry(t, 0)
+	for _, d := range []fleet.Device{
+		{ID: "w-2", Type: fleet.Watch, Room: "spa"}, {ID: "btn-1", Type: fleet.Button, Room: "spa"}, {ID: "w-1", Type: fleet.Watch, Room: "spa"},
+	} {
+		if _, _, err := r.Add(t.Context(), by, d, registry.Password{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := func() (ids string) {
+		for _, w := range r.Watches() {
+			ids += string(w.ID) + " "
+		}
+		return ids
+	}
+	if got := ids(); got != "w-1 w-2 " {
+		t.Errorf("watches %s", got)
+	}
+	if err := r.Remove(t.Context(), by, "w-1", 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(); got != "w-2 " {
+		t.Errorf("watches %s", got)
+	}
+}
+
 func TestImport_WrongRowsAreToldWithTheirLineAndTheRestIsImported(t *testing.T) {
 	r := newRegistry(t, 0)
 	file := "\ufeffdevice_id,type,room,profile,password\n" +
