@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/topic"
 )
 
 // What a document may hold.
@@ -159,8 +160,15 @@ func checkACLs(field string, acls []ACL) error {
 	return nil
 }
 
-// Check reports as fleet.ErrInvalid a rule that no client could have.
+// Check reports as fleet.ErrInvalid a rule that no client could have, and one
+// that would never apply: a denying one would only seem to protect.
 func (a ACL) Check() error {
-	_, _, err := a.compile(anyone)
-	return err
+	_, r, err := a.compile(anyone)
+	if err != nil {
+		return err
+	}
+	if group, _, _ := topic.SplitShare(r.topic); group != "" {
+		return fmt.Errorf("%w: %q: $share/{group}/ is taken off before rules are asked: write what follows it", fleet.ErrInvalid, a.Topic)
+	}
+	return nil
 }

@@ -183,6 +183,14 @@ func TestCheck_NamesTheFieldAndWhatToWrite(t *testing.T) {
 	}
 }
 
+func TestCheck_RefusesARuleThatNeverApplies(t *testing.T) {
+	for _, filter := range []string{"$share/g/a", "$SHARE/g/#", "$share/${clientid}/a"} {
+		if err := (ACL{Kind: SubscribePattern, Topic: filter}).Check(); !errors.Is(err, fleet.ErrInvalid) {
+			t.Errorf("%s: %v", filter, err)
+		}
+	}
+}
+
 func TestPolicy_WithIsAnotherPolicy(t *testing.T) {
 	p := NewPolicy(DefaultProfiles(), nil)
 	quiet := Profile{Name: "button", MaxQoS: 0, MaxConnections: 1}
