@@ -19,13 +19,13 @@ type dynsec struct {
 	AnonymousGroup   string        `json:"anonymousGroup,omitempty"`
 }
 
-// defaultAccess is what counts where no rule of a client applies; nil for the
-// plugin's own default.
+// defaultAccess is what counts where no rule of a client applies. The plugin
+// denies what its file does not say.
 type defaultAccess struct {
-	PublishClientSend    *bool `json:"publishClientSend,omitempty"`
-	PublishClientReceive *bool `json:"publishClientReceive,omitempty"`
-	Subscribe            *bool `json:"subscribe,omitempty"`
-	Unsubscribe          *bool `json:"unsubscribe,omitempty"`
+	PublishClientSend    bool `json:"publishClientSend"`
+	PublishClientReceive bool `json:"publishClientReceive"`
+	Subscribe            bool `json:"subscribe"`
+	Unsubscribe          bool `json:"unsubscribe"`
 }
 
 type client struct {

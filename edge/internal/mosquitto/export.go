@@ -109,11 +109,7 @@ func (x *exporter) role(name string, r access.Role, d fleet.Device) string {
 
 // file is the dynamic security file of what was added.
 func (x *exporter) file() dynsec {
-	no := false
-	d := dynsec{
-		DefaultACLAccess: defaultAccess{PublishClientSend: &no, PublishClientReceive: &no, Subscribe: &no, Unsubscribe: &no},
-		Clients:          slices.Concat([]client{}, x.clients), Groups: []group{}, Roles: []role{},
-	}
+	d := dynsec{Clients: slices.Concat([]client{}, x.clients), Groups: []group{}, Roles: []role{}}
 	for _, name := range slices.Sorted(maps.Keys(x.roles)) {
 		d.Roles = append(d.Roles, role{Name: name, ACLs: x.roles[name]})
 	}

@@ -258,6 +258,34 @@ func TestImport_SaysWhichDocumentsItReplacesAndLocksNobodyOut(t *testing.T) {
 	}
 }
 
+func TestImport_RightsDoNotGrowByWhatTheFileLeavesOut(t *testing.T) {
+	h := newHub(t, 0, buttons...)
+	defer h.close()
+	// Without defaultACLAccess the plugin denies everything that no rule allows.
+	r := h.move(mosquitto.Files{Dynsec: `{"clients": [{"username": "btn-001", "roles": [{"rolename": "sub"}]}, {"username": "btn-002", "roles": [{"rolename": "shared"}]}],
+		"roles": [
+			{"rolename": "sub", "acls": [{"acltype": "subscribePattern", "topic": "a/#", "allow": true}]},
+			{"rolename": "shared", "acls": [{"acltype": "subscribeLiteral", "topic": "$share/g/a", "priority": 1, "allow": false},
+				{"acltype": "subscribePattern", "topic": "a", "allow": true}]}]}`}, false)
+	for _, a := range []access.Action{access.Send, access.Receive, access.Unsubscribe} {
+		if d := h.grant("btn-001").Rules.Decide(a, "a/b"); d.Allowed {
+			t.Errorf("%s: %+v", a, d)
+		}
+	}
+	if d := h.grant("btn-001").Rules.Decide(access.Subscribe, "a/b"); !d.Allowed {
+		t.Errorf("subscribe: %+v", d)
+	}
+	// A denying rule about a shared subscription has no like here.
+	if !slices.ContainsFunc(r.Notes, func(n mosquitto.Note) bool {
+		return n.Entry == "client btn-002" && strings.Contains(n.Problem, "$share/g/a")
+	}) {
+		t.Errorf("%+v", r.Notes)
+	}
+	if d := h.grant("btn-002").Rules.Decide(access.Subscribe, "$share/g/a"); d.Allowed {
+		t.Errorf("shared: %+v", d)
+	}
+}
+
 func TestImport_RegistersUsersWhenAskedAsFarAsThereIsRoom(t *testing.T) {
 	h := newHub(t, 3, "btn-001")
 	defer h.close()

@@ -139,12 +139,6 @@ func (t *translation) id(name string) string {
 
 // defaults makes a role of what the plugin allows where no rule applies.
 func (t *translation) defaults() {
-	is := func(set *bool, otherwise bool) bool {
-		if set == nil {
-			return otherwise
-		}
-		return *set
-	}
 	d, rules := t.file.DefaultACLAccess, []access.ACL{}
 	allow := func(on bool, kind access.Kind, filters ...string) {
 		for _, filter := range filters {
@@ -153,13 +147,10 @@ func (t *translation) defaults() {
 			}
 		}
 	}
-	if len(t.file.Roles)+len(t.file.Clients) == 0 {
-		return
-	}
-	allow(is(d.PublishClientSend, false), access.PublishSend, "#")
-	allow(is(d.PublishClientReceive, true), access.PublishReceive, "#", "$SYS/#")
-	allow(is(d.Subscribe, false), access.SubscribePattern, "#", "$SYS/#")
-	allow(is(d.Unsubscribe, true), access.UnsubscribePattern, "#", "$SYS/#")
+	allow(d.PublishClientSend, access.PublishSend, "#")
+	allow(d.PublishClientReceive, access.PublishReceive, "#", "$SYS/#")
+	allow(d.Subscribe, access.SubscribePattern, "#", "$SYS/#")
+	allow(d.Unsubscribe, access.UnsubscribePattern, "#", "$SYS/#")
 	if len(rules) > 0 {
 		t.acls[defaults], t.ids[defaults] = rules, t.id(defaultsID)
 	}
