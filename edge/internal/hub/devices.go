@@ -55,7 +55,8 @@ type devices struct {
 // session is what is known of a device's connection.
 type session struct {
 	generation    uint64
-	identity      broker.Identity // with the rights that the broker was given last
+	identity      broker.Identity // with the rights that it has
+	settled       bool            // the broker was told of them since it connected
 	will          *broker.Will
 	subscriptions []string
 	spoke         bool // it has sent a status
@@ -83,7 +84,7 @@ func (d *devices) Connected(s broker.Session) {
 	d.sessions[id] = &session{generation: s.Generation, identity: s.Identity, will: s.Will}
 	d.mu.Unlock()
 	d.traffic.Reconnected(s.Identity.ClientID, d.now())
-	d.doubt(id) // they may have changed since Authenticate
+	d.doubt(id) // its rights may have changed since Authenticate
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
 }

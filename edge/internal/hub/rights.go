@@ -86,13 +86,16 @@ func (d *devices) settleRights(ctx context.Context) error {
 }
 
 // settle compares what a connected device may do with what it was told that it
-// may, and has the broker go on with the new rights.
+// may, and has the broker go on with the new rights. A new connection's rights
+// are told in any case: those that were on their way to the connection before
+// it may have reached it.
 func (d *devices) settle(id fleet.DeviceID) {
 	d.mu.Lock()
 	s, ok := d.sessions[id]
 	var had broker.Identity
+	var settled bool
 	if ok {
-		had = s.identity
+		had, settled = s.identity, s.settled
 	}
 	d.mu.Unlock()
 	if !ok {
@@ -109,10 +112,10 @@ func (d *devices) settle(id fleet.DeviceID) {
 		d.broker.Kick(string(id), "rights have changed")
 	case dev.Room != had.Device.Room || dev.Type != had.Device.Type:
 		d.broker.Kick(string(id), "device moved")
-	case !sameRights(had, next):
+	case !settled || !sameRights(had, next):
 		d.mu.Lock()
 		if now, ok := d.sessions[id]; ok && now.generation == s.generation {
-			now.identity = next
+			now.identity, now.settled = next, true
 		}
 		d.mu.Unlock()
 		d.broker.Reauthorize(string(id), next)
