@@ -402,3 +402,52 @@ func TestF5_StartOnADiskWithoutAnyRoomSaysWhatIsNeeded(t *testing.T) {
 		}
 	})
 }
+
+// A write fails under a whole hub: presses are not acknowledged any more, and
+// the hub ends with the error, so that its supervisor starts it again.
+func TestF6_HubEndsWithTheDiskErrorAndAcknowledgesNothingAfterIt(t *testing.T) {
+	var broken atomic.Bool
+	disk := vfs.NewCrashableMem()
+	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch op.Kind {
+		case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+			if broken.Load() {
+				return errorfs.ErrInjected
+			}
+		}
+		return nil
+	}))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(t.Context(), Config{Data: "data", Site: "yacht-1", Listeners: Listeners{MQTT: l}, FS: fs, StopWithin: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- h.Run(context.WithoutCancel(t.Context())) }()
+	<-h.Ready()
+	f := newFull(t, h)
+	f.addDevice("btn-001")
+	f.connect()
+	if code := f.press(1); code != 0 {
+		t.Fatalf("press: %#x", code)
+	}
+	broken.Store(true)
+	r, err := f.button.Publish(t.Context(), pressOf(2))
+	if err == nil && r.ReasonCode == 0 {
+		t.Error("a press was acknowledged after the disk error")
+	}
+	if err := <-done; !errors.Is(err, errorfs.ErrInjected) {
+		t.Errorf("the hub ended with %v", err)
+	}
+	s, err := store.Open(store.Config{Dir: "data", FS: disk.CrashClone(vfs.CrashCloneCfg{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if presses, err := s.PressesOf("btn-001"); err != nil || len(presses) != 1 {
+		t.Errorf("%d presses, %v", len(presses), err)
+	}
+}
