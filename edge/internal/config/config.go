@@ -126,7 +126,7 @@ func (s Serve) Hub() hub.Config {
 		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
 		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
-		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, MQTTOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
+		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
 		Broker:   s.MQTTLimits.limits(),
 		Presence: presence.Config{SweepEvery: s.PresenceSweep},
 		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},

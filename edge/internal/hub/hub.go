@@ -75,10 +75,9 @@ type Config struct {
 	Denials      denial.Config
 	// LegacyTopics: devices may use the topics of old firmware; see topic.Legacy.
 	LegacyTopics bool
-	// Hosts and TrustedOrigins of the API: see rest.Config.
+	// Hosts and TrustedOrigins of the API: see rest.Config. Pages of those origins
+	// may use MQTT over WebSocket too.
 	Hosts, TrustedOrigins []string
-	// Origins of pages that may use MQTT over WebSocket, besides the hub's own.
-	MQTTOrigins []string
 	// StopWithin is how long a clean stop may take. 5 s.
 	StopWithin time.Duration
 	// Settings as the support bundle shows them: see support.Settings.
@@ -238,7 +237,7 @@ func (h *Hub) build(ctx context.Context) error {
 
 	if h.broker, err = broker.New(broker.Config{
 		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker, Storage: h.store.Sessions(),
-		Objected: h.devices.Objected, Passed: h.devices.passed, Dropped: h.devices.dropped, Logger: h.log, Now: now,
+		Objected: h.devices.objected, Passed: h.devices.passed, Dropped: h.devices.dropped, Logger: h.log, Now: now,
 	}); err != nil {
 		return err
 	}
@@ -309,7 +308,7 @@ func (h *Hub) mqttListeners() []broker.Listener {
 		ls = append(ls, broker.Listener{Name: "mqtt", Kind: broker.TCP, Net: l})
 	}
 	if l := h.c.Listeners.MQTTWS; l != nil {
-		ls = append(ls, broker.Listener{Name: "mqtt_ws", Kind: broker.WebSocket, Net: l, Origins: h.c.MQTTOrigins})
+		ls = append(ls, broker.Listener{Name: "mqtt_ws", Kind: broker.WebSocket, Net: l, Origins: h.c.TrustedOrigins})
 	}
 	return ls
 }

@@ -28,13 +28,13 @@ func (d *devices) identityOf(dev fleet.Device, username string) (broker.Identity
 	}
 	return broker.Identity{
 		Device: dev, ClientID: string(dev.ID), Username: username, Rules: g.Rules,
-		MaxQoS: g.MaxQoS, MaxConnections: g.MaxConnections, Retain: g.Retain, Rate: g.Rate, Legacy: d.Legacy(dev),
+		MaxQoS: g.MaxQoS, MaxConnections: g.MaxConnections, Retain: g.Retain, Rate: g.Rate, Legacy: d.legacyOf(dev),
 	}, nil
 }
 
-// Legacy translates the topics of old firmware for a device; nothing, unless
+// legacyOf translates the topics of old firmware for a device; nothing, unless
 // the site has them switched on.
-func (d *devices) Legacy(dev fleet.Device) topic.Legacy {
+func (d *devices) legacyOf(dev fleet.Device) topic.Legacy {
 	if !d.legacy {
 		return topic.Legacy{}
 	}
@@ -164,8 +164,8 @@ func (d *devices) tellPolicy(ctx context.Context, c policy.Change) error {
 	return d.broker.Send(ctx, broker.Message{Name: topic.System(d.site, topic.SystemACLUpdate), Payload: payload, QoS: 1})
 }
 
-// Objected remembers what the broker holds against clients.
-func (d *devices) Objected(o broker.Objection) {
+// objected remembers what the broker holds against clients.
+func (d *devices) objected(o broker.Objection) {
 	e := denial.Event{
 		At: fleet.Millis(o.At), Kind: denial.Kind(o.Kind), Client: o.ClientID, Username: o.Username, Topic: o.Topic,
 		Reason: o.Reason, Detail: o.Detail,
