@@ -91,17 +91,17 @@ func (s Serve) Check() error {
 			return fmt.Errorf("--site: %w", err)
 		}
 	}
-	for name, v := range map[string]int{
+	if err := positive(map[string]int{
 		"max-devices": s.MaxDevices, "max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
 		"uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
 		"backups-keep": s.BackupsKeep, "log-kept": s.LogKept,
-	} {
-		if v <= 0 {
-			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
-		}
+	}); err != nil {
+		return err
 	}
-	if s.SummariesEvery <= 0 || s.SummariesAgain <= 0 {
-		return fmt.Errorf("%w: --uplink-summaries-every and --uplink-summaries-again: want more than 0", fleet.ErrInvalid)
+	if err := positive(map[string]time.Duration{
+		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
+	}); err != nil {
+		return err
 	}
 	if err := s.checkTraffic(); err != nil {
 		return err
@@ -116,6 +116,16 @@ func (s Serve) Check() error {
 		return err
 	}
 	return s.MQTTLimits.check()
+}
+
+// positive reports as fleet.ErrInvalid a setting that is not more than 0.
+func positive[T int | float64 | time.Duration](settings map[string]T) error {
+	for name, v := range settings {
+		if !(v > 0) { // NaN neither
+			return fmt.Errorf("%w: --%s %v: want more than 0", fleet.ErrInvalid, name, v)
+		}
+	}
+	return nil
 }
 
 // Hub is the settings as the hub takes them, without listeners.

@@ -65,7 +65,7 @@ func (m MQTT) limits() broker.Limits {
 
 // check says what is wrong with the settings.
 func (m MQTT) check() error {
-	for name, v := range map[string]int{
+	if err := positive(map[string]int{
 		"max-connections": m.MaxConnections, "max-connections-per-address": m.MaxPerAddress, "max-connections-unknown": m.MaxUnknown,
 		"max-sessions": m.MaxSessions, "auth-failures": m.AuthFailures, "max-packet-bytes": m.MaxPacketBytes,
 		"max-payload-bytes": m.MaxPayloadBytes, "max-subscriptions": m.MaxSubscriptions, "max-filters": m.MaxFilters,
@@ -73,11 +73,11 @@ func (m MQTT) check() error {
 		"max-queued-bytes": m.MaxQueuedBytes, "max-queued-total": m.MaxQueuedTotal, "max-outbound-bytes": m.MaxOutboundBytes,
 		"max-outbound-total": m.MaxOutboundTotal, "max-retained": m.MaxRetained, "max-retained-bytes": m.MaxRetainedBytes,
 		"max-retained-total": m.MaxRetainedTotal, "max-retained-total-bytes": m.MaxRetainedTotalBytes,
-		"message-rate": int(m.MessageRate), "byte-rate": int(m.ByteRate),
-	} {
-		if v <= 0 {
-			return fmt.Errorf("%w: --%s %d: want more than 0", fleet.ErrInvalid, name, v)
-		}
+	}); err != nil {
+		return err
+	}
+	if err := positive(map[string]float64{"message-rate": m.MessageRate, "byte-rate": m.ByteRate}); err != nil {
+		return err
 	}
 	for name, v := range map[string]int{"max-inflight": m.MaxInflight, "max-queued": m.MaxQueued, "max-inbound-qos2": m.MaxInboundQoS2} {
 		if v > 65535 {
@@ -87,14 +87,9 @@ func (m MQTT) check() error {
 	if m.MaxPayloadBytes > m.MaxPacketBytes {
 		return fmt.Errorf("%w: --max-payload-bytes %d: want at most --max-packet-bytes %d", fleet.ErrInvalid, m.MaxPayloadBytes, m.MaxPacketBytes)
 	}
-	for name, v := range map[string]time.Duration{
+	return positive(map[string]time.Duration{
 		"auth-failure-every": m.AuthFailureEvery, "ban-time": m.BanTime, "connect-timeout": m.ConnectTimeout,
 		"handshake-timeout": m.HandshakeTimeout, "write-timeout": m.WriteTimeout, "default-keepalive": m.DefaultKeepalive,
 		"session-expiry": m.SessionExpiry, "backpressure": m.Backpressure,
-	} {
-		if v <= 0 {
-			return fmt.Errorf("%w: --%s %s: want more than 0", fleet.ErrInvalid, name, v)
-		}
-	}
-	return nil
+	})
 }

@@ -12,13 +12,11 @@ import (
 const leastBudget = 16 << 20
 
 func (s Serve) checkTraffic() error {
-	for name, v := range map[string]time.Duration{
+	if err := positive(map[string]time.Duration{
 		"traffic-raw-age": s.TrafficRawAge, "traffic-minute-age": s.TrafficMinuteAge,
 		"traffic-hour-age": s.TrafficHourAge, "traffic-flush-every": s.TrafficFlushEvery,
-	} {
-		if v <= 0 {
-			return fmt.Errorf("%w: --%s %s: want more than 0", fleet.ErrInvalid, name, v)
-		}
+	}); err != nil {
+		return err
 	}
 	if s.TrafficBudget < leastBudget {
 		return fmt.Errorf("%w: --traffic-budget %d: want at least %d", fleet.ErrInvalid, s.TrafficBudget, leastBudget)
