@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/obedio/obedio/edge/internal/config"
@@ -103,7 +103,7 @@ func (c *aclList) Run(ctx context.Context, env *program.Env) error {
 		for _, r := range a.Roles {
 			rules += len(r.ACLs)
 		}
-		to := strings.Join(append(append(append([]string{}, a.AppliesTo.Profiles...), a.AppliesTo.Types...), a.AppliesTo.Devices...), " ")
+		to := strings.Join(slices.Concat(a.AppliesTo.Profiles, a.AppliesTo.Types, a.AppliesTo.Devices), " ")
 		return []string{a.ID, fmt.Sprint(len(a.Roles)), fmt.Sprint(rules), to, fmt.Sprint(a.ReplacesProfile)}
 	})
 }
@@ -146,21 +146,9 @@ func (c *profileList) Run(ctx context.Context, env *program.Env) error {
 // listAll reads every page of a list and prints it.
 func listAll[T any](ctx context.Context, d config.Data, out program.Output, env *program.Env, path string, head []string, row func(T) []string) error {
 	return withHub(ctx, d, env, func(l *program.Local) error {
-		all := []T{}
-		for cursor := ""; ; {
-			var page struct {
-				Items []T     `json:"items"`
-				Next  *string `json:"next_cursor"`
-			}
-			q := url.Values{"limit": {"500"}, "cursor": {cursor}}
-			if err := l.Call(ctx, http.MethodGet, path+"?"+q.Encode(), nil, nil, &page); err != nil {
-				return err
-			}
-			all = append(all, page.Items...)
-			if page.Next == nil {
-				break
-			}
-			cursor = *page.Next
+		all, err := pages[T](ctx, l, path, url.Values{})
+		if err != nil {
+			return err
 		}
 		return out.Print(env, all, func(w io.Writer) error {
 			rows := [][]string{head}
@@ -172,11 +160,21 @@ func listAll[T any](ctx context.Context, d config.Data, out program.Output, env 
 	})
 }
 
-// readFile reads a file of the command line; nothing for no file.
-func readFile(name string) (string, error) {
-	if name == "" {
-		return "", nil
+// pages reads every page of a list.
+func pages[T any](ctx context.Context, l *program.Local, path string, q url.Values) ([]T, error) {
+	q.Set("limit", "500")
+	for all := []T{}; ; {
+		var page struct {
+			Items []T     `json:"items"`
+			Next  *string `json:"next_cursor"`
+		}
+		if err := l.Call(ctx, http.MethodGet, path+"?"+q.Encode(), nil, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == nil {
+			return all, nil
+		}
+		q.Set("cursor", *page.Next)
 	}
-	b, err := os.ReadFile(name)
-	return string(b), err
 }

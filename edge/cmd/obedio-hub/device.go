@@ -108,21 +108,9 @@ type deviceList struct {
 // Run lists devices.
 func (c *deviceList) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
-		all := []view{}
-		for cursor := ""; ; {
-			var page struct {
-				Items []view  `json:"items"`
-				Next  *string `json:"next_cursor"`
-			}
-			q := url.Values{"limit": {"500"}, "filter": {c.Filter}, "cursor": {cursor}}
-			if err := l.Call(ctx, http.MethodGet, "/api/v1/devices?"+q.Encode(), nil, nil, &page); err != nil {
-				return err
-			}
-			all = append(all, page.Items...)
-			if page.Next == nil {
-				break
-			}
-			cursor = *page.Next
+		all, err := pages[view](ctx, l, "/api/v1/devices", url.Values{"filter": {c.Filter}})
+		if err != nil {
+			return err
 		}
 		return c.Print(env, all, func(w io.Writer) error {
 			rows := [][]string{{"device", "type", "room", "state"}}

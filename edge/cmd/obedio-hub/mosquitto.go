@@ -90,6 +90,15 @@ func (c *importMosquitto) Run(ctx context.Context, env *program.Env) error {
 	})
 }
 
+// readFile reads a file of the command line; nothing for no file.
+func readFile(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(name)
+	return string(b), err
+}
+
 type exporting struct {
 	Mosquitto exportMosquitto `cmd:"" help:"Write devices, passwords and rights as Mosquitto's files."`
 }
