@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/shared/program"
 )
@@ -110,8 +111,8 @@ type exportMosquitto struct {
 	Dynsec string `name:"dynsec" required:"" placeholder:"FILE" help:"Where to write the file of the dynamic security plugin."`
 }
 
-// Run writes the files, readable by their owner only: they hold password
-// hashes.
+// Run writes the files, readable by their owner only, also where others could
+// read those that are replaced: they hold password hashes.
 func (c *exportMosquitto) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var f struct {
@@ -122,11 +123,10 @@ func (c *exportMosquitto) Run(ctx context.Context, env *program.Env) error {
 		if err := l.Call(ctx, http.MethodGet, "/api/v1/security/mosquitto/export", nil, nil, &f); err != nil {
 			return err
 		}
-		if err := os.WriteFile(c.Passwd, []byte(f.Passwd), 0o600); err != nil {
-			return err
-		}
-		if err := os.WriteFile(c.Dynsec, []byte(f.Dynsec), 0o600); err != nil {
-			return err
+		for name, text := range map[string]string{c.Passwd: f.Passwd, c.Dynsec: f.Dynsec} {
+			if err := backup.WriteFile(name, func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
+				return err
+			}
 		}
 		return c.Print(env, map[string]any{"notes": f.Notes}, func(w io.Writer) error {
 			for _, n := range f.Notes {
