@@ -43,6 +43,9 @@ func (c *backingUp) Run(ctx context.Context, env *program.Env) error {
 	if c.Keep == (c.File != "") {
 		return program.Usagef("name a file, or --keep, one of them")
 	}
+	if (c.Keep || c.Traffic) && !c.Socket().Running(ctx) {
+		return fmt.Errorf("no hub answers on %s: --keep and --with-traffic need one", c.Data.Data)
+	}
 	if c.Keep {
 		return c.keep(ctx, env)
 	}
@@ -71,9 +74,6 @@ func (c *backingUp) Run(ctx context.Context, env *program.Env) error {
 
 // keep lets the running hub make and keep a backup.
 func (c *backingUp) keep(ctx context.Context, env *program.Env) error {
-	if !c.Socket().Running(ctx) {
-		return fmt.Errorf("no hub answers on %s: --keep needs one", c.Data.Data)
-	}
 	in := map[string]any{}
 	if len(c.Recipients) > 0 {
 		in["recipients"] = c.Recipients

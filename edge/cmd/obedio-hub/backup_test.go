@@ -44,6 +44,7 @@ func TestBackup_FromTheCommandLineAndBack(t *testing.T) {
 
 	must(t, "verify", "--data", data)
 	must(t, "backup", "--data", data, at("b.offline"), "--plain")
+	mustNot(t, 1, "no hub answers", "backup", "--data", data, at("b.traffic"), "--plain", "--with-traffic")
 	must(t, "verify", at("b.offline"))
 	must(t, "verify", at("b.age"), "--identity", at("key"))
 	must(t, "verify", kept.File, "--identity", at("key"))
