@@ -29,7 +29,7 @@ type Policies interface {
 	// those that changed something.
 	PutListsIn(tx *journal.Tx, by fleet.Actor, lists []access.List) ([]string, error)
 	// Reload is called after a decision with PutListsIn was committed.
-	Reload(ctx context.Context) error
+	Reload() error
 }
 
 // Config is what New needs.
@@ -120,7 +120,7 @@ func (m *Mover) Import(ctx context.Context, by fleet.Actor, f Files, register *R
 	case err != nil:
 		return Report{}, fmt.Errorf("import from mosquitto: %w", err)
 	}
-	return r, m.c.Policies.Reload(ctx)
+	return r, m.c.Policies.Reload()
 }
 
 // incoming is what files amount to on this site.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -158,7 +159,7 @@ func (p *Policies) do(ctx context.Context, decide func(*journal.Tx) error) error
 	if err := p.c.Journal.Do(ctx, decide); err != nil {
 		return err
 	}
-	return p.Reload(ctx)
+	return p.Reload()
 }
 
 // putOne is put with a look at how many documents there are.
@@ -197,8 +198,12 @@ func (p *Policies) put(tx *journal.Tx, by fleet.Actor, kind fleet.DocumentKind, 
 	return tx.Append(by, fleet.PolicyChanged{Document: d})
 }
 
-// room reports as fleet.ErrLimit that there may not be so many documents more.
+// room reports as fleet.ErrLimit that there may not be so many documents more
+// than before the decision.
 func (p *Policies) room(tx *journal.Tx, more int) error {
+	if more == 0 {
+		return nil
+	}
 	n := 0
 	err := store.TxEntities(tx.Tx, "", func(d fleet.Document) bool {
 		if !d.Removed {
@@ -206,7 +211,7 @@ func (p *Policies) room(tx *journal.Tx, more int) error {
 		}
 		return true
 	})
-	if err == nil && more > 0 && n+more > p.c.MaxDocuments {
+	if err == nil && n+more > p.c.MaxDocuments {
 		return fmt.Errorf("%w: the site has %d policy documents and may have %d", fleet.ErrLimit, n, p.c.MaxDocuments)
 	}
 	return err
@@ -271,13 +276,7 @@ func devicesWith(tx *journal.Tx, profile string) (first []string, total int, err
 
 // named lists names for people.
 func named(first []string, total int) string {
-	out := ""
-	for i, n := range first {
-		if i > 0 {
-			out += ", "
-		}
-		out += n
-	}
+	out := strings.Join(first, ", ")
 	if more := total - len(first); more > 0 {
 		out += fmt.Sprintf(" and %d more", more)
 	}

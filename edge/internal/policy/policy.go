@@ -15,7 +15,6 @@ package policy
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -210,7 +209,7 @@ func (p *Policies) read() (*snapshot, error) {
 
 // Reload takes up what was committed, and tells what changed. The methods that
 // change documents call it themselves.
-func (p *Policies) Reload(context.Context) error {
+func (p *Policies) Reload() error {
 	p.reload.Lock()
 	defer p.reload.Unlock()
 	next, err := p.read()

@@ -245,7 +245,7 @@ func TestChanges_TellProfilesThatAListIsAbout(t *testing.T) {
 	l := access.List{ID: "l", Roles: []access.Role{}, AppliesTo: access.Targets{Profiles: []string{"watch"}}}
 	if err := errors.Join(
 		s.AddList(t.Context(), by, l), s.AddProfile(t.Context(), by, p), s.ChangeList(t.Context(), by, l, 1),
-		s.Reload(t.Context()),
+		s.Reload(),
 	); err != nil {
 		t.Fatal(err)
 	}
