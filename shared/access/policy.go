@@ -174,7 +174,7 @@ func (p *Policy) Roles(d fleet.Device) ([]Origin, error) {
 		}
 		roles = append(roles, Origin{Role: Role{Name: "profile " + profile.Name, ACLs: profile.ACL}})
 		if len(profile.Relay) > 0 {
-			roles = append(roles, Origin{Role: RelayRole(profile.Relay)})
+			roles = append(roles, Origin{Role: relayRole(profile.Relay)})
 		}
 	}
 	slices.SortStableFunc(roles, func(a, b Origin) int { return b.Role.Priority - a.Role.Priority })

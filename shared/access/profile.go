@@ -101,9 +101,9 @@ func DeviceACLs() []ACL {
 // DeviceRoles is the role of the standard rules.
 func DeviceRoles() []Role { return []Role{{Name: "device", ACLs: DeviceACLs()}} }
 
-// RelayRole lets a repeater publish for its children, wherever they are
+// relayRole lets a repeater publish for its children, wherever they are
 // placed, and be sent what is meant for them.
-func RelayRole(children []fleet.DeviceID) Role {
+func relayRole(children []fleet.DeviceID) Role {
 	role := Role{Name: "relay"}
 	for _, child := range children {
 		base := topic.Root + "/${site}/+/+/" + string(child)
