@@ -54,9 +54,8 @@ func (l *Link) helloContact(c store.Contact, hub store.Hub, m *pb.HelloRequest, 
 func (l *Link) pushContact(c store.Contact, hub store.Hub, p lane.Push, got received) store.Contact {
 	a := got.applied
 	c = l.touched(c, hub)
-	if n := len(a.Hours); n > 0 {
+	if len(a.Hours) > 0 {
 		c.TrafficAt = c.At
-		c.TrafficTaken += uint64(n)
 	}
 	c.TrafficLeftOut += uint64(p.LeftOut + got.unwanted)
 	for _, v := range fleet.LogLanes() {

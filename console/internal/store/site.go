@@ -76,10 +76,9 @@ type Contact struct {
 	// DataAsOf is how new the newest data is, by the console's clock; zero when
 	// there is none.
 	DataAsOf time.Time `json:"data_as_of,omitzero"`
-	// TrafficAt is when an hour of traffic last came; TrafficTaken counts them,
-	// TrafficLeftOut the rows that broke a rule or lay outside of what is kept.
+	// TrafficAt is when an hour of traffic last came; TrafficLeftOut counts the
+	// rows that broke a rule or lay outside of what is kept.
 	TrafficAt      time.Time `json:"traffic_at,omitzero"`
-	TrafficTaken   uint64    `json:"traffic_taken,omitempty"`
 	TrafficLeftOut uint64    `json:"traffic_left_out,omitempty"`
 }
 
