@@ -364,7 +364,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "deliveries", inner, h.devices.deliver)
 	start(&inside, "commands", inner, h.commands.Run)
 	start(&inside, "notify", inner, h.notifier.Run)
-	start(&inside, "devices", inner, h.followDevices)
+	start(&inside, "devices", inner, h.followJournal)
 	start(&inside, "policy", inner, h.devices.followPolicy)
 	start(&inside, "rights", inner, h.devices.settleRights)
 	start(&inside, "events", inner, h.api.Run)
@@ -438,10 +438,10 @@ func (h *Hub) watchStore(ctx context.Context) error {
 	}
 }
 
-// followDevices tells presence of registered devices, ends the connections of
-// those that have moved or are gone, since their rights were for the old place,
-// and has the rights of the others looked at again.
-func (h *Hub) followDevices(ctx context.Context) error {
+// followJournal counts what ends, tells presence of registered devices, ends the
+// connections of those that have moved or are gone, since their rights were for
+// the old place, and has the rights of the others looked at again.
+func (h *Hub) followJournal(ctx context.Context) error {
 	events := h.journal.Events()
 	r := events.Subscribe(events.Head())
 	for {
