@@ -269,9 +269,9 @@ func (h *fullHub) sendCommand() int {
 	return code
 }
 
-// TestF5_DiskFull: history stops first, calls and commands go on from the
-// reserve, the hub starts on the full disk, and all recovers alone.
-func TestF5_DiskFull(t *testing.T) {
+// History stops first, calls and commands go on from the reserve, the hub starts
+// on the full disk, and all recovers alone.
+func TestF5_CallsAndCommandsGoOnLongestWhileTheDiskFills(t *testing.T) {
 	onSmallDisk(t, 96, func(t *testing.T, d smallDisk) {
 		var acknowledged []uint64
 		n := uint64(0)
