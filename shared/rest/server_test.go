@@ -315,6 +315,20 @@ func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
 	}
 }
 
+func TestProfiles_AreForTheLocalSocketOnly(t *testing.T) {
+	f := newFace(t, account.HubPolicy(), nil)
+	for _, c := range []struct {
+		server *http.Server
+		want   int
+	}{{f.LocalServer(), http.StatusOK}, {f.Server(), http.StatusNotFound}} {
+		w := httptest.NewRecorder()
+		c.server.Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/debug/pprof/goroutine", http.NoBody))
+		if w.Code != c.want {
+			t.Errorf("got %d, want %d", w.Code, c.want)
+		}
+	}
+}
+
 func TestDocs_AskNoOtherHost(t *testing.T) {
 	f := newFace(t, account.HubPolicy(), nil)
 	for _, path := range []string{"/api/docs", "/api/docs/docs.js", "/api/docs/docs.css"} {
