@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/obedio/obedio/edge/internal/config"
+	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/program"
 )
 
@@ -30,19 +31,13 @@ type aclTest struct {
 
 // decision is the hub's answer to a test.
 type decision struct {
-	Allowed   bool   `json:"allowed"`
-	Rule      string `json:"rule"`
-	Role      string `json:"role"`
-	Profile   string `json:"profile"`
-	MaxQoS    int    `json:"max_qos"`
-	Retain    string `json:"retain"`
-	Effective []struct {
-		Role    string `json:"role"`
-		Kind    string `json:"acltype"`
-		Topic   string `json:"topic"`
-		Written string `json:"written"`
-		Allow   bool   `json:"allow"`
-	} `json:"effective"`
+	Allowed   bool               `json:"allowed"`
+	Rule      string             `json:"rule"`
+	Role      string             `json:"role"`
+	Profile   string             `json:"profile"`
+	MaxQoS    int                `json:"max_qos"`
+	Retain    string             `json:"retain"`
+	Effective []access.Effective `json:"effective"`
 }
 
 // Run prints the decision and the rules that were asked, in their order.
@@ -59,7 +54,7 @@ func (c *aclTest) Run(ctx context.Context, env *program.Env) error {
 			}
 			rows := [][]string{{"", "role", "type", "topic"}}
 			for _, r := range d.Effective {
-				rows = append(rows, []string{word(r.Allow), r.Role, r.Kind, r.Topic})
+				rows = append(rows, []string{word(r.Allow), r.Role, string(r.Kind), r.Topic})
 			}
 			return program.Table(w, rows)
 		})

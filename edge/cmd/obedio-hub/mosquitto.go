@@ -10,25 +10,9 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/config"
+	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/shared/program"
 )
-
-// mosquittoNote says what was left out, or is different.
-type mosquittoNote struct {
-	File    string `json:"file"`
-	Line    int    `json:"line,omitempty"`
-	Entry   string `json:"entry"`
-	Problem string `json:"problem"`
-}
-
-// String is the note for people.
-func (n mosquittoNote) String() string {
-	at := n.File
-	if n.Line > 0 {
-		at = fmt.Sprintf("%s line %d", n.File, n.Line)
-	}
-	return fmt.Sprintf("%s: %s: %s", at, n.Entry, n.Problem)
-}
 
 type importMosquitto struct {
 	config.Data
@@ -37,15 +21,6 @@ type importMosquitto struct {
 	Dynsec   string `name:"dynsec" placeholder:"FILE" help:"The file of its dynamic security plugin."`
 	DryRun   bool   `name:"dry-run" help:"Change nothing, and print the same report."`
 	Register string `name:"register" placeholder:"TYPE,ROOM" help:"Register users that are no devices yet, as devices of this type in this room."`
-}
-
-// mosquittoReport is what an import did.
-type mosquittoReport struct {
-	DryRun      bool            `json:"dry_run"`
-	Registered  []string        `json:"registered"`
-	Credentials []string        `json:"credentials"`
-	ACLs        []string        `json:"acls"`
-	Notes       []mosquittoNote `json:"notes"`
 }
 
 // Run brings the files in. What could not be brought in is printed; the rest is
@@ -70,7 +45,7 @@ func (c *importMosquitto) Run(ctx context.Context, env *program.Env) error {
 		in["register"] = map[string]string{"type": kind, "room": room}
 	}
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
-		var r mosquittoReport
+		var r mosquitto.Report
 		if err := l.Call(ctx, http.MethodPost, "/api/v1/security/mosquitto/import", nil, in, &r); err != nil {
 			return err
 		}
@@ -116,9 +91,9 @@ type exportMosquitto struct {
 func (c *exportMosquitto) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
 		var f struct {
-			Passwd string          `json:"passwd"`
-			Dynsec string          `json:"dynsec"`
-			Notes  []mosquittoNote `json:"notes"`
+			Passwd string           `json:"passwd"`
+			Dynsec string           `json:"dynsec"`
+			Notes  []mosquitto.Note `json:"notes"`
 		}
 		if err := l.Call(ctx, http.MethodGet, "/api/v1/security/mosquitto/export", nil, nil, &f); err != nil {
 			return err
