@@ -95,9 +95,6 @@ func (p *Policies) Changes() *feed.Feed[Change] { return p.changes }
 // Policy is the policy as it is now.
 func (p *Policies) Policy() *access.Policy { return p.now.Load().policy }
 
-// Revision counts the changes of all documents, over restarts.
-func (p *Policies) Revision() uint64 { return p.now.Load().revision }
-
 // ReportingInterval is that of a profile; 0 when it has none of its own.
 func (p *Policies) ReportingInterval(profile string) time.Duration {
 	v, _ := p.Policy().Profile(profile)
