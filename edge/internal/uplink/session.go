@@ -92,13 +92,16 @@ func (u *Uplink) session(ctx context.Context) error {
 	}
 }
 
+// gatherFor is how long records of lanes 1 and 3 wait for more.
+const gatherFor = 200 * time.Millisecond
+
 // gather lets more records of lanes 1 and 3 come, if none of lane 0 waits.
 func (u *Uplink) gather(ctx context.Context) error {
 	head, err := u.c.Store.Head(fleet.LaneRequests)
 	if err != nil || uint64(head.Seq) > u.sender.Saved().Acked[fleet.LaneRequests] {
 		return err
 	}
-	t := time.NewTimer(u.c.Gather)
+	t := time.NewTimer(gatherFor)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

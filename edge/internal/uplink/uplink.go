@@ -44,7 +44,7 @@ type States interface {
 	Changes() *feed.Feed[fleet.DeviceState]
 }
 
-// Config is what New needs. Zero fields take their defaults.
+// Config is what New needs. Durations and sizes of 0 take their defaults.
 type Config struct {
 	Site    fleet.SiteID
 	Epoch   fleet.Epoch
@@ -66,8 +66,6 @@ type Config struct {
 	// SummariesAgain is how far back hours go up once more to a console that has
 	// not, or no more, what was acknowledged. 30 days.
 	SummariesAgain time.Duration
-	// Gather is how long records of lanes 1 and 3 wait for more. 200 ms.
-	Gather time.Duration
 	// ChunkBytes of one push. 64 KiB.
 	ChunkBytes int
 	// CallTimeout of one call, without the wait of a long poll. 60 s.
@@ -77,7 +75,7 @@ type Config struct {
 	// RetryFirst and RetryMost bound the pause after a failure: a random time up
 	// to RetryFirst, doubled each time up to RetryMost. 60 s and 15 min.
 	RetryFirst, RetryMost time.Duration
-	// Dial opens connections; a net.Dialer by default.
+	// Dial opens connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -152,15 +150,11 @@ func New(c Config) (*Uplink, error) {
 	c.StateEvery = cmp.Or(c.StateEvery, time.Minute)
 	c.SummariesEvery = cmp.Or(c.SummariesEvery, time.Hour)
 	c.SummariesAgain = cmp.Or(c.SummariesAgain, 30*24*time.Hour)
-	c.Gather = cmp.Or(c.Gather, 200*time.Millisecond)
 	c.ChunkBytes = cmp.Or(c.ChunkBytes, 64<<10)
 	c.CallTimeout = cmp.Or(c.CallTimeout, time.Minute)
 	c.PullWait = cmp.Or(c.PullWait, 55*time.Second)
 	c.RetryFirst = cmp.Or(c.RetryFirst, time.Minute)
 	c.RetryMost = cmp.Or(c.RetryMost, 15*time.Minute)
-	if c.Dial == nil {
-		c.Dial = (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: -1}).DialContext
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
