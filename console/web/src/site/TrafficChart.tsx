@@ -1,3 +1,4 @@
+import { useFormats } from "@obedio/web";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
@@ -23,17 +24,18 @@ interface Props {
  */
 export function TrafficChart({ buckets, width, label, onPoint }: Props) {
   const host = useRef<HTMLDivElement>(null);
+  const { locale } = useFormats();
   useEffect(() => {
     const element = host.current;
     if (!element) return;
-    const chart = new uPlot(optionsOf(element, buckets, width, onPoint), dataOf(buckets), element);
+    const chart = new uPlot(optionsOf(element, { buckets, width, onPoint, locale }), dataOf(buckets), element);
     const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
     return () => {
       observer.disconnect();
       chart.destroy();
     };
-  }, [buckets, width, onPoint]);
+  }, [buckets, width, onPoint, locale]);
   return <div ref={host} role="img" aria-label={label} data-testid="traffic-chart" className="min-w-0" style={{ height }} />;
 }
 
@@ -45,13 +47,14 @@ export function dataOf(buckets: readonly TrafficBucket[]): uPlot.AlignedData {
   ];
 }
 
-function optionsOf(element: HTMLElement, buckets: readonly TrafficBucket[], width: number, onPoint: (index: number | undefined) => void): uPlot.Options {
+function optionsOf(element: HTMLElement, { buckets, width, onPoint, locale }: Omit<Props, "label"> & { locale: string }): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--color-${name}`).trim();
   const font = `12px ${style.fontFamily}`;
   const axis = { stroke: colour("fg-dim"), font, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
   const points = { show: buckets.length <= marked, size: 6 };
-  const compact = new Intl.NumberFormat(undefined, { notation: "compact" });
+  const compact = new Intl.NumberFormat(locale, { notation: "compact" });
+  const times = width > 3600 ? days : clock;
   return {
     width: element.clientWidth,
     height,
@@ -59,7 +62,7 @@ function optionsOf(element: HTMLElement, buckets: readonly TrafficBucket[], widt
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
     scales: { x: { time: true, range: (_, from, to) => [from - width / 2, to + width / 2] }, y: { range: (_, __, most) => [0, Math.max(most * 1.08, 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 56, ...(width > 3600 ? { values: days } : { values: clock }) },
+      { ...axis, grid: { show: false }, size: 28, space: 56, values: (_, all) => all.map((s) => times(new Date(s * 1000), locale)) },
       { ...axis, size: 52, values: (_, all) => all.map((n) => (Number.isInteger(n) ? compact.format(n) : "")) },
     ],
     series: [
@@ -74,19 +77,16 @@ function optionsOf(element: HTMLElement, buckets: readonly TrafficBucket[], widt
   };
 }
 
-const hours: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hour12: false };
 const dates: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
 
-/** Hours of the day, and the date where a day begins. */
-function clock(_: uPlot, all: number[]): string[] {
-  return all.map((s) => {
-    const at = new Date(s * 1000);
-    return at.toLocaleString(undefined, at.getHours() === 0 && at.getMinutes() === 0 ? dates : hours);
-  });
+/** The hour of the day, and the date where a day begins. */
+function clock(at: Date, locale: string): string {
+  const midnight = at.getHours() === 0 && at.getMinutes() === 0;
+  return at.toLocaleString(locale, midnight ? dates : { hour: "2-digit", minute: "2-digit" });
 }
 
-function days(_: uPlot, all: number[]): string[] {
-  return all.map((s) => new Date(s * 1000).toLocaleString(undefined, { ...dates, timeZone: "UTC" }));
+function days(at: Date, locale: string): string {
+  return at.toLocaleString(locale, { ...dates, timeZone: "UTC" });
 }
 
 /**

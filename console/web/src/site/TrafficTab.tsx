@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState, type ReactNode } from "react";
 import type { SiteTraffic, TrafficBucket } from "../api/resources";
 import { useReach, useT } from "../context";
 import type { SiteData, TrafficQuery } from "../site-data";
+import { BucketTime } from "./BucketTime";
 import { TrafficChart } from "./TrafficChart";
 import { TrafficTable } from "./TrafficTable";
 import { TopTalkers, type TalkerGroup } from "./TopTalkers";
@@ -168,17 +169,6 @@ function Readout({ bucket, total }: { bucket: TrafficBucket | undefined; total: 
       </span>
       {bucket && bucket.held > 0 && bucket.held < bucket.hours && <span className="text-warn">{t("traffic.partly", { held: bucket.held, hours: bucket.hours })}</span>}
     </p>
-  );
-}
-
-/** When a bucket begins: the day in UTC, as the buckets are; the hour in the reader's time. */
-export function BucketTime({ at, day }: { at: string; day: boolean }) {
-  const time = new Date(at);
-  const date: Intl.DateTimeFormatOptions = { weekday: "short", day: "numeric", month: "short" };
-  return (
-    <time dateTime={at}>
-      {time.toLocaleString(undefined, day ? { ...date, timeZone: "UTC" } : { ...date, hour: "2-digit", minute: "2-digit", hour12: false })}
-    </time>
   );
 }
 

@@ -1,8 +1,8 @@
 import { useFormats } from "@obedio/web";
 import type { SiteTraffic } from "../api/resources";
 import { useT } from "../context";
+import { BucketTime } from "./BucketTime";
 import { useBytes } from "./bytes";
-import { BucketTime } from "./TrafficTab";
 
 /** The chart's numbers, newest first; what is not known says so. */
 export function TrafficTable({ traffic }: { traffic: SiteTraffic }) {

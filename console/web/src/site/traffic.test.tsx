@@ -7,6 +7,7 @@ import type { SiteTraffic } from "../api/resources";
 import { en } from "../messages/en";
 import { SiteData } from "../site-data";
 import { now } from "../testing";
+import { BucketTime } from "./BucketTime";
 import { sizeOf } from "./bytes";
 import { dataOf } from "./TrafficChart";
 import { TopTalkers } from "./TopTalkers";
@@ -59,6 +60,11 @@ describe("Traffic", () => {
     for (const text of [en["traffic.key.unknown"], en["traffic.key.other"], en["traffic.others"]]) expect(screen.getByText(text)).toBeTruthy();
     fireEvent.click(screen.getByRole("button", { name: en["traffic.group.room"] }));
     expect(chosen).toHaveBeenCalledWith("room");
+  });
+
+  test("midnight is the beginning of its day", async () => {
+    show(<BucketTime at={new Date(2026, 2, 1).toISOString()} day={false} />);
+    expect((await screen.findByText(/Mar/)).textContent).toMatch(/^Sun.* 1 Mar.*00:00$/);
   });
 
   test("sizes are short", () => {

@@ -37,7 +37,7 @@ export function useTranslate<M extends Messages>(): Translate<M & WebMessages> {
   return useContext(LanguageContext).t as Translate<M & WebMessages>;
 }
 
-/** Numbers and times in the reader's language and the site's time zone. */
+/** Numbers and times in the reader's language and the site's time zone; locale is for what has a form of its own. */
 export function useFormats() {
   const { locale, timeZone } = useContext(LanguageContext);
   return useMemo(() => {
@@ -49,6 +49,7 @@ export function useFormats() {
     const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...zone });
     const number = new Intl.NumberFormat(locale);
     return {
+      locale,
       exact: (time: number) => full.format(time),
       clock: (time: number) => clock.format(time),
       number: (n: number) => number.format(n),
