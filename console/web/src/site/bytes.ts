@@ -8,7 +8,7 @@ const units = ["B", "kB", "MB", "GB"] as const;
 export function sizeOf(bytes: number): { value: number; unit: (typeof units)[number] } {
   let value = bytes;
   let place = 0;
-  while (value >= 1000 && place < units.length - 1) {
+  while (Math.round(value) >= 1000 && place < units.length - 1) {
     value /= 1000;
     place++;
   }

@@ -68,8 +68,8 @@ describe("Traffic", () => {
   });
 
   test("sizes are short", () => {
-    expect([0, 999, 1000, 9_240_000, 154_321_000, 5e12].map((n) => sizeOf(n))).toEqual([
-      { value: 0, unit: "B" }, { value: 999, unit: "B" }, { value: 1, unit: "kB" }, { value: 9.2, unit: "MB" }, { value: 154, unit: "MB" }, { value: 5000, unit: "GB" },
+    expect([0, 999, 1000, 999_600, 9_240_000, 154_321_000, 5e12].map((n) => sizeOf(n))).toEqual([
+      { value: 0, unit: "B" }, { value: 999, unit: "B" }, { value: 1, unit: "kB" }, { value: 1, unit: "MB" }, { value: 9.2, unit: "MB" }, { value: 154, unit: "MB" }, { value: 5000, unit: "GB" },
     ]);
   });
 });
