@@ -76,8 +76,7 @@ export class SiteData {
   }
 
   trafficURL(query: TrafficQuery): string {
-    const search = new URLSearchParams({ from: query.from, bucket: query.bucket, format: "csv" });
-    return this.#api.url(`/sites/${encodeURIComponent(this.siteId)}/traffic?${search.toString()}`);
+    return this.#api.url(this.#path("traffic"), { from: query.from, bucket: query.bucket, format: "csv" });
   }
 
   lanes(lanes: SyncState["lanes"]): void {
@@ -91,7 +90,11 @@ export class SiteData {
   }
 
   #get<T>(what: string, query: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<T> {
-    return this.#api.get<T>(`/sites/${encodeURIComponent(this.siteId)}/${what}`, { query, ...(signal ? { signal } : {}) });
+    return this.#api.get<T>(this.#path(what), { query, ...(signal ? { signal } : {}) });
+  }
+
+  #path(what: string): string {
+    return `/sites/${encodeURIComponent(this.siteId)}/${what}`;
   }
 }
 
