@@ -34,6 +34,7 @@ export function TrafficChart({ buckets, width, label, onPoint }: Props) {
     return () => {
       observer.disconnect();
       chart.destroy();
+      onPoint(undefined); // its place means nothing in what is drawn next
     };
   }, [buckets, width, onPoint, locale]);
   return <div ref={host} role="img" aria-label={label} data-testid="traffic-chart" className="min-w-0" style={{ height }} />;

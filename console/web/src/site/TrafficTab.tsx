@@ -1,4 +1,4 @@
-import { ApiError, Chip, DataView, Notice, RelativeTime, Section, Skeletons, useCell, useClock, useFormats, useTheme, type ViewState } from "@obedio/web";
+import { ApiError, Chip, DataView, Notice, RelativeTime, Section, Skeletons, useClock, useFormats, useTheme, type ViewState } from "@obedio/web";
 import { CalendarOff, ChartLine, Download, History, Table2 } from "lucide-react";
 import { useCallback, useEffect, useState, type ReactNode } from "react";
 import type { SiteTraffic, TrafficBucket } from "../api/resources";
@@ -18,19 +18,36 @@ const ranges = {
 type Range = keyof typeof ranges;
 const rangeNames = Object.keys(ranges) as Range[];
 
+/** When a link is back, hours come by the hundred: at most once in so many milliseconds they are read again. */
+const readAgain = 2000;
+
 interface Read {
   traffic: SiteTraffic | undefined;
+  /** What traffic is of. */
+  range?: Range;
   error: ApiError | undefined;
   /** The question that this answers. */
   answers: string;
 }
 
-/** Reads the traffic of a site, and again whenever the console holds another number of hours. */
+const heldBy = (data: SiteData) => data.sync.get()?.lanes.find((l) => l.name === "summaries")?.durable;
+
+/** How many hours the console holds of a site, looked up now and then. */
+function useHeld(data: SiteData): number | undefined {
+  const [held, setHeld] = useState(() => heldBy(data));
+  useEffect(() => {
+    const look = setInterval(() => setHeld(heldBy(data)), readAgain);
+    return () => clearInterval(look);
+  }, [data]);
+  return held;
+}
+
+/** Reads the traffic of a site, and again when the console holds another number of hours. */
 function useTraffic(data: SiteData, range: Range, group: TalkerGroup) {
   const clock = useClock();
   const [read, setRead] = useState<Read>({ traffic: undefined, error: undefined, answers: "" });
   const [tries, setTries] = useState(0);
-  const held = useCell(data.sync)?.lanes.find((l) => l.name === "summaries")?.durable;
+  const held = useHeld(data);
   const question = [data.siteId, range, group, held, tries].join(" ");
   const query = useCallback((): TrafficQuery => {
     const { span, bucket } = ranges[range];
@@ -39,14 +56,16 @@ function useTraffic(data: SiteData, range: Range, group: TalkerGroup) {
   useEffect(() => {
     const leave = new AbortController();
     data.traffic(query(), leave.signal).then(
-      (traffic) => setRead({ traffic, error: undefined, answers: question }),
-      (error: unknown) => {
-        // What was read before stays.
-        if (!leave.signal.aborted) setRead((last) => ({ ...last, error: error instanceof ApiError ? error : undefined, answers: question }));
+      (traffic) => setRead({ traffic, range, error: undefined, answers: question }),
+      (cause: unknown) => {
+        if (leave.signal.aborted) return;
+        const error = cause instanceof ApiError ? cause : undefined;
+        // What was read before stays, but not under the name of another time.
+        setRead((last) => ({ ...(last.range === range ? last : { traffic: undefined }), error, answers: question }));
       },
     );
     return () => leave.abort();
-  }, [data, query, question]);
+  }, [data, query, question, range]);
   return { ...read, loading: read.answers !== question, query, again: () => setTries((n) => n + 1) };
 }
 
@@ -58,28 +77,30 @@ export function TrafficTab({ data }: { data: SiteData }) {
   const [group, setGroup] = useState<TalkerGroup>("device");
   const { traffic, error, loading, query, again } = useTraffic(data, range, group);
   return (
-    <DataView
-      state={stateOf(traffic, error, loading, reach)}
-      quietLink
-      onRetry={again}
-      empty={{ title: t("traffic.empty"), detail: t("traffic.empty.detail") }}
-      skeleton={<Skeletons count={2} itemClass="h-72" className="flex flex-col gap-5" />}
-    >
-      {traffic && (
-        <div className="flex flex-col gap-5" data-testid="traffic" aria-busy={loading}>
-          <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
-            <HoursStamp traffic={traffic} />
-            <div role="group" aria-label={t("traffic.range")} className="flex flex-wrap gap-2">
-              {rangeNames.map((name) => (
-                <Chip key={name} pressed={range === name} onPress={() => setRange(name)} label={t(`traffic.range.${name}`)} />
-              ))}
-            </div>
-          </div>
-          <OverTime traffic={traffic} csv={data.trafficURL(query())} />
-          <TopTalkers siteId={data.siteId} traffic={traffic} group={group} onGroup={setGroup} />
+    <div className="flex flex-col gap-5">
+      <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
+        {traffic && <HoursStamp traffic={traffic} />}
+        <div role="group" aria-label={t("traffic.range")} className="flex flex-wrap gap-2 sm:ml-auto">
+          {rangeNames.map((name) => (
+            <Chip key={name} pressed={range === name} onPress={() => setRange(name)} label={t(`traffic.range.${name}`)} />
+          ))}
         </div>
-      )}
-    </DataView>
+      </div>
+      <DataView
+        state={stateOf(traffic, error, loading, reach)}
+        quietLink
+        onRetry={again}
+        empty={{ title: t("traffic.empty"), detail: t("traffic.empty.detail") }}
+        skeleton={<Skeletons count={2} itemClass="h-72" className="flex flex-col gap-5" />}
+      >
+        {traffic && (
+          <div className="flex flex-col gap-5" data-testid="traffic" aria-busy={loading}>
+            <OverTime traffic={traffic} csv={data.trafficURL(query())} />
+            {traffic.held > 0 && <TopTalkers siteId={data.siteId} traffic={traffic} group={group} onGroup={setGroup} />}
+          </div>
+        )}
+      </DataView>
+    </div>
   );
 }
 
@@ -89,8 +110,8 @@ function stateOf(traffic: SiteTraffic | undefined, error: ApiError | undefined, 
     if (reach.kind === "offline") return reach;
     return loading ? { kind: "loading" } : { kind: "error", error };
   }
-  if (traffic.as_of === undefined && traffic.held === 0) return { kind: "empty" };
   if (error) return { kind: "partial", shown: traffic.held, error };
+  if (traffic.as_of === undefined && traffic.held === 0) return { kind: "empty" };
   return reach;
 }
 

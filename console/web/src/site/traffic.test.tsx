@@ -1,9 +1,12 @@
 import { jsonResponse, renderWithin } from "@obedio/web/testing";
 import { ApiClient, Batcher, Clock } from "@obedio/web";
 import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from "@tanstack/react-router";
-import { fireEvent, screen, within } from "@testing-library/react";
-import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { SiteTraffic } from "../api/resources";
+import { act, fireEvent, screen, within } from "@testing-library/react";
+import type uPlot from "uplot";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { SiteTraffic, SyncState } from "../api/resources";
+import { ConsoleProvider } from "../context";
+import { FleetConsole } from "../fleet-console";
 import { en } from "../messages/en";
 import { SiteData } from "../site-data";
 import { now } from "../testing";
@@ -11,7 +14,20 @@ import { BucketTime } from "./BucketTime";
 import { sizeOf } from "./bytes";
 import { dataOf } from "./TrafficChart";
 import { TopTalkers } from "./TopTalkers";
+import { TrafficTab } from "./TrafficTab";
 import { TrafficTable } from "./TrafficTable";
+
+// There is no canvas here; a test moves the pointer by the chart's own hook.
+const drawn = vi.hoisted(() => ({ options: [] as uPlot.Options[] }));
+vi.mock("uplot", () => ({
+  default: class {
+    constructor(options: uPlot.Options) {
+      drawn.options.push(options);
+    }
+    setSize() {}
+    destroy() {}
+  },
+}));
 
 const at = (hours: number) => new Date(now + hours * 3_600_000).toISOString();
 const counts = (n: number) => ({ messages_in: n, messages_out: 2 * n, bytes_in: 100 * n, bytes_out: 0, dropped: 0, denied: 0, reconnects: 0 });
@@ -92,5 +108,66 @@ describe("SiteData", () => {
     expect(asked[0]).toContain("group=room");
     expect(data.trafficURL(query)).toContain("format=csv");
     expect(data.trafficURL(query)).toContain("bucket=hour");
+  });
+});
+
+describe("TrafficTab", () => {
+  const asked: string[] = [];
+  let fails = false;
+  beforeEach(() => {
+    asked.length = 0;
+    fails = false;
+    vi.stubGlobal("fetch", async (url: string) => {
+      asked.push(url);
+      return fails ? jsonResponse({ title: "away" }, { status: 503, type: "application/problem+json" }) : jsonResponse(traffic);
+    });
+  });
+  afterEach(() => vi.useRealTimers());
+
+  async function open() {
+    const console = new FleetConsole();
+    const data = new SiteData("yacht-1", console.api, console.batcher);
+    show(<ConsoleProvider value={console}><TrafficTab data={data} /></ConsoleProvider>);
+    await screen.findByTestId("traffic");
+    return data;
+  }
+  const press = (name: string) => fireEvent.click(screen.getByRole("button", { name }));
+
+  test("what was read never stands under the name of a time that could not be read", async () => {
+    await open();
+    fails = true;
+    press(en["traffic.range.week"]);
+    await screen.findByTestId("view-error");
+    expect(screen.queryByTestId("traffic")).toBeNull();
+    fails = false;
+    press(en["traffic.range.day"]);
+    await screen.findByTestId("traffic");
+  });
+
+  test("what was read of the same time stays when it cannot be read again", async () => {
+    await open();
+    fails = true;
+    press(en["traffic.group.room"]);
+    await screen.findByTestId("view-partial");
+    expect(screen.getByTestId("traffic")).toBeTruthy();
+  });
+
+  test("the point under a pointer is forgotten with its chart", async () => {
+    await open();
+    act(() => drawn.options.at(-1)!.hooks!.setCursor![0]!({ cursor: { idx: 0 } } as uPlot));
+    expect(screen.getByText("3 from, 6 to devices")).toBeTruthy();
+    press(en["traffic.range.week"]);
+    expect(await screen.findByText("7 from, 14 to devices")).toBeTruthy();
+  });
+
+  test("a hundred hours that come at once are read again once", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval"] });
+    const data = await open();
+    const before = asked.length;
+    for (let durable = 1; durable <= 100; durable++) {
+      data.sync.set({ lanes: [{ lane: 4, name: "summaries", durable }] } as unknown as SyncState);
+      await act(() => vi.advanceTimersByTimeAsync(20));
+    }
+    await vi.waitFor(() => expect(asked.length).toBe(before + 1));
   });
 });
