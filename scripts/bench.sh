@@ -14,9 +14,9 @@ compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || install_package post
 CLIENTS=${CLIENTS:-1000} RATE=${RATE:-10} DURATION=${DURATION:-20s} ROUNDS=${ROUNDS:-3}
 # The seed's pipeline does not keep up with more.
 SEED_CLIENTS=${SEED_CLIENTS:-200}
-# Seconds of the long run; 0 leaves it out. SOAK=600 is the one of quality.md.
+# Seconds of the long run; 0 leaves it out. The bar is for SOAK=600.
 SOAK=${SOAK:-0}
-# Records in the history benchmark; 100000000 is the one of quality.md.
+# Records in the history benchmark. The bar is for 100000000.
 HISTORY=${HISTORY:-4000000}
 
 work=$(mktemp -d)
@@ -42,16 +42,16 @@ mqtt=$(json "$work/ready.json" .listeners.mqtt) http=$(json "$work/ready.json" .
 bin/obedio-hub token create --data "$work/hub" --name bench --role admin --json >"$work/token.json"
 json "$work/token.json" .token >"$work/token"
 
-mosquitto() { # PORT: starts one; its pid is $!
+start_mosquitto() { # PORT: its pid is $!
 	printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n' "$1" >"$work/mosquitto-$1.conf"
-	command mosquitto -c "$work/mosquitto-$1.conf" 2>"$work/mosquitto-$1.log" &
+	mosquitto -c "$work/mosquitto-$1.conf" 2>"$work/mosquitto-$1.log" &
 	pids+=("$!")
 }
 peer=$(free_port)
-mosquitto "$peer"
+start_mosquitto "$peer"
 peer_pid=$!
 seed=$(free_port)
-mosquitto "$seed"
+start_mosquitto "$seed"
 seed_broker=$!
 
 postgres=$(echo /usr/lib/postgresql/*/bin | awk '{print $NF}')
@@ -81,25 +81,30 @@ measure() {
 		console.log(JSON.stringify({ name, label, load: JSON.parse(require("fs").readFileSync(file)) }))' \
 		"$name" "$label" "$work/load.json" >>"$work/rounds"
 }
+# subscribed COMMAND…: runs it while a subscriber takes all that passes the peer.
+subscribed() {
+	mosquitto_sub -p "$peer" -q 1 -t '#' >/dev/null &
+	local subscriber=$!
+	pids+=("$subscriber")
+	"$@"
+	kill "$subscriber" && wait "$subscriber" 2>/dev/null || true
+}
 on_hub=(--hub "http://$http" --mqtt "$mqtt" --token-file "$work/token")
+on_peer=(--peer --mqtt "127.0.0.1:$peer")
+all=(--clients "$CLIENTS" --duration "$DURATION")
+some=(--clients "$SEED_CLIENTS" --duration "$DURATION")
 for round in $(seq "$ROUNDS"); do
 	say "round $round of $ROUNDS"
 	many="$CLIENTS clients"
 	few="$SEED_CLIENTS clients"
-	measure "hub, live view open" "$many, mixed" "$hub" "${on_hub[@]}" --clients "$CLIENTS" --duration "$DURATION" --action mixed --live-readers 1
-	command mosquitto_sub -p "$peer" -q 1 -t '#' >/dev/null &
-	subscriber=$!
-	measure "Mosquitto, one subscriber" "$many, mixed" "$peer_pid" --peer --mqtt "127.0.0.1:$peer" --clients "$CLIENTS" --duration "$DURATION" --action mixed
-	kill "$subscriber" && wait "$subscriber" 2>/dev/null || true
-	measure "Mosquitto, no subscriber" "$many, mixed" "$peer_pid" --peer --mqtt "127.0.0.1:$peer" --clients "$CLIENTS" --duration "$DURATION" --action mixed
-	measure "hub, live view open" "$many, heartbeats" "$hub" "${on_hub[@]}" --clients "$CLIENTS" --duration "$DURATION" --action heartbeat --live-readers 1
-	command mosquitto_sub -p "$peer" -q 1 -t '#' >/dev/null &
-	subscriber=$!
-	measure "Mosquitto, one subscriber" "$many, heartbeats" "$peer_pid" --peer --mqtt "127.0.0.1:$peer" --clients "$CLIENTS" --duration "$DURATION" --action heartbeat
-	kill "$subscriber" && wait "$subscriber" 2>/dev/null || true
-	measure "hub" "$few, mixed" "$hub" "${on_hub[@]}" --clients "$SEED_CLIENTS" --duration "$DURATION" --action mixed
-	measure "the seed's pipeline" "$few, mixed" "$seed_broker,$seed_node,$seed_postgres" --peer --mqtt "127.0.0.1:$seed" --clients "$SEED_CLIENTS" --duration "$DURATION" --action mixed
-	measure "hub" "$few, presses only" "$hub" "${on_hub[@]}" --clients "$SEED_CLIENTS" --duration "$DURATION" --presses
+	measure "hub, live view open" "$many, mixed" "$hub" "${on_hub[@]}" "${all[@]}" --action mixed --live-readers 1
+	subscribed measure "Mosquitto, one subscriber" "$many, mixed" "$peer_pid" "${on_peer[@]}" "${all[@]}" --action mixed
+	measure "Mosquitto, no subscriber" "$many, mixed" "$peer_pid" "${on_peer[@]}" "${all[@]}" --action mixed
+	measure "hub, live view open" "$many, heartbeats" "$hub" "${on_hub[@]}" "${all[@]}" --action heartbeat --live-readers 1
+	subscribed measure "Mosquitto, one subscriber" "$many, heartbeats" "$peer_pid" "${on_peer[@]}" "${all[@]}" --action heartbeat
+	measure "hub" "$few, mixed" "$hub" "${on_hub[@]}" "${some[@]}" --action mixed
+	measure "the seed's pipeline" "$few, mixed" "$seed_broker,$seed_node,$seed_postgres" --peer --mqtt "127.0.0.1:$seed" "${some[@]}" --action mixed
+	measure "hub" "$few, presses only" "$hub" "${on_hub[@]}" "${some[@]}" --presses
 done
 
 if [ "$SOAK" != 0 ]; then
@@ -115,7 +120,6 @@ done
 rows=$(sql 'select count(*) from MQTTTrafficLog')
 table=$(sql "select pg_total_relation_size('MQTTTrafficLog')")
 kill "$hub" && wait "$hub" || true # it writes what is left
-recorded=$(node -p "require('fs').readFileSync('$work/rounds','utf8').trim().split('\n').map(JSON.parse).filter(r=>r.name.startsWith('hub')).reduce((n,r)=>n+r.load.sent+(r.load.presses?r.load.presses.receipted:0),0)")
 history=$(du -sb "$work/hub/traffic.db" | cut -f1)
 
 say "history, record, rights and gate (Go benchmarks)"
@@ -125,5 +129,6 @@ say "history, record, rights and gate (Go benchmarks)"
 (cd shared && go test ./access -run XXX -bench . -benchmem) | tee "$work/access.txt"
 cat "$work"/{traffic,gate,access}.txt | grep '^Benchmark' >"$work/benchmarks.txt" || true
 
-node scripts/bench/table.mjs "$work" "$CLIENTS" "$RATE" "$DURATION" "$ROUNDS" "$rows" "$table" "$recorded" "$history" "$HISTORY" |
-	tee scripts/bench/RESULTS.md
+node scripts/bench/table.mjs "$work" "$CLIENTS" "$RATE" "$DURATION" "$ROUNDS" "$rows" "$table" "$history" "$HISTORY" |
+	tee "$work/results.md"
+cp "$work/results.md" scripts/bench/RESULTS.md # the old ones stay when something has failed

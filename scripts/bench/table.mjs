@@ -1,10 +1,10 @@
 // Turns the rounds of bench.sh into a table: medians over the rounds, and the
-// ratios that quality.md asks for.
+// ratios that have a bar.
 import { readFileSync, statSync } from 'node:fs'
 import { arch, cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 
-const [work, clients, rate, duration, roundCount, rows, tableBytes, recorded, historyBytes, historyRecords] = process.argv.slice(2)
+const [work, clients, rate, duration, roundCount, rows, tableBytes, historyBytes, historyRecords] = process.argv.slice(2)
 const rounds = readFileSync(join(work, 'rounds'), 'utf8')
   .trim()
   .split('\n')
@@ -47,7 +47,9 @@ for (const [key, loads] of groups) {
 const many = `${clients} clients`
 const few = [...groups.keys()].find((k) => k.endsWith("|the seed's pipeline")).split('|')[0]
 const perRow = tableBytes / rows
-const perRecord = historyBytes / recorded
+// What the hub has recorded: all that came in, and the receipts.
+const onHub = rounds.filter((r) => r.name.startsWith('hub')).map((r) => r.load)
+const perRecord = historyBytes / onHub.reduce((n, l) => n + l.sent + (l.presses?.receipted ?? 0), 0)
 console.log(`
 | ratio | this run | bar |
 |---|---|---|
