@@ -67,7 +67,7 @@ type Report struct {
 	ConnectMS   int64   `json:"connect_ms"`
 	Connected   int     `json:"connected"`
 	Failed      int     `json:"failed_connections"`
-	Broken      int     `json:"broken_connections"`
+	Broken      int     `json:"broken_connections"` // readers of the live traffic among them
 	Sent        int64   `json:"sent"`
 	Acked       int64   `json:"acknowledged"`
 	Lost        int64   `json:"lost"`
@@ -172,6 +172,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		return nil, err
 	}
 	live := l.readLive(ctx)
+	defer live() // also when the rest fails
 	sent := make(chan struct{})
 	used, err := watch(c.Watch, c.Duration, sent)
 	if err != nil {
@@ -192,10 +193,10 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return report, ctx.Err()
 }
 
-// messages is the hub's count of what it has taken.
+// messages is the hub's count of what it has taken; a peer is not asked.
 func (l *load) messages(ctx context.Context) (int64, error) {
 	if l.c.Peer {
-		return l.acked.Load(), nil
+		return 0, nil
 	}
 	return l.c.API.Messages(ctx)
 }
@@ -226,7 +227,8 @@ func (l *load) readLive(ctx context.Context) func() *Live {
 				}
 			}
 		})
-		if err != nil {
+		if err != nil { // nobody reads then, and the figures are not what they say
+			l.broken.Add(1)
 			l.fail(err)
 		}
 	}
@@ -441,12 +443,12 @@ func (l *load) fill(r *Report, took time.Duration, messagesIn int64) {
 	r.Broken = int(l.broken.Load())
 	r.Sent, r.Acked, r.Duplicates = l.sent.Load(), l.acked.Load(), l.duplicates.Load()
 	r.MessagesIn = messagesIn
-	// What QoS 0 has lost only the hub's own count can tell.
-	r.Lost = r.Sent - messagesIn
-	if l.c.QoS > 0 {
-		r.Lost = r.Sent - r.Acked
+	switch {
+	case l.c.QoS > 0:
+		r.Lost = max(0, r.Sent-r.Acked)
+	case !l.c.Peer: // what QoS 0 has lost only the hub's own count can tell
+		r.Lost = max(0, r.Sent-messagesIn)
 	}
-	r.Lost = max(0, r.Lost)
 	r.PerSecond = float64(r.Sent) / took.Seconds()
 	r.BehindMaxMS = l.behind.Load()
 	r.Connect, r.PUBACK = l.connects.latency(), l.pubacks.latency()

@@ -11,11 +11,11 @@ import (
 )
 
 // Usage is what the watched processes, with all that descend from them, used
-// while the clients sent.
+// while the clients sent and waited for the last answers.
 type Usage struct {
-	// CPU is user and system time.
+	// CPUSeconds are user and system time.
 	CPUSeconds float64 `json:"cpu_s"`
-	// CPUMicrosPerMessage is CPU divided by the messages that were sent.
+	// CPUMicrosPerMessage are of the messages that were sent.
 	CPUMicrosPerMessage float64 `json:"cpu_us_per_message"`
 	// ResidentBytes at the end, and at the most.
 	ResidentBytes    int64 `json:"resident_bytes"`
