@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,122 +191,6 @@ func cli(t *testing.T, stdin, name string, args ...string) string {
 		t.Fatal(err)
 	}
 	return string(out)
-}
-
-// api is a client of a program's REST face.
-type api struct {
-	t     *testing.T
-	base  string
-	token string
-}
-
-// face returns a client with an administrator's token.
-func (p *program) face(data string) *api {
-	p.t.Helper()
-	role := "admin"
-	if p.name == "obedio-console" {
-		role = "owner"
-	}
-	out := cli(p.t, "", p.name, "token", "create", "--data", data, "--name", "e2e", "--role", role, "--json")
-	var made struct{ Token string }
-	if err := json.Unmarshal([]byte(out), &made); err != nil || made.Token == "" {
-		p.t.Fatalf("token: %v in %s", err, out)
-	}
-	return &api{t: p.t, base: "http://" + p.Listeners["http"], token: made.Token}
-}
-
-// do makes a request; header is alternating names and values.
-func (a *api) do(method, path string, in any, header ...string) (*http.Response, []byte) {
-	a.t.Helper()
-	resp, b, err := a.try(method, path, in, header...)
-	if err != nil {
-		a.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return resp, b
-}
-
-// try is do for a hub that may die meanwhile, in any goroutine. in is sent as
-// it is if it is an io.Reader.
-func (a *api) try(method, path string, in any, header ...string) (*http.Response, []byte, error) {
-	body, raw := in.(io.Reader)
-	if in != nil && !raw {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, nil, err
-		}
-		body = bytes.NewReader(b)
-	}
-	ctx, cancel := context.WithTimeout(a.t.Context(), 20*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, a.base+path, body)
-	if err != nil {
-		return nil, nil, err
-	}
-	r.Header.Set("Authorization", "Bearer "+a.token)
-	if in != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	return resp, b, err
-}
-
-// call makes a request that must succeed, and reads the answer into out.
-func (a *api) call(method, path string, in, out any) {
-	a.t.Helper()
-	resp, b := a.do(method, path, in)
-	if resp.StatusCode >= 400 {
-		a.t.Fatalf("%s %s: %s %s", method, path, resp.Status, b)
-	}
-	if out != nil {
-		if err := json.Unmarshal(b, out); err != nil {
-			a.t.Fatalf("%s %s: %v in %s", method, path, err, b)
-		}
-	}
-}
-
-// list reads all pages of a list.
-func list[T any](a *api, path string) []T {
-	a.t.Helper()
-	var all []T
-	sep := "?"
-	if strings.Contains(path, "?") {
-		sep = "&"
-	}
-	for cursor := ""; ; {
-		var page struct {
-			Items []T     `json:"items"`
-			Next  *string `json:"next_cursor"`
-		}
-		a.call(http.MethodGet, path+sep+"limit=500&cursor="+cursor, nil, &page)
-		all = append(all, page.Items...)
-		if page.Next == nil {
-			return all
-		}
-		cursor = *page.Next
-	}
-}
-
-// device is a registered device with its password.
-type device struct{ ID, Password, Base string }
-
-func (a *api) addDevice(id, kind, room string) device {
-	a.t.Helper()
-	var made struct {
-		BaseTopic   string `json:"base_topic"`
-		Credentials struct{ Password string }
-	}
-	a.call(http.MethodPost, "/api/v1/devices", map[string]any{
-		"device_id": id, "type": kind, "room": room, "generate_password": true,
-	}, &made)
-	return device{ID: id, Password: made.Credentials.Password, Base: made.BaseTopic}
 }
 
 // waitFor waits for a condition, which is what a user would wait for too; the
