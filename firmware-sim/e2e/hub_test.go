@@ -65,8 +65,13 @@ func TestAccept_TwoClientsAtOnce200TimesOneWinsAndTheOtherLearnsWho(t *testing.T
 			both.Go(func() {
 				c := *api
 				c.token = token
-				resp, body := c.do(http.MethodPost, "/api/v1/requests/"+open[0].ID+"/accept", map[string]int{"version": open[0].Version})
-				codes[n], bodies[n] = resp.StatusCode, body
+				resp, body, err := c.try(http.MethodPost, "/api/v1/requests/"+open[0].ID+"/accept", map[string]int{"version": open[0].Version})
+				if err != nil {
+					body = []byte(err.Error())
+				} else {
+					codes[n] = resp.StatusCode
+				}
+				bodies[n] = body
 			})
 		}
 		both.Wait()
