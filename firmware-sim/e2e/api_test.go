@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,9 +15,10 @@ import (
 
 // api is a client of a program's REST face.
 type api struct {
-	t     *testing.T
-	base  string
-	token string
+	t        *testing.T
+	base     string
+	token    string
+	patience time.Duration // with an answer; 20 s if 0
 }
 
 // face returns a client with an administrator's token.
@@ -55,7 +57,7 @@ func (a *api) try(method, path string, in any, header ...string) (*http.Response
 		}
 		body = bytes.NewReader(b)
 	}
-	ctx, cancel := context.WithTimeout(a.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(a.t.Context(), cmp.Or(a.patience, 20*time.Second))
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, a.base+path, body)
 	if err != nil {

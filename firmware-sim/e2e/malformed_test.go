@@ -76,8 +76,11 @@ func malformedPackets(t *testing.T) (all []malformed) {
 	t.Helper()
 	for _, line := range corpus(t, "packets.txt") {
 		f := strings.SplitN(line, " ", 3)
+		if len(f) < 3 {
+			t.Fatalf("packets.txt: %q: want when, bytes and what is wrong", line)
+		}
 		b, err := hex.DecodeString(f[1])
-		if err != nil || len(f) < 3 {
+		if err != nil {
 			t.Fatalf("packets.txt: %q: %v", line, err)
 		}
 		all = append(all, malformed{f[0], f[2], b})
