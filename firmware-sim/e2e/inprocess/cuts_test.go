@@ -8,7 +8,6 @@ package inprocess
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,11 +36,7 @@ func TestCuts_LinkGoesAndComesAndBothFoldsBecomeEqualEachTime(t *testing.T) {
 		defer console.Stop()
 		defer hub.Stop()
 
-		var claim json.RawMessage
-		console.Call(http.MethodPost, "/api/v1/sites", map[string]string{"site_id": "yacht-1", "name": "M/Y Aurelia"}, nil)
-		console.Call(http.MethodPost, "/api/v1/sites/yacht-1/claim", nil, &claim)
-		hub.Call(http.MethodPost, "/api/v1/sync/enrolment", claim, nil)
-
+		enrol(hub, console)
 		equal := func(when string) {
 			t.Helper()
 			if h, c := hub.Digest(), console.Digest("yacht-1"); h != c {

@@ -119,10 +119,6 @@ func TestTraffic_ConsoleShowsTheSumsOfTheHub(t *testing.T) {
 			"device_id": "sensor-1", "type": "sensor", "room": "engine", "password": "a long one",
 		}, nil)
 
-		talk := func(times int) {
-			t.Helper()
-			sensor(t, broker, times)
-		}
 		// equal compares the hours that are over.
 		equal := func(when string, wantGaps int) {
 			t.Helper()
@@ -136,12 +132,12 @@ func TestTraffic_ConsoleShowsTheSumsOfTheHub(t *testing.T) {
 				t.Errorf("%s: %d gaps, want %d", when, gaps, wantGaps)
 			}
 		}
-		talk(20) // an hour and two thirds
+		sensor(t, broker, 20) // an hour and two thirds
 		time.Sleep(90 * time.Minute)
 		equal("while the link works", 1) // the hour in which nobody spoke
 
 		link.Cut(true)
-		talk(15)
+		sensor(t, broker, 15)
 		time.Sleep(2 * time.Hour)
 		now := time.Now().UTC().Truncate(time.Hour)
 		held, _ := consoleHours(console, began, now)
