@@ -11,4 +11,8 @@ for unit in deploy/systemd/*.service; do
 	systemd-analyze verify --man=no "$work/$(basename "$unit")"
 	systemd-analyze security --offline=true --threshold=25 "$work/$(basename "$unit")" | tail -n 1
 done
+for timer in deploy/systemd/*.timer; do
+	cp "$timer" "$work" # beside the unit that it starts
+	systemd-analyze verify --man=no "$work/$(basename "$timer")"
+done
 (cd scripts/tools && GOWORK=off go test ./deploy)

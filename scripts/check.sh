@@ -42,12 +42,12 @@ say "deploy"
 scripts/check-deploy.sh
 
 say "cross builds"
+built=$(mktemp)
+trap 'rm -f "$built"' EXIT
 for arch in arm64 arm; do
 	for program in edge/cmd/obedio-hub firmware-sim/cmd/obedio-sim; do
-		out=$(mktemp)
-		CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOARM=7 go build -trimpath -tags nomsgpack -ldflags "-s -w" -o "$out" "./$program"
-		printf '%-12s linux/%-6s %8d bytes\n' "$(basename "$program")" "$arch" "$(stat -c %s "$out")"
-		rm -f "$out"
+		CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOARM=7 go build -trimpath -tags nomsgpack -ldflags "-s -w" -o "$built" "./$program"
+		printf '%-12s linux/%-6s %8d bytes\n' "$(basename "$program")" "$arch" "$(stat -c %s "$built")"
 	done
 done
 

@@ -5,7 +5,13 @@ source "$(dirname "$0")/lib.sh"
 generated=(proto/gen edge/web/openapi.json console/web/openapi.json edge/web/src/api/schema.d.ts console/web/src/api/schema.d.ts)
 
 fingerprint() { for g in "${generated[@]}"; do find "$g" -type f -print0 | sort -z | xargs -0 sha256sum; done; }
-[ "${1:-}" = --check ] && { before=$(mktemp -d); cp -a --parents "${generated[@]}" "$before"; was=$(fingerprint); }
+if [ "${1:-}" = --check ]; then
+	before=$(mktemp -d)
+	cp -a --parents "${generated[@]}" "$before"
+	# Also when a generator fails and leaves half a file.
+	trap 'cp -a "$before/." . && rm -rf "$before"' EXIT
+	was=$(fingerprint)
+fi
 
 # Built by asking for their versions.
 go_tool protoc-gen-go --version >/dev/null
@@ -17,7 +23,6 @@ npm run --silent generate:api
 
 if [ "${1:-}" = --check ]; then
 	now=$(fingerprint)
-	cp -a "$before/." . && rm -rf "$before"
 	[ "$was" = "$now" ] || {
 		echo "generated files are not fresh: run make generate"
 		diff <(echo "$was") <(echo "$now") || true
