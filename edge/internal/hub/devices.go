@@ -290,14 +290,10 @@ func (d *devices) press(ctx context.Context, dev fleet.Device, via fleet.DeviceI
 	if err != nil {
 		return err
 	}
-	again, err := d.requests.Press(ctx, request.Incoming{Device: dev, Press: p, Dup: m.Dup, Via: via})
-	if err != nil {
+	if _, err := d.requests.Press(ctx, request.Incoming{Device: dev, Press: p, Dup: m.Dup, Via: via}); err != nil {
 		return err
 	}
 	d.presence.Heard(dev.ID, &dialect.Telemetry{BootID: p.BootID})
-	if again {
-		d.notifier.Again(dev.ID)
-	}
 	return nil
 }
 

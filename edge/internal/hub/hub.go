@@ -207,7 +207,7 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	rc := c.Requests
-	rc.Journal = h.journal
+	rc.Journal, rc.Owed = h.journal, func(r store.Receipt) { h.notifier.Owe(r) }
 	requests := request.New(rc)
 
 	h.devices = &devices{
@@ -227,12 +227,12 @@ func (h *Hub) build(ctx context.Context) error {
 	if h.commands, err = command.New(cc); err != nil {
 		return err
 	}
-	if err := h.restored(ctx); err != nil {
-		return err
-	}
 	nc := c.Notify
 	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
 	h.notifier = notify.New(nc)
+	if err := h.restored(ctx); err != nil {
+		return err
+	}
 	h.devices.commands, h.devices.notifier = h.commands, h.notifier
 
 	if h.broker, err = broker.New(broker.Config{

@@ -77,7 +77,12 @@ type Tx struct {
 	now     time.Time
 	trusted bool
 	events  []Event
+	then    []func()
 }
+
+// Then has fn called once the decision is on disk, before Do returns and in the
+// order of the commits. fn must be quick, and must not call Do.
+func (t *Tx) Then(fn func()) { t.then = append(t.then, fn) }
 
 // Now is the time of the records of this decision.
 func (t *Tx) Now() time.Time { return t.now }
@@ -134,6 +139,9 @@ func (j *Journal) Do(ctx context.Context, decide func(*Tx) error) error {
 				fn(e)
 			}
 			j.events.Publish(e)
+		}
+		for _, fn := range tx.then {
+			fn()
 		}
 	})
 	j.observe(time.Since(begun))

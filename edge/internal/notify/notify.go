@@ -3,8 +3,10 @@
 // store (open requests, queued receipts), so a restart forgets nothing: an
 // open request rings again.
 //
-// One goroutine, Run, owns all state but the outcomes, which Reach reads. Wake
-// and Delivered may be called from any goroutine and never wait.
+// One goroutine, Run, owns all state but the outcomes, which Reach reads. It
+// reads what it has to tell from the store when it begins; from then on it is
+// told. The methods that tell it may be called from any goroutine and never
+// wait.
 package notify
 
 import (
@@ -18,7 +20,6 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
-	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
@@ -65,6 +66,10 @@ type Config struct {
 	// ReceiptLife: a receipt that the button has not fetched by then is given
 	// up. 24 h.
 	ReceiptLife time.Duration
+	// ForgetEvery is how long receipts that buttons have taken gather before they
+	// are forgotten on disk, in one write. After a crash their buttons are told
+	// once more. 1 s.
+	ForgetEvery time.Duration
 	Logger      *slog.Logger
 }
 
@@ -74,27 +79,28 @@ type Notifier struct {
 	wake chan struct{}
 
 	inbox struct {
-		sync.Mutex // guards the lists below
+		sync.Mutex // guards what follows
 		awake      map[fleet.DeviceID]bool
-		again      map[fleet.DeviceID]bool
+		changed    map[fleet.RequestID]fleet.Request
+		owed       []store.Receipt
 		late       []late
 		taken      []taken
 	}
 
-	// leaving are receipts that buttons have taken and that may still be read
-	// from the disk; forgetting them there holds nobody up.
 	leaving struct {
-		sync.Mutex // guards what follows
-		// at is when each was queued, by Ref.
-		at map[string]time.Time
-		// queue is what is to be forgotten on disk, left what has been.
-		queue, left []store.Receipt
+		sync.Mutex                 // guards what follows
+		receipts   []store.Receipt // to be forgotten on disk
 	}
-	gone chan struct{} // holds a token while queue is not empty
+	gone chan struct{} // holds a token when there is something to forget
+	many chan struct{} // and when it is to be forgotten at once
 
 	receipts map[string]*receipt
 	requests map[fleet.RequestID]*request
-	watches  []fleet.Device // as they were told last
+	// news are requests that have changed, or were answered, since the watches
+	// were told; due is when the next of all is to be told again.
+	news    map[fleet.RequestID]struct{}
+	due     time.Time
+	watches []fleet.Device // as they were told last
 
 	mu    sync.Mutex // guards reach
 	reach map[fleet.RequestID]Reach
@@ -116,6 +122,7 @@ func New(c Config) *Notifier {
 	c.RepeatEvery = cmp.Or(c.RepeatEvery, 5*time.Second)
 	c.Tries = cmp.Or(c.Tries, 8)
 	c.ReceiptLife = cmp.Or(c.ReceiptLife, 24*time.Hour)
+	c.ForgetEvery = cmp.Or(c.ForgetEvery, time.Second)
 	if c.RingEvery == nil {
 		c.RingEvery = map[fleet.Priority]time.Duration{
 			fleet.Normal: time.Minute, fleet.Urgent: 30 * time.Second, fleet.Emergency: 10 * time.Second,
@@ -125,17 +132,18 @@ func New(c Config) *Notifier {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	n := &Notifier{
-		c: c, wake: make(chan struct{}, 1), receipts: map[string]*receipt{}, requests: map[fleet.RequestID]*request{},
-		reach: map[fleet.RequestID]Reach{}, gone: make(chan struct{}, 1),
+		c: c, wake: make(chan struct{}, 1), gone: make(chan struct{}, 1), many: make(chan struct{}, 1),
+		receipts: map[string]*receipt{}, requests: map[fleet.RequestID]*request{},
+		news: map[fleet.RequestID]struct{}{}, reach: map[fleet.RequestID]Reach{},
 	}
-	n.leaving.at = map[string]time.Time{}
-	n.inbox.awake, n.inbox.again = map[fleet.DeviceID]bool{}, map[fleet.DeviceID]bool{}
+	n.inbox.awake, n.inbox.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
+	c.Journal.Follow(n.event)
 	return n
 }
 
-func (n *Notifier) poke() {
+func signal(ch chan<- struct{}) {
 	select {
-	case n.wake <- struct{}{}:
+	case ch <- struct{}{}:
 	default:
 	}
 }
@@ -145,15 +153,27 @@ func (n *Notifier) Wake(d fleet.DeviceID) {
 	n.inbox.Lock()
 	n.inbox.awake[d] = true
 	n.inbox.Unlock()
-	n.poke()
+	signal(n.wake)
 }
 
-// Again tells that a receipt was queued for a press that had come before.
-func (n *Notifier) Again(d fleet.DeviceID) {
+// Owe tells of a receipt that was queued in the store.
+func (n *Notifier) Owe(r store.Receipt) {
 	n.inbox.Lock()
-	n.inbox.again[d] = true
+	n.inbox.owed = append(n.inbox.owed, r)
 	n.inbox.Unlock()
-	n.poke()
+	signal(n.wake)
+}
+
+// event is told of what was committed.
+func (n *Notifier) event(e journal.Event) {
+	for _, c := range e.Changes {
+		if r, ok := c.After.(fleet.Request); ok {
+			n.inbox.Lock()
+			n.inbox.changed[r.ID] = r
+			n.inbox.Unlock()
+			signal(n.wake)
+		}
+	}
 }
 
 // Tell tells a watch how a request stands, because it showed that it does not
@@ -162,7 +182,7 @@ func (n *Notifier) Tell(watch fleet.DeviceID, id fleet.RequestID) {
 	n.inbox.Lock()
 	n.inbox.late = append(n.inbox.late, late{watch, id})
 	n.inbox.Unlock()
-	n.poke()
+	signal(n.wake)
 }
 
 // Delivered takes a device's PUBACK; ref is the Outbound's.
@@ -170,71 +190,40 @@ func (n *Notifier) Delivered(d fleet.DeviceID, ref string) {
 	n.inbox.Lock()
 	n.inbox.taken = append(n.inbox.taken, taken{d, ref})
 	n.inbox.Unlock()
-	n.poke()
+	signal(n.wake)
 }
 
 // Run tells devices until ctx ends.
 func (n *Notifier) Run(ctx context.Context) error {
-	events := n.c.Journal.Events()
-	reader := events.Subscribe(events.Head())
 	if err := n.load(); err != nil {
 		return err
 	}
-	news := make(chan struct{}, 1)
-	pump, stop := context.WithCancel(ctx)
-	var pumping sync.WaitGroup
-	pumping.Go(func() { watch(pump, events, news) })
 	failed := make(chan error, 1)
-	pumping.Go(func() { failed <- n.forget(pump) })
-	defer pumping.Wait()
-	defer stop()
-
+	forgetting, stop := context.WithCancel(ctx)
+	go func() { failed <- n.forget(forgetting) }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			stop()
+			return <-failed
 		case err := <-failed:
-			if ctx.Err() != nil {
-				return nil
-			}
+			stop()
 			return err
-		case <-news:
 		case <-n.wake:
 		case <-timer.C:
 		}
-		if err := n.read(reader); err != nil {
-			return err
-		}
 		wait, err := n.round(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+		if err != nil && ctx.Err() == nil {
+			stop()
+			return errors.Join(err, <-failed)
 		}
 		timer.Reset(wait)
 	}
 }
 
-// watch turns the feed into a signal that a select can wait for.
-func watch(ctx context.Context, events *feed.Feed[journal.Event], news chan<- struct{}) {
-	r := events.Subscribe(events.Head())
-	for {
-		_, err := r.Next(ctx)
-		if err != nil && !errors.Is(err, feed.ErrLagged) {
-			return
-		}
-		select {
-		case news <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// load finds what is to be told after a start, or after too much has happened
-// to follow it one by one.
+// load finds what is to be told after a start.
 func (n *Notifier) load() error {
 	open, err := n.c.Store.OpenRequests()
 	if err != nil {
@@ -243,47 +232,32 @@ func (n *Notifier) load() error {
 	for _, r := range open {
 		n.changed(r)
 	}
-	return n.loadReceipts("")
-}
-
-func (n *Notifier) read(r *feed.Reader[journal.Event]) error {
-	buttons := map[fleet.DeviceID]bool{}
-	for {
-		item, ok, err := r.Poll()
-		if errors.Is(err, feed.ErrLagged) {
-			return n.load()
-		}
-		if err != nil || !ok {
-			break
-		}
-		for _, c := range item.Value.Changes {
-			if req, ok := c.After.(fleet.Request); ok {
-				n.changed(req)
-				buttons[req.Device] = true
-			}
-		}
+	owed, err := n.c.Store.Receipts()
+	if err != nil {
+		return fmt.Errorf("read receipts: %w", err)
 	}
-	n.inbox.Lock()
-	for d := range n.inbox.again {
-		buttons[d] = true
-	}
-	clear(n.inbox.again)
-	n.inbox.Unlock()
-	for d := range buttons {
-		if err := n.loadReceipts(d); err != nil {
-			return err
-		}
+	for _, r := range owed {
+		n.owe(r)
 	}
 	return nil
 }
 
-// round tells what is due, and returns how long nothing will be.
+// round takes what Run was told of, tells what is due, and returns how long
+// nothing will be.
 func (n *Notifier) round(ctx context.Context) (time.Duration, error) {
 	now := n.c.Now()
-	n.inbox.Lock()
-	awake, done, behind := n.inbox.awake, n.inbox.taken, n.inbox.late
-	n.inbox.awake, n.inbox.taken, n.inbox.late = map[fleet.DeviceID]bool{}, nil, nil
-	n.inbox.Unlock()
+	in := &n.inbox
+	in.Lock()
+	awake, changed, owed, behind, done := in.awake, in.changed, in.owed, in.late, in.taken
+	in.awake, in.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
+	in.owed, in.late, in.taken = nil, nil, nil
+	in.Unlock()
+	for _, r := range changed {
+		n.changed(r)
+	}
+	for _, r := range owed {
+		n.owe(r)
+	}
 	for _, l := range behind {
 		if err := n.tellLate(ctx, now, l); err != nil {
 			return 0, err

@@ -130,7 +130,7 @@ func (h *ship) do(body ...fleet.Body) {
 				return err
 			}
 			if p, ok := b.(fleet.Pressed); ok {
-				if err := tx.PutReceipt(store.Receipt{Press: p.PressKey, Stage: store.StageStored, At: tx.Now()}); err != nil {
+				if err := h.owe(tx, p.PressKey); err != nil {
 					return err
 				}
 			}
@@ -141,6 +141,13 @@ func (h *ship) do(body ...fleet.Body) {
 		h.t.Fatal(err)
 	}
 	synctest.Wait()
+}
+
+// owe queues a receipt as package request does.
+func (h *ship) owe(tx *journal.Tx, press fleet.PressKey) error {
+	r := store.Receipt{Press: press, Stage: store.StageStored, At: tx.Now()}
+	tx.Then(func() { h.Owe(r) })
+	return tx.PutReceipt(r)
 }
 
 const call = fleet.RequestID("0190163d-8694-739b-aea5-966c26f8ad91")
@@ -224,7 +231,7 @@ func TestRestart_OpenRequestsRingAgainAndReceiptsAreStillOwed(t *testing.T) {
 		h.is("btn-1", "stored", 1)
 		time.Sleep(time.Hour)
 		h.is("btn-1", "stored", 1)
-		owed, err := h.store.Receipts("")
+		owed, err := h.store.Receipts()
 		if err != nil || len(owed) != 0 {
 			t.Errorf("still owed: %v, %v", owed, err)
 		}
@@ -266,7 +273,7 @@ func TestReceipt_IsSentOnceHoweverManyPressesComeTogether(t *testing.T) {
 						if err := tx.Append(fleet.ByDevice("btn-1"), p); err != nil {
 							return err
 						}
-						return tx.PutReceipt(store.Receipt{Press: key, Stage: store.StageStored, At: tx.Now()})
+						return h.owe(tx, key)
 					})
 					if err != nil {
 						t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/store"
@@ -16,22 +17,14 @@ type receipt struct {
 	attempt
 }
 
-func (n *Notifier) loadReceipts(d fleet.DeviceID) error {
-	n.settle()
-	queued, err := n.c.Store.Receipts(d)
-	if err != nil {
-		return fmt.Errorf("read receipts of %s: %w", d, err)
+// owe takes a receipt that is to be told. Of a press that is known the newer
+// one counts.
+func (n *Notifier) owe(r store.Receipt) {
+	id := r.Press.Ref().ID
+	if old, ok := n.receipts[id]; ok && (r.At.Before(old.At) || r.At.Equal(old.At) && r.Stage == old.Stage) {
+		return
 	}
-	for _, q := range queued {
-		if n.isLeaving(q) {
-			continue
-		}
-		id := q.Press.Ref().ID
-		if old, ok := n.receipts[id]; !ok || old.Stage != q.Stage || old.At.Before(q.At) {
-			n.receipts[id] = &receipt{Receipt: q}
-		}
-	}
-	return nil
+	n.receipts[id] = &receipt{Receipt: r}
 }
 
 // receiptPayload is what a button gets.
@@ -110,71 +103,60 @@ func (n *Notifier) take(done []taken) {
 	}
 }
 
-// giveUp has a receipt forgotten on disk too.
+// maxLeaving receipts are forgotten in one write: other writes wait for it.
+const maxLeaving = 256
+
+// giveUp has a receipt forgotten on disk too; that holds nobody up.
 func (n *Notifier) giveUp(r store.Receipt) {
 	n.leaving.Lock()
-	n.leaving.at[r.Ref()] = r.At
-	n.leaving.queue = append(n.leaving.queue, r)
+	n.leaving.receipts = append(n.leaving.receipts, r)
+	many := len(n.leaving.receipts) >= maxLeaving
 	n.leaving.Unlock()
-	select {
-	case n.gone <- struct{}{}:
-	default:
+	signal(n.gone)
+	if many {
+		signal(n.many)
 	}
 }
 
-// settle is called before receipts are read from the disk: what has been
-// forgotten there by now is not among them. What is forgotten while they are
-// read may be, so it stays known as leaving.
-func (n *Notifier) settle() {
-	n.leaving.Lock()
-	defer n.leaving.Unlock()
-	for _, r := range n.leaving.left {
-		if n.leaving.at[r.Ref()].Equal(r.At) {
-			delete(n.leaving.at, r.Ref())
-		}
-	}
-	n.leaving.left = nil
-}
-
-// isLeaving reports whether a receipt on disk has been taken by its button. One
-// that was queued again since has not.
-func (n *Notifier) isLeaving(r store.Receipt) bool {
-	n.leaving.Lock()
-	defer n.leaving.Unlock()
-	at, ok := n.leaving.at[r.Ref()]
-	return ok && !r.At.After(at)
-}
-
-// forget removes receipts from the disk until ctx ends, as many at once as have
-// gathered.
+// forget removes receipts from the disk until ctx ends, and then what is left.
 func (n *Notifier) forget(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-n.gone:
+			gather := time.NewTimer(n.c.ForgetEvery)
+			select {
+			case <-ctx.Done():
+			case <-n.many:
+			case <-gather.C:
+			}
+			gather.Stop()
 		}
-		n.leaving.Lock()
-		gone := n.leaving.queue
-		n.leaving.queue = nil
-		n.leaving.Unlock()
+		if err := n.forgetLeaving(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Notifier) forgetLeaving(ctx context.Context) error {
+	n.leaving.Lock()
+	leaving := n.leaving.receipts
+	n.leaving.receipts = nil
+	n.leaving.Unlock()
+	for some := range slices.Chunk(leaving, maxLeaving) {
 		err := n.c.Store.Update(ctx, func(tx *store.Tx) error {
 			tx.Essential()
-			for _, r := range gone {
+			for _, r := range some {
 				if err := tx.DeleteReceipt(r); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		if errors.Is(err, fleet.ErrFull) {
-			continue // they stay known as leaving: their buttons are told once more after a start
+		if err != nil && !errors.Is(err, fleet.ErrFull) { // on a full disk they stay, and are told once more after a start
+			return fmt.Errorf("forget %d receipts: %w", len(some), err)
 		}
-		if err != nil {
-			return fmt.Errorf("forget %d receipts: %w", len(gone), err)
-		}
-		n.leaving.Lock()
-		n.leaving.left = append(n.leaving.left, gone...)
-		n.leaving.Unlock()
 	}
+	return nil
 }

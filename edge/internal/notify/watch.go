@@ -19,10 +19,7 @@ type request struct {
 	// settled is when it was accepted or ended; watches are told of an end for a
 	// while, and of an accepted one whenever they come back.
 	settled time.Time
-	// dirty: it has changed, or was answered, since the watches were told. due is
-	// when the next of them is to be told again.
-	dirty bool
-	due   time.Time
+	due     time.Time // when the next watch is to be told again
 }
 
 type watchAttempt struct {
@@ -64,11 +61,16 @@ func (n *Notifier) changed(r fleet.Request) {
 		if r.State.Ended() {
 			return // nobody was told of it
 		}
-		n.requests[r.ID] = &request{Request: r, watches: map[fleet.DeviceID]*watchAttempt{}, dirty: true}
+		n.requests[r.ID] = &request{Request: r, watches: map[fleet.DeviceID]*watchAttempt{}}
+		n.news[r.ID] = struct{}{}
 		return
 	}
+	if r.Version < old.Version {
+		return // the store told of a newer one
+	}
 	before := old.mark()
-	old.Request, old.dirty = r, true
+	old.Request = r
+	n.news[r.ID] = struct{}{}
 	if old.mark() == before {
 		return
 	}
@@ -86,7 +88,7 @@ func (n *Notifier) heard(watch fleet.DeviceID, mark string) {
 	if r, ok := n.requests[fleet.RequestID(id)]; ok {
 		if w, ok := r.watches[watch]; ok {
 			w.told, w.tries = mark, 0
-			r.dirty = true
+			n.news[r.ID] = struct{}{}
 			if r.State == fleet.RequestOpen {
 				w.next = n.c.Now().Add(n.c.RingEvery[r.Priority])
 			}
@@ -119,29 +121,51 @@ func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fle
 	for _, d := range watches {
 		others = others || awake[d.ID]
 	}
-	for id, r := range n.requests {
-		if !others && !r.dirty && now.Before(r.due) {
-			*wait = min(*wait, r.due.Sub(now))
-			continue
+	if others || !now.Before(n.due) {
+		n.due = now.Add(time.Minute)
+		for _, r := range n.requests {
+			if _, news := n.news[r.ID]; news || others || !now.Before(r.due) {
+				n.tellAll(ctx, now, r, watches, awake)
+			}
+			n.due = minTime(n.due, r.due)
 		}
-		if r.State.Ended() && now.Sub(r.settled) > settledFor {
-			delete(n.requests, id)
-			n.mu.Lock()
-			delete(n.reach, id)
-			n.mu.Unlock()
-			continue
+	} else {
+		for id := range n.news {
+			if r, ok := n.requests[id]; ok {
+				n.tellAll(ctx, now, r, watches, awake)
+				n.due = minTime(n.due, r.due)
+			}
 		}
-		reach := Reach{Unreachable: []Unreached{}}
-		next := time.Minute
-		for _, d := range watches {
-			n.tellWatch(ctx, now, r, d, awake[d.ID], &reach, &next)
-		}
-		r.dirty, r.due = false, now.Add(next)
-		*wait = min(*wait, next)
-		n.mu.Lock()
-		n.reach[id] = reach
-		n.mu.Unlock()
 	}
+	clear(n.news)
+	*wait = min(*wait, n.due.Sub(now))
+}
+
+// tellAll tells the watches of one request.
+func (n *Notifier) tellAll(ctx context.Context, now time.Time, r *request, watches []fleet.Device, awake map[fleet.DeviceID]bool) {
+	if r.State.Ended() && now.Sub(r.settled) > settledFor {
+		delete(n.requests, r.ID)
+		n.mu.Lock()
+		delete(n.reach, r.ID)
+		n.mu.Unlock()
+		return
+	}
+	reach := Reach{Unreachable: []Unreached{}}
+	next := time.Minute
+	for _, d := range watches {
+		n.tellWatch(ctx, now, r, d, awake[d.ID], &reach, &next)
+	}
+	r.due = now.Add(next)
+	n.mu.Lock()
+	n.reach[r.ID] = reach
+	n.mu.Unlock()
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // sameWatches reports whether two lists are of the same devices in the same

@@ -24,6 +24,9 @@ import (
 // Config is what New needs. Zero durations take their defaults.
 type Config struct {
 	Journal *journal.Journal
+	// Owed is told of each receipt that was queued, once it is on disk; may be
+	// nil. It must be quick.
+	Owed func(store.Receipt)
 	// CollapseAccepted: a press within this time after its button's request was
 	// accepted joins it. 60 s.
 	CollapseAccepted time.Duration
@@ -50,6 +53,9 @@ func New(c Config) *Requests {
 	c.LateAfter = cmp.Or(c.LateAfter, 30*time.Second)
 	c.LateMax = cmp.Or(c.LateMax, 7*24*time.Hour)
 	c.RepeatWindow = cmp.Or(c.RepeatWindow, 2*time.Minute)
+	if c.Owed == nil {
+		c.Owed = func(store.Receipt) {}
+	}
 	return &Requests{c: c, uptime: map[fleet.DeviceID]int64{}}
 }
 
@@ -102,9 +108,15 @@ func (r *Requests) Press(ctx context.Context, in Incoming) (duplicate bool, err 
 		if err := tx.Append(by, p); err != nil {
 			return err
 		}
-		return tx.PutReceipt(store.Receipt{Press: id.key, Stage: store.StageStored, HubMade: id.hubMade, At: tx.Now()})
+		return r.owe(tx, store.Receipt{Press: id.key, Stage: store.StageStored, HubMade: id.hubMade, At: tx.Now()})
 	})
 	return duplicate, err
+}
+
+// owe queues a receipt.
+func (r *Requests) owe(tx *journal.Tx, receipt store.Receipt) error {
+	tx.Then(func() { r.c.Owed(receipt) })
+	return tx.PutReceipt(receipt)
 }
 
 // receiptAgain queues the receipt of a press that has come again: the button
@@ -122,7 +134,7 @@ func (r *Requests) receiptAgain(tx *journal.Tx, p fleet.Press, hubMade bool) err
 	default:
 		stage = store.StageCompleted
 	}
-	return tx.PutReceipt(store.Receipt{Press: p.PressKey, Stage: stage, HubMade: hubMade, At: tx.Now()})
+	return r.owe(tx, store.Receipt{Press: p.PressKey, Stage: stage, HubMade: hubMade, At: tx.Now()})
 }
 
 // joins returns the request that a further press of the device joins; empty
@@ -267,5 +279,5 @@ func (r *Requests) tellButton(tx *journal.Tx, req fleet.Request) error {
 		// its number may be another press's by now.
 		return nil
 	}
-	return tx.PutReceipt(store.Receipt{Press: req.LastPress, Stage: stage, At: tx.Now(), HubMade: hubMade})
+	return r.owe(tx, store.Receipt{Press: req.LastPress, Stage: stage, At: tx.Now(), HubMade: hubMade})
 }

@@ -272,7 +272,7 @@ func TestTake_ButtonIsOwedAReceiptOfEachStage(t *testing.T) {
 	d.press(dialect.Press{SequenceID: 1, BootID: "b"}, false)
 	stage := func(want store.Stage) {
 		t.Helper()
-		owed, err := d.store.Receipts(button.ID)
+		owed, err := d.store.Receipts()
 		if err != nil || len(owed) != 1 || owed[0].Stage != want {
 			t.Errorf("owed %v (%v), want %s", owed, err, want)
 		}
@@ -313,7 +313,7 @@ func TestTake_ButtonThatHasRestartedIsToldNothingOfAPressItDoesNotKnow(t *testin
 	if _, err := d.Take(t.Context(), fleet.Actor{Kind: fleet.ActorUser, ID: "u"}, request.Step{Request: r.ID, Version: 1, To: fleet.RequestAccepted}); err != nil {
 		t.Fatal(err)
 	}
-	owed, err := d.store.Receipts(button.ID)
+	owed, err := d.store.Receipts()
 	if err != nil || len(owed) != 1 || owed[0].Stage != store.StageStored || !owed[0].HubMade {
 		t.Errorf("owed %+v, %v", owed, err)
 	}

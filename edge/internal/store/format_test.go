@@ -91,7 +91,7 @@ func TestF17_StoreOfFormat1IsReadWhole(t *testing.T) {
 	if all, err := s.States(); err != nil || len(all) != 1 || all[0].Version != 7 {
 		t.Errorf("states %+v, %v", all, err)
 	}
-	if all, err := s.Receipts("button-001"); err != nil || len(all) != 1 || all[0].Stage != store.StageStored {
+	if all, err := s.Receipts(); err != nil || len(all) != 1 || all[0].Stage != store.StageStored {
 		t.Errorf("receipts %+v, %v", all, err)
 	}
 	if n, _, err := store.Link[uint64](s, "order_cursor"); err != nil || n != 3 {

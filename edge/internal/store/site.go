@@ -170,14 +170,10 @@ func (t *Tx) DeleteReceipt(r Receipt) error {
 	return err
 }
 
-// Receipts returns the receipts of one device, or of all for "".
-func (s *Store) Receipts(device fleet.DeviceID) ([]Receipt, error) {
-	p := []byte{tableReceipt}
-	if device != "" {
-		p = prefix(tableReceipt, string(device))
-	}
+// Receipts returns what buttons are still to be told.
+func (s *Store) Receipts() ([]Receipt, error) {
 	var all []Receipt
-	err := s.each(p, nil, func(_, v []byte) (bool, error) {
+	err := s.each([]byte{tableReceipt}, nil, func(_, v []byte) (bool, error) {
 		var r Receipt
 		if err := json.Unmarshal(v, &r); err != nil {
 			return false, fmt.Errorf("decode receipt: %w", err)
