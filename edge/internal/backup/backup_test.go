@@ -47,7 +47,7 @@ func newHub(t *testing.T) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"site.key": "secret", "pki/ca.pem": "certificate", "ballast": "nothing", "backups/old": "old"} {
+	for name, text := range map[string]string{"site.key": "secret", "pki/ca.pem": "certificate", "ballast": "nothing", "backups/old": "old", "traffic.db.damaged-1/000001.log": "history"} {
 		path := filepath.Join(h.dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
@@ -165,7 +165,7 @@ func TestBackup_MadeWhileTheHubWritesIsOneMomentOfIt(t *testing.T) {
 	if id.Epoch == before.Epoch || mark.From != before.Epoch || id.Site != before.Site || id.InstallID != before.InstallID {
 		t.Errorf("restored identity %+v with mark %+v, before %+v", id, mark, before)
 	}
-	for name, want := range map[string]string{"site.key": "secret", "pki/ca.pem": "certificate", "ballast": "", "backups": ""} {
+	for name, want := range map[string]string{"site.key": "secret", "pki/ca.pem": "certificate", "ballast": "", "backups": "", "traffic.db.damaged-1": ""} {
 		b, err := os.ReadFile(filepath.Join(to, name))
 		if want == "" && !errors.Is(err, os.ErrNotExist) || want != "" && string(b) != want {
 			t.Errorf("%s after the restore: %q, %v", name, b, err)

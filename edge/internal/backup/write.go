@@ -43,11 +43,12 @@ type Source struct {
 const manifestName = "manifest.json"
 
 // notKept are entries of the data directory that belong to the machine or to
-// other backups. Databases come from their checkpoints.
+// other backups. Databases come from their checkpoints; one that was damaged
+// and moved aside (NAME.db.damaged-…) can be as large as the disk allows.
 func notKept(e fs.DirEntry) bool {
 	name := e.Name()
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, asidePrefix) || name == "ballast" || name == Dir ||
-		strings.HasSuffix(name, ".db") || !e.IsDir() && !e.Type().IsRegular()
+		strings.HasSuffix(name, ".db") || strings.Contains(name, ".db.") || !e.IsDir() && !e.Type().IsRegular()
 }
 
 // Write writes a backup to w, encrypted for the recipients, plain for none. It
