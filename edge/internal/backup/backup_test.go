@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -260,7 +261,7 @@ func TestRestore_KilledAtAnyStepIsAllOrNothing(t *testing.T) {
 	h := newHub(t)
 	h.tell(100)
 	b := h.backup()
-	_, _, restored := look2(t, b)
+	_, _, restored := lookRestored(t, b)
 	var steps int
 	for kill := 0; ; kill++ {
 		to := newHub(t)
@@ -310,8 +311,8 @@ func TestRestore_KilledAtAnyStepIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// look2 restores b somewhere and looks there.
-func look2(t *testing.T, b []byte) (store.Identity, store.Restored, string) {
+// lookRestored restores b somewhere and looks there.
+func lookRestored(t *testing.T, b []byte) (store.Identity, store.Restored, string) {
 	t.Helper()
 	to := t.TempDir()
 	if _, _, err := Restore(t.Context(), bytes.NewReader(b), RestoreConfig{Dir: to, Now: now}); err != nil {
@@ -370,5 +371,23 @@ func TestKeeper_KeepsTheNewestAndEncryptsAsTold(t *testing.T) {
 	}
 	if err := k.Remove(last.Name); !errors.Is(err, fleet.ErrNotFound) {
 		t.Errorf("remove twice: %v", err)
+	}
+}
+
+func TestKeeper_KeepsTheOneJustMadeWhenTheClockWasSetBack(t *testing.T) {
+	h := newHub(t)
+	clock := now
+	k := NewKeeper(KeeperConfig{
+		Source: Source{Dir: h.dir, Stores: []Store{h.store}, Version: "test"}, Site: "yacht-1", Keep: 2,
+		Now: func() time.Time { clock = clock.Add(-time.Hour); return clock },
+	})
+	for range 3 {
+		made, _, err := k.Make(t.Context(), Lock{Plain: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, err := k.List(); err != nil || len(all) > 2 || !slices.Contains(all, made) {
+			t.Errorf("made %s, kept are %v: %v", made.Name, all, err)
+		}
 	}
 }

@@ -144,19 +144,22 @@ func (k *Keeper) Make(ctx context.Context, l Lock, more ...Store) (Kept, Manifes
 	}); err != nil {
 		return Kept{}, m, err
 	}
-	if err := k.prune(); err != nil {
+	if err := k.prune(name); err != nil {
 		return Kept{}, m, err
 	}
 	made, err := k.find(name)
 	return made, m, err
 }
 
-func (k *Keeper) prune() error {
+// prune removes the oldest that are too many; never the one just made, which a
+// clock that was set back has made the oldest by name.
+func (k *Keeper) prune(made string) error {
 	all, err := k.List()
 	if err != nil {
 		return err
 	}
-	for _, v := range all[min(k.c.Keep, len(all)):] {
+	others := slices.DeleteFunc(all, func(v Kept) bool { return v.Name == made })
+	for _, v := range others[min(k.c.Keep-1, len(others)):] {
 		if err := k.Remove(v.Name); err != nil && !errors.Is(err, fleet.ErrNotFound) {
 			return err
 		}
