@@ -92,7 +92,7 @@ type API struct {
 	// life ends when the streams are to end.
 	life    context.Context
 	stop    context.CancelFunc
-	streams streamCount
+	streams streamCount // of events
 }
 
 // New returns an API with the routes that both programs have: documents,

@@ -61,6 +61,8 @@ type Route struct {
 	// Params are the query parameters of a raw handler, for the document:
 	// name → what it means.
 	Params map[string]string
+
+	streams *streamCount // see EnterStream
 }
 
 func (r *Route) key() string { return r.Method + " " + r.Path }
@@ -164,6 +166,7 @@ func (a *API) add(r *Route) {
 	if len(r.Consumes) > 0 {
 		r.Consumes = slices.Clone(r.Consumes)
 	}
+	r.streams = &streamCount{}
 	a.routes = append(a.routes, r)
 	a.table[r.Method+" "+r.ginPath()] = r
 }

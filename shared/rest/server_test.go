@@ -293,10 +293,23 @@ func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
 		defer leave()
 		if entered++; entered == 1 {
 			f.problem(f.call("GET", "/api/v1/track", nil, as(account.Viewer)), 429, "limit")
+			if rec := f.call("GET", "/api/v1/other", nil, as(account.Viewer)); rec.Code != 200 {
+				t.Errorf("a stream of another route: %d", rec.Code)
+			}
 			return
 		}
 		f.Stop() // ends every stream
 		<-ctx.Done()
+	})
+	f.Raw(rest.Route{
+		OperationID: "other", Method: http.MethodGet, Path: "/api/v1/other", Permission: account.DevicesRead, Stream: true,
+	}, func(c *gin.Context) {
+		_, leave, err := f.EnterStream(c.Request.Context(), 1, 1)
+		if err != nil {
+			f.Fail(c, err)
+			return
+		}
+		leave()
 	})
 	doc, err := f.Document()
 	if err != nil {

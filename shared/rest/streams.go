@@ -9,11 +9,12 @@ import (
 )
 
 // EnterStream counts the stream that the request of ctx opens, for a raw
-// handler: at most most of them, and perSubject for one subject. Its context
-// ends with the request and with the server; leave is to be called once.
-// fleet.ErrUnavailable and ErrLimit when there are too many.
+// handler: at most most of its route, and perSubject for one subject. Its
+// context ends with the request and with the server; leave is to be called
+// once. fleet.ErrUnavailable and ErrLimit when there are too many.
 func (a *API) EnterStream(ctx context.Context, most, perSubject int) (_ context.Context, leave func(), err error) {
-	left, err := a.streams.enter(exchangeOf(ctx).subject.Key(), most, perSubject)
+	x := exchangeOf(ctx)
+	left, err := x.route.streams.enter(x.subject.Key(), most, perSubject)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,7 +27,8 @@ func (a *API) EnterStream(ctx context.Context, most, perSubject int) (_ context.
 	}, nil
 }
 
-// streamCount bounds how many streams are open, in all and for one subject.
+// streamCount bounds how many streams of one kind are open, in all and for one
+// subject.
 type streamCount struct {
 	mu        sync.Mutex // guards both
 	all       int
