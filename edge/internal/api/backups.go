@@ -144,8 +144,14 @@ func (a *API) streamBackup(c *gin.Context) {
 		a.rest.Fail(c, err)
 		return
 	}
+	ctx, leave, err := a.rest.EnterStream(c.Request.Context(), maxExports, ownMaxExports)
+	if err != nil {
+		a.rest.Fail(c, err)
+		return
+	}
+	defer leave()
 	c.Header("Content-Type", "application/octet-stream")
-	if _, err := a.Backups.Stream(c.Request.Context(), c.Writer, in.lock(), a.more(in)...); err != nil {
+	if _, err := a.Backups.Stream(ctx, deadlineWriter{c.Writer}, in.lock(), a.more(in)...); err != nil {
 		if !c.Writer.Written() {
 			a.rest.Fail(c, err)
 			return
@@ -173,5 +179,5 @@ func (a *API) downloadBackup(c *gin.Context) {
 	}()
 	c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q", kept.Name))
 	c.Header("Content-Type", "application/octet-stream")
-	http.ServeContent(c.Writer, c.Request, kept.Name, kept.CreatedAt, f)
+	http.ServeContent(deadlineWriter{c.Writer}, c.Request, kept.Name, kept.CreatedAt, f)
 }

@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -31,25 +29,13 @@ type download struct {
 	enc *json.Encoder
 }
 
-// deadlineWriter gives each write its own deadline.
-type deadlineWriter struct {
-	ctl *http.ResponseController
-	w   io.Writer
-}
-
-func (d deadlineWriter) Write(b []byte) (int, error) {
-	// Not every connection has deadlines (tests in memory): then there is none.
-	_ = d.ctl.SetWriteDeadline(time.Now().Add(writeWithin))
-	return d.w.Write(b)
-}
-
 func newDownload(c *gin.Context, name, format string, header []string) *download {
 	suffix := map[string]string{rest.MediaCSV: ".csv", rest.MediaNDJSON: ".ndjson"}[format]
 	h := c.Writer.Header()
 	h.Set("Content-Type", format+"; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="`+name+suffix+`"`)
 	c.Status(http.StatusOK)
-	d := &download{w: bufio.NewWriterSize(deadlineWriter{http.NewResponseController(c.Writer), c.Writer}, 32<<10)}
+	d := &download{w: bufio.NewWriterSize(deadlineWriter{c.Writer}, 32<<10)}
 	if format == rest.MediaCSV {
 		d.csv = csv.NewWriter(d.w)
 		_ = d.csv.Write(header) // the error stays and comes at the end

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -121,12 +120,3 @@ func (a *API) trafficMetrics(c *gin.Context) {
 	}
 	a.answer(c, metricsView(m))
 }
-
-// answer writes v within a deadline: the route has no other.
-func (a *API) answer(c *gin.Context, v any) {
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(writeWithin))
-	c.JSON(http.StatusOK, v)
-}
-
-// writeWithin is how long a client may take for one write.
-const writeWithin = 30 * time.Second

@@ -1,0 +1,32 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// writeWithin is how long a client may take for one write.
+const writeWithin = 30 * time.Second
+
+// deadlineWriter gives each write its own deadline, for routes that answer for
+// long: whoever reads slowly is waited for, whoever does not read at all is
+// given up.
+type deadlineWriter struct{ http.ResponseWriter }
+
+func (d deadlineWriter) Write(b []byte) (int, error) {
+	d.begin()
+	return d.ResponseWriter.Write(b)
+}
+
+func (d deadlineWriter) begin() {
+	// Not every connection has deadlines (tests in memory): then there is none.
+	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(writeWithin))
+}
+
+// answer writes v within a deadline: the route has no other.
+func (a *API) answer(c *gin.Context, v any) {
+	deadlineWriter{c.Writer}.begin()
+	c.JSON(http.StatusOK, v)
+}
