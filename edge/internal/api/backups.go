@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -152,12 +153,8 @@ func (a *API) streamBackup(c *gin.Context) {
 	defer leave()
 	c.Header("Content-Type", "application/octet-stream")
 	if _, err := a.Backups.Stream(ctx, deadlineWriter{c.Writer}, in.lock(), a.more(in)...); err != nil {
-		if !c.Writer.Written() {
-			a.rest.Fail(c, err)
-			return
-		}
-		a.Logger.Warn("backup was not streamed to its end", "error", err)
-		panic(http.ErrAbortHandler) // what was sent must not look whole
+		a.breakOff(c, slog.LevelWarn, "backup was not streamed to its end", err)
+		return
 	}
 	a.Logger.Info("backup was streamed")
 }

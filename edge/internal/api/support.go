@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -30,7 +31,7 @@ func (a *API) supportRoute() {
 		c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q",
 			fmt.Sprintf("support-%s-%s.zip", a.Identity.Site, now.UTC().Format("20060102T150405Z"))))
 		if err := a.supportBundle().Write(c.Writer); err != nil {
-			a.rest.Fail(c, err)
+			a.breakOff(c, slog.LevelWarn, "support bundle was not sent to its end", err)
 		}
 	})
 }
@@ -48,12 +49,16 @@ func (a *API) supportBundle() support.Bundle {
 			},
 		},
 	}
-	if v, err := a.system(); err == nil {
-		b.Views["system"] = v
+	view := func(name string, v any, err error) {
+		if err != nil {
+			v = map[string]string{"not gathered": err.Error()}
+		}
+		b.Views[name] = v
 	}
-	if v, err := a.sync(); err == nil {
-		b.Views["sync"] = v
-	}
+	system, err := a.system()
+	view("system", system, err)
+	sync, err := a.sync()
+	view("sync", sync, err)
 	denials := []denialView{}
 	for _, g := range a.Denials.List(denial.Query{Limit: deniedInSupport}) {
 		denials = append(denials, denialViewOf(g))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -94,12 +95,8 @@ func (a *API) exportHistory(c *gin.Context, f traffic.Filter, format string) {
 	if err == nil {
 		err = d.end()
 	}
-	if err != nil && !c.Writer.Written() {
-		c.Writer.Header().Del("Content-Disposition")
-		a.rest.Fail(c, err)
-	} else if err != nil {
-		a.Logger.Debug("export ended early", "error", err)
-		panic(http.ErrAbortHandler) // the client must not take it for whole
+	if err != nil {
+		a.breakOff(c, slog.LevelDebug, "export ended early", err)
 	}
 }
 

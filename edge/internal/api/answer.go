@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -23,6 +24,18 @@ func (d deadlineWriter) Write(b []byte) (int, error) {
 func (d deadlineWriter) begin() {
 	// Not every connection has deadlines (tests in memory): then there is none.
 	_ = http.NewResponseController(d.ResponseWriter).SetWriteDeadline(time.Now().Add(writeWithin))
+}
+
+// breakOff answers err where nothing was written yet; else it logs and breaks
+// the connection, as what was sent must not look whole.
+func (a *API) breakOff(c *gin.Context, level slog.Level, text string, err error) {
+	if !c.Writer.Written() {
+		c.Writer.Header().Del("Content-Disposition")
+		a.rest.Fail(c, err)
+		return
+	}
+	a.Logger.Log(c.Request.Context(), level, text, "error", err)
+	panic(http.ErrAbortHandler)
 }
 
 // answer writes v within a deadline: the route has no other.

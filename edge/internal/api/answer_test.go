@@ -1,0 +1,24 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+)
+
+func TestBreakOff_AnAnswerThatWasBegunDoesNotLookWhole(t *testing.T) {
+	a := &API{Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/system/support", nil)
+	c.String(http.StatusOK, "the beginning")
+	defer func() {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("the handler ended with %v, want the connection broken", err)
+		}
+	}()
+	a.breakOff(c, slog.LevelInfo, "test", errors.New("input/output error"))
+}
