@@ -35,6 +35,15 @@ type madeBackup struct {
 	Manifest backup.Manifest `json:"manifest"`
 }
 
+type madeBackupOutput struct {
+	Location string `header:"Location"`
+	Body     madeBackup
+}
+
+type backupsOutput struct {
+	Body rest.Page[backup.Kept]
+}
+
 // backupPath is the path of one kept backup.
 type backupPath struct {
 	Name string `path:"name" maxLength:"200" doc:"As the list names it."`
@@ -45,16 +54,12 @@ func (a *API) backupRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "list-backups", Method: http.MethodGet, Path: "/api/v1/backups", Permission: account.BackupsWrite,
 		Summary: "The backups that the hub keeps itself, the newest first", Tags: tags,
-	}, func(context.Context, *struct{}) (*struct {
-		Body rest.Page[backup.Kept]
-	}, error) {
+	}, func(context.Context, *struct{}) (*backupsOutput, error) {
 		if err := a.noBackups(); err != nil {
 			return nil, err
 		}
 		all, err := a.Backups.List()
-		return &struct {
-			Body rest.Page[backup.Kept]
-		}{rest.PageOf(all, len(all), func(k backup.Kept) any { return k.Name })}, err
+		return &backupsOutput{rest.PageOf(all, len(all), func(k backup.Kept) any { return k.Name })}, err
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "make-backup", Method: http.MethodPost, Path: "/api/v1/backups", Permission: account.BackupsWrite,
@@ -63,10 +68,7 @@ func (a *API) backupRoutes() {
 			"--backup-recipient. The oldest goes when there are more than --backups-keep.",
 	}, func(ctx context.Context, in *struct {
 		Body backupInput `nameHint:"NewBackup"`
-	}) (*struct {
-		Location string `header:"Location"`
-		Body     madeBackup
-	}, error) {
+	}) (*madeBackupOutput, error) {
 		if err := a.roomForBackup(disk.HistoryStops); err != nil {
 			return nil, err
 		}
@@ -75,10 +77,7 @@ func (a *API) backupRoutes() {
 			return nil, err
 		}
 		a.Logger.Info("backup was made", "name", kept.Name, "bytes", kept.Bytes, "encrypted", kept.Encrypted)
-		return &struct {
-			Location string `header:"Location"`
-			Body     madeBackup
-		}{"/api/v1/backups/" + kept.Name, madeBackup{kept, m}}, nil
+		return &madeBackupOutput{"/api/v1/backups/" + kept.Name, madeBackup{kept, m}}, nil
 	})
 	a.rest.Raw(rest.Route{
 		OperationID: "stream-backup", Method: http.MethodPost, Path: "/api/v1/backups/stream", Permission: account.BackupsWrite,

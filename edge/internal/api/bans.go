@@ -21,22 +21,20 @@ type banView struct {
 	Username string    `json:"username,omitempty" doc:"The one that was tried last."`
 }
 
+type bansOutput struct {
+	Body struct {
+		Items []banView `json:"items" nullable:"false"`
+	} `nameHint:"Bans"`
+}
+
 func (a *API) banRoutes() {
 	tags := []string{"security"}
 	rest.Register(a.rest, rest.Route{
 		OperationID: "list-bans", Method: http.MethodGet, Path: "/api/v1/security/bans", Permission: account.SecurityRead,
 		Summary: "Addresses that MQTT clients may not come from, after failed sign-ins", Tags: tags,
 		Description: "They are in memory and end with the hub, or at their time.",
-	}, func(context.Context, *struct{}) (*struct {
-		Body struct {
-			Items []banView `json:"items" nullable:"false"`
-		} `nameHint:"Bans"`
-	}, error) {
-		out := &struct {
-			Body struct {
-				Items []banView `json:"items" nullable:"false"`
-			} `nameHint:"Bans"`
-		}{}
+	}, func(context.Context, *struct{}) (*bansOutput, error) {
+		out := &bansOutput{}
 		out.Body.Items = []banView{}
 		for _, b := range a.Broker.Bans() {
 			v := banView{
