@@ -276,8 +276,10 @@ func (l *liveSocket) subscribe(op liveOp, next chan<- *traffic.Reader) error {
 		return fmt.Errorf("%w: role %s may not search in payloads", fleet.ErrForbidden, l.subject.Role)
 	}
 	if l.reader != nil {
-		l.reader.Pause(false)
-		return l.reader.Filter(f)
+		if err = l.reader.Filter(f); err == nil {
+			l.reader.Pause(false)
+		}
+		return err
 	}
 	if l.reader, err = l.a.Traffic.Live(f); err == nil {
 		next <- l.reader // once, into the room that it has

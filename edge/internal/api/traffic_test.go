@@ -398,6 +398,10 @@ func TestTrafficLive_PausesAndGoesOn(t *testing.T) {
 	press(1)
 	h.until(ws, 1)
 	step(`{"op":"pause"}`)
+	h.op(ws, `{"op":"subscribe","filter":{"topic":"a/#/b"}}`) // refused: the pause goes on
+	if got := h.read(ws); got.Error == "" {
+		t.Fatalf("a wrong filter is answered with %+v", got)
+	}
 	press(2)
 	step(`{"op":"resume"}`)
 	press(3)
