@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Bundle is what goes into the file. What is nil is left out.
+// Bundle is what goes into the file.
 type Bundle struct {
 	Version   string
 	Now       time.Time
