@@ -66,9 +66,9 @@ type Event struct {
 	Detail string
 }
 
-// OtherTopics stands for the topics, or clients, that are not told apart any
-// more because there are too many of them.
-const OtherTopics = "(others)"
+// others stands for the topics, or clients, that are not told apart any more
+// because there are too many of them.
+const others = "(others)"
 
 // Group is all events that are alike but for their time.
 type Group struct {
@@ -153,7 +153,7 @@ const maxText = 256
 // clip cuts a text that is too long, and lets go of the rest of it.
 func clip(s *string) {
 	if len(*s) > maxText {
-		*s = strings.ToValidUTF8(strings.Clone((*s)[:maxText]), "") + "…"
+		*s = strings.ToValidUTF8((*s)[:maxText], "") + "…"
 	}
 }
 
@@ -166,9 +166,9 @@ func (l *Log) begin(key groupKey, e Event) *entry {
 		who, most = holder{refused: true}, max(1, l.c.MaxGroups/4)
 	}
 	if l.holding[who] >= most-1 {
-		key.topic = OtherTopics
+		key.topic = others
 		if who.refused {
-			key.client = OtherTopics
+			key.client = others
 		}
 		if g, ok := l.groups[key]; ok {
 			return g

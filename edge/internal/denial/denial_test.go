@@ -63,10 +63,10 @@ func TestNote_OneClientCannotPushOutTheOthers(t *testing.T) {
 		t.Error("the victim's group is gone")
 	}
 	noisy := l.List(Query{Client: "noisy"})
-	if len(noisy) != 10 || noisy[0].Last.Topic != OtherTopics || noisy[0].Count != 5000-9 {
+	if len(noisy) != 10 || noisy[0].Last.Topic != others || noisy[0].Count != 5000-9 {
 		t.Errorf("%d groups of the noisy one: %+v", len(noisy), noisy[0])
 	}
-	if refused := l.List(Query{Kind: Refused}); len(refused) != 25 || refused[0].Last.Client != OtherTopics {
+	if refused := l.List(Query{Kind: Refused}); len(refused) != 25 || refused[0].Last.Client != others {
 		t.Errorf("%d groups of refused ones", len(refused))
 	}
 }
