@@ -141,7 +141,7 @@ func (l *Log) Note(e Event) {
 	g.group.Last = e
 	g.group.Last.Client, g.group.Last.Topic = g.key.client, g.key.topic
 	l.byUse.MoveToFront(g.at)
-	if g.told.IsZero() || e.At.Sub(g.told) >= l.c.AlertEvery {
+	if g.told.IsZero() || e.At.Sub(g.told).Abs() >= l.c.AlertEvery {
 		g.told = e.At
 		l.alerts.Publish(g.group)
 	}
