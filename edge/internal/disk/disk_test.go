@@ -155,6 +155,27 @@ func TestPrepare_StartsAFullDiskOnTheBallastAndSaysWhatIsNeededWithoutOne(t *tes
 	}
 }
 
+func TestPrepare_SaysThatThereIsNoBallastWhenALargerOneCannotBeMade(t *testing.T) {
+	d := &fakeDisk{free: 900 * mb}
+	g := newGuard(t, d, Config{Floor: -1, Ballast: 10 * mb})
+	if err := g.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	d.set(1 << 61) // but no file system takes a file so large
+	c := g.c
+	c.Ballast = 1 << 60
+	larger, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := larger.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if s := larger.Status(); s.Ballast != 0 || s.Level != Ample {
+		t.Errorf("%+v, want the disk as it is, without a ballast", s)
+	}
+}
+
 // pauses notes what History was told.
 type pauses struct{ told []bool }
 

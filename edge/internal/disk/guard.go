@@ -210,7 +210,7 @@ func (g *Guard) restore() {
 	if err := makeBallast(g.path(), int64(g.wanted)); err != nil {
 		// Without a reserve the levels still hold.
 		g.c.Logger.Error("reserve on the disk cannot be made", "error", err, "bytes", g.wanted)
-		g.wanted = 0
+		g.wanted, g.status.Ballast = 0, 0
 	} else {
 		g.status.Ballast = g.wanted
 		g.c.Logger.Info("reserve on the disk was made", "bytes", g.wanted, "free_bytes", g.status.Free)
