@@ -9,16 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Statfs measures the file system of a directory.
-func Statfs(dir string) (Usage, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return Usage{}, err
-	}
-	// Bavail, not Bfree: what is kept for root is not the hub's.
-	return Usage{Free: s.Bavail * uint64(s.Bsize), Total: s.Blocks * uint64(s.Bsize)}, nil
-}
-
 func ballastSize(path string) (uint64, error) {
 	i, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

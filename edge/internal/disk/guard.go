@@ -13,10 +13,6 @@ import (
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// Usage is the room of a file system, in bytes. Free is what this program may
-// still take.
-type Usage struct{ Free, Total uint64 }
-
 // History is what stops first.
 type History interface {
 	// Pause stops (true) the recording of history, or lets it go on.
@@ -67,12 +63,12 @@ type Guard struct {
 	c       Config
 	poke    chan struct{} // the level has changed
 	changes *feed.Feed[Status]
+	history []History // does not change any more when Run has begun
 
 	mu       sync.Mutex // guards all below, and the ballast file
 	status   Status
 	measured time.Time
 	wanted   uint64 // size of the ballast
-	history  []History
 }
 
 // New measures the disk. Nothing is written or given up yet: see Prepare.
