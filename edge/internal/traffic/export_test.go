@@ -13,6 +13,13 @@ func (t *Traffic) Compact(ctx context.Context) error {
 	return t.db.Compact(ctx, []byte{0}, []byte{0xff}, false)
 }
 
+// DropTo is Retain for a budget of that many bytes, whatever the ages.
+func (t *Traffic) DropTo(ctx context.Context, bytes uint64) error {
+	t.tending.Lock()
+	defer t.tending.Unlock()
+	return t.dropTo(ctx, bytes)
+}
+
 // Sizes are the bytes on disk of the raw records with headers and dictionary,
 // and of the summaries.
 func (t *Traffic) Sizes() (raw, summaries uint64) {

@@ -13,7 +13,7 @@ func (t *Traffic) flush(sync bool) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	if t.dead() {
-		return ErrClosed
+		return errClosed
 	}
 	now := t.now()
 	cut := t.cut(now)
@@ -172,9 +172,9 @@ func (t *Traffic) commit(b *pebble.Batch, sync bool, done func()) error {
 	select {
 	case t.gate <- struct{}{}:
 	case <-t.failure:
-		return ErrClosed
+		return errClosed
 	case <-t.stopped:
-		return ErrClosed
+		return errClosed
 	}
 	defer func() { <-t.gate }()
 	opts := pebble.NoSync
@@ -191,8 +191,8 @@ func (t *Traffic) commit(b *pebble.Batch, sync bool, done func()) error {
 		done()
 		return b.Close()
 	case <-t.failure:
-		return ErrClosed
+		return errClosed
 	case <-t.stopped:
-		return fmt.Errorf("%w: the disk did not take it in time", ErrClosed)
+		return fmt.Errorf("%w: the disk did not take it in time", errClosed)
 	}
 }

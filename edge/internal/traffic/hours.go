@@ -93,7 +93,7 @@ func (t *Traffic) AckHours(ctx context.Context, hours []HourRef) error {
 	t.writing.Lock() // no hour is summed up meanwhile
 	defer t.writing.Unlock()
 	if t.dead() {
-		return ErrClosed
+		return errClosed
 	}
 	b := t.db.NewBatch()
 	for _, h := range hours {

@@ -5,7 +5,7 @@ import "encoding/binary"
 // The key layout, version 1. The first byte names the table; numbers are big
 // endian, so that keys sort as numbers do.
 //
-//	M name           settings: format, alive, floor, gap
+//	M name           settings: format, alive, floor
 //	C subject(4)     a subject: a device in its room
 //	T stream(4)      a stream: subject, direction, topic, last known use
 //	I seq(8)         header of a segment of raw records
@@ -13,7 +13,7 @@ import "encoding/binary"
 //	N minute(8)      summaries of a minute, all subjects; minutes since 1970
 //	H hour(8)        summaries of an hour, likewise
 //	O hour(8)        an hour whose minutes are newer than its summary: empty
-//	U hour(8)        an hour that the console does not hold: version
+//	U hour(8)        an hour that the console does not hold: empty
 //	G number(8)      a gap
 const (
 	tableMeta    = 'M'

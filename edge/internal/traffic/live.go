@@ -62,8 +62,7 @@ func (l *live) pass(m *Message, s *stream, mostPayload int) {
 			continue
 		}
 		out := *m
-		out.Device, out.Topic = s.subject.device, m.Topic
-		out.Type, out.Room = s.subject.kind, s.subject.room
+		out.Device, out.Type, out.Room = s.subject.device, s.subject.kind, s.subject.room
 		out.Size = max(m.Size, len(m.Payload))
 		out.Payload, out.Truncated = nil, false
 		if r.payloads.Load() && len(m.Payload) > 0 {
@@ -139,7 +138,7 @@ func (t *Traffic) Live(f LiveFilter) (*Reader, error) {
 	t.live.mu.Lock()
 	defer t.live.mu.Unlock()
 	if t.live.closed {
-		return nil, ErrClosed
+		return nil, errClosed
 	}
 	if _, n := t.live.stats(); n >= t.live.max {
 		return nil, fmt.Errorf("watch traffic: %w: %d others do", fleet.ErrLimit, n)
@@ -248,7 +247,7 @@ func (r *Reader) Next(ctx context.Context, most int) (messages []Message, droppe
 			return messages, dropped, nil
 		}
 		if ended {
-			return nil, 0, ErrClosed
+			return nil, 0, errClosed
 		}
 		select {
 		case <-r.wake:

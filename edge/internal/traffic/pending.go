@@ -36,7 +36,7 @@ func (t *Traffic) ResendHours(ctx context.Context, since time.Time) error {
 	t.writing.Lock() // no hour is summed up meanwhile
 	defer t.writing.Unlock()
 	if t.dead() {
-		return ErrClosed
+		return errClosed
 	}
 	_, to := table(tableHour)
 	it, err := t.db.NewIter(&pebble.IterOptions{

@@ -182,13 +182,6 @@ func (t *Traffic) Pause(on bool) {
 	}
 }
 
-// Paused reports whether nothing is recorded now, and why.
-func (t *Traffic) Paused() (GapReason, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.off, t.off != ""
-}
-
 // turnOff begins a time without recording. The caller holds mu.
 func (t *Traffic) turnOff(why GapReason) {
 	if t.off == "" {

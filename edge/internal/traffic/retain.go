@@ -20,7 +20,7 @@ func (t *Traffic) Retain(ctx context.Context) error {
 	t.tending.Lock()
 	defer t.tending.Unlock()
 	if t.dead() {
-		return ErrClosed
+		return errClosed
 	}
 	if now, trusted := t.c.Now(); trusted {
 		if err := t.dropOld(ctx, now); err != nil {
@@ -33,17 +33,6 @@ func (t *Traffic) Retain(ctx context.Context) error {
 	// A sixteenth is left for what comes until the next time, and for the
 	// engine's own work.
 	return t.dropTo(ctx, t.c.Budget-t.c.Budget/16)
-}
-
-// DropTo drops history, in the same order, until the database has at most that
-// many bytes, or nothing is left. It is for a disk that is filling.
-func (t *Traffic) DropTo(ctx context.Context, bytes uint64) error {
-	t.tending.Lock()
-	defer t.tending.Unlock()
-	if t.dead() {
-		return ErrClosed
-	}
-	return t.dropTo(ctx, bytes)
 }
 
 func (t *Traffic) dropOld(ctx context.Context, now time.Time) error {
@@ -70,8 +59,9 @@ func (t *Traffic) allSegments() []*segment {
 	return t.segments
 }
 
-// dropTo drops the oldest of each kind until few enough bytes are live. What
-// the engine has yet to delete from the disk does not count.
+// dropTo drops the oldest of each kind until at most that many bytes are live,
+// or nothing is left. What the engine has yet to delete from the disk does not
+// count. The caller holds tending.
 func (t *Traffic) dropTo(ctx context.Context, most uint64) error {
 	for ctx.Err() == nil {
 		size := t.liveBytes()

@@ -115,9 +115,9 @@ func (c *Config) records(t fleet.DeviceType) bool {
 	return slices.Contains(c.Payloads, t) || t != fleet.Watch && slices.Contains(c.Payloads, "all")
 }
 
-// ErrClosed: the record was closed, or its database has failed; history is
+// errClosed: the record was closed, or its database has failed; history is
 // away until the next start. It is a fleet.ErrUnavailable.
-var ErrClosed = unavailable("traffic history is away")
+var errClosed = unavailable("traffic history is away")
 
 type unavailable string
 
@@ -225,7 +225,7 @@ func (t *Traffic) Run(ctx context.Context) error {
 
 // flushNow is Flush for those who have nobody to tell.
 func (t *Traffic) flushNow(sync bool) {
-	if err := t.flush(sync); err != nil && !errors.Is(err, ErrClosed) {
+	if err := t.flush(sync); err != nil && !errors.Is(err, errClosed) {
 		t.log.Error("traffic not written", "error", err)
 	}
 }
@@ -250,7 +250,7 @@ func (t *Traffic) tend(ctx context.Context) {
 		case <-tick.C:
 			err = t.Retain(ctx)
 		}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
+		if err != nil && ctx.Err() == nil && !errors.Is(err, errClosed) {
 			t.log.Error("traffic not tended", "error", err)
 		}
 	}

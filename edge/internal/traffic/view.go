@@ -23,13 +23,13 @@ func (t *Traffic) view(ctx context.Context) (*view, error) {
 	select {
 	case t.gate <- struct{}{}:
 	case <-t.failure:
-		return nil, ErrClosed
+		return nil, errClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	defer func() { <-t.gate }()
 	if t.dead() {
-		return nil, ErrClosed
+		return nil, errClosed
 	}
 	v := &view{t: t, snap: t.db.NewSnapshot()}
 	t.mu.Lock()
