@@ -79,17 +79,16 @@ func (t *Traffic) Checkpoint(dir string) error {
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("copy traffic: %w", err)
 	}
-	if t.db == nil {
-		return fmt.Errorf("copy traffic: %w", errNoDatabase)
+	t.tending.Lock() // Close waits for it
+	defer t.tending.Unlock()
+	if t.dead() {
+		return errClosed
 	}
 	if err := t.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
 		return fmt.Errorf("copy traffic to %s: %w", dir, err)
 	}
 	return nil
 }
-
-// errNoDatabase: the database could not be opened when the hub started.
-const errNoDatabase = unavailable("the hub runs without history")
 
 // openEngine opens the engine in a goroutine of its own: when it meets damage
 // that it did not expect, it panics or ends the goroutine.

@@ -135,6 +135,25 @@ func TestClose_DoesNotWaitForADiskThatHangs(t *testing.T) {
 	b.must(b.r.Close()) // returns: else the test never ends
 }
 
+func TestClose_WhatComesAfterwardsIsUnavailable(t *testing.T) {
+	b := newBench(t, nil)
+	b.record(1, "status")
+	b.must(b.r.Close())
+	b.must(b.r.Close())
+	_, verified := b.r.Verify(t.Context())
+	for name, err := range map[string]error{
+		"flush": b.r.Flush(), "retain": b.r.Retain(t.Context()), "acknowledge": b.r.AckHours(t.Context(), nil),
+		"send again": b.r.ResendHours(t.Context(), start), "copy": b.r.Checkpoint("copy"), "verify": verified,
+	} {
+		if !errors.Is(err, fleet.ErrUnavailable) {
+			t.Errorf("%s: %v, want ErrUnavailable", name, err)
+		}
+	}
+	if n := b.r.Bytes(); n != 0 {
+		t.Errorf("%d bytes", n)
+	}
+}
+
 func TestRecord_GoesOnLiveWhenTheDiskFails(t *testing.T) {
 	boom := errors.New("input/output error")
 	var broken atomic.Bool

@@ -277,8 +277,10 @@ func (t *Traffic) Close() error {
 	go func() { // of its own: it may never return
 		t.tending.Lock()
 		defer t.tending.Unlock()
+		t.writing.Lock()
 		t.gate <- struct{}{} // and kept: nobody reads any more
 		t.fail(nil)
+		t.writing.Unlock() // who gets it now finds the database dead
 		// Without a log to replay the next start is quick.
 		closed <- errors.Join(t.db.Flush(), t.db.Close())
 	}()
