@@ -191,14 +191,19 @@ func New(c Config) (*Traffic, error) {
 	if c.BlockRecords > c.MaxWaiting || c.FlushEvery < 0 || c.PayloadBytes < 0 {
 		return nil, errors.Join(fleet.ErrInvalid, errors.New("traffic settings: a block must fit into what may wait, and times and sizes are not negative"))
 	}
+	t := newTraffic(c)
+	t.openDatabase()
+	return t, nil
+}
+
+func newTraffic(c Config) *Traffic {
 	t := &Traffic{
 		c: c, log: c.Logger, full: make(chan struct{}, 1), gate: make(chan struct{}, 1),
 		failure: make(chan struct{}), stopped: make(chan struct{}), dict: newDictionary(c), names: map[string]string{},
 		minutes: map[int64]summaries{}, open: map[int64]bool{}, next: 1,
 	}
 	t.live.max = c.MaxReaders
-	t.openDatabase()
-	return t, nil
+	return t
 }
 
 // Run writes what comes until ctx ends, then once more, and closes the

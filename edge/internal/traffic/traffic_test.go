@@ -375,3 +375,32 @@ func TestDamage_IsNamedAndLeavesTheRest(t *testing.T) {
 	b.record(1, "press")
 	b.must(b.r.Flush())
 }
+
+func TestVerifyDir_NamesDamageAndChangesNothing(t *testing.T) {
+	b := newBench(t, func(c *traffic.Config) { c.FS, c.Dir = nil, t.TempDir() })
+	b.record(1, "status")
+	b.must(b.r.Flush())
+	b.must(b.r.Close())
+	verify := func() int {
+		t.Helper()
+		problems, err := traffic.VerifyDir(t.Context(), b.c.Dir)
+		b.must(err)
+		return len(problems)
+	}
+	if n := verify(); n != 0 {
+		t.Errorf("%d problems of a record that is well", n)
+	}
+	b.open()
+	b.r.Damage(traffic.ChunkTable, func(int) bool { return true })
+	b.must(b.r.Close())
+	before := dirBytes(t, b.c.Dir)
+	if n := verify(); n != 1 || verify() != 1 {
+		t.Errorf("%d problems, want the damaged chunk, each time", n)
+	}
+	if after := dirBytes(t, b.c.Dir); after != before {
+		t.Errorf("the directory had %d bytes, and %d afterwards", before, after)
+	}
+	if problems, err := traffic.VerifyDir(t.Context(), t.TempDir()); err != nil || len(problems) > 0 {
+		t.Errorf("no record at all: %v, %v", problems, err)
+	}
+}

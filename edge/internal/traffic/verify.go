@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -29,8 +28,7 @@ func VerifyDir(ctx context.Context, dir string) ([]Problem, error) {
 	if _, err := os.Stat(filepath.Join(dir, Name)); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	c := Config{Dir: dir, readOnly: true, Now: func() (time.Time, bool) { return time.Now(), true }}.withDefaults()
-	t := &Traffic{c: c, log: c.Logger, gate: make(chan struct{}, 1), names: map[string]string{}, open: map[int64]bool{}}
+	t := newTraffic(Config{Dir: dir, readOnly: true}.withDefaults())
 	if err := t.tryOpen(vfs.Default); err != nil {
 		return []Problem{{What: err.Error()}}, nil //nolint:nilerr // that it does not open is the finding
 	}
