@@ -171,11 +171,11 @@ func (t *Traffic) complete(q MetricsQuery) (MetricsQuery, error) {
 			}
 		}
 	}
-	if q.Bucket < time.Hour && minuteOf(q.From.UnixMilli()) < t.floor.Load() {
-		q.Bucket = time.Hour
-	}
 	if unit := min(max(q.Bucket.Truncate(time.Hour), time.Minute), time.Hour); q.Bucket < time.Minute || q.Bucket%unit != 0 {
 		return q, fmt.Errorf("%w: bucket %s: want whole minutes, or whole hours", fleet.ErrInvalid, q.Bucket)
+	}
+	if q.Bucket < time.Hour && minuteOf(q.From.UnixMilli()) < t.floor.Load() {
+		q.Bucket = time.Hour
 	}
 	if span/q.Bucket > maxPoints {
 		return q, fmt.Errorf("%w: %d buckets: want at most %d", fleet.ErrInvalid, span/q.Bucket, maxPoints)

@@ -2,6 +2,7 @@ package traffic_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/obedio/obedio/edge/internal/traffic"
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // fill records as the hub would.
@@ -116,6 +118,9 @@ func TestRetain_AgesAreOfEachKindAndNeedATrustedClock(t *testing.T) {
 	b.must(b.r.Retain(t.Context()))
 	if d := gocmp.Diff([3]int{1, 3, 10}, count()); d != "" {
 		t.Errorf("records, minutes, hours (-want +got):\n%s", d)
+	}
+	if _, err := b.r.Metrics(t.Context(), traffic.MetricsQuery{From: start, To: b.now, Bucket: 90 * time.Second}); !errors.Is(err, fleet.ErrInvalid) {
+		t.Errorf("a wrong bucket where the minutes are gone: %v, want ErrInvalid", err)
 	}
 	// The clock comes back to an hour whose minutes are gone: its summary grows.
 	late := b.now
