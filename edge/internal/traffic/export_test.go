@@ -128,4 +128,6 @@ const (
 	ChunkTable   = tableChunk
 	MinuteTable  = tableMinute
 	SegmentTable = tableSegment
+	StreamTable  = tableStream
+	SubjectTable = tableSubject
 )

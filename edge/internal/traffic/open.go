@@ -152,6 +152,8 @@ func (t *Traffic) load() error {
 		if !ok || id == 0 || id > maxID {
 			return errDamaged
 		}
+		// Taken, also by what is damaged: records name it.
+		t.dict.subjects = put(t.dict.subjects, id, nil)
 		s, err := decodeSubject(id, v)
 		if err == nil {
 			t.dict.addSubject(s)
@@ -165,6 +167,7 @@ func (t *Traffic) load() error {
 		if !ok || id == 0 || id > maxID {
 			return errDamaged
 		}
+		t.dict.streams = put(t.dict.streams, id, nil) // likewise
 		s, err := decodeStream(id, v, func(id uint32) *subject { return at(t.dict.subjects, id) })
 		if err == nil {
 			t.dict.add(s)

@@ -376,6 +376,29 @@ func TestDamage_IsNamedAndLeavesTheRest(t *testing.T) {
 	b.must(b.r.Flush())
 }
 
+func TestDamage_OfTheDictionaryGivesNoRecordAnotherTopic(t *testing.T) {
+	for name, table := range map[string]byte{"stream": traffic.StreamTable, "subject": traffic.SubjectTable} {
+		b := newBench(t, nil)
+		b.record(1, "status")
+		b.now = b.now.Add(time.Minute)
+		b.record(2, "status")
+		b.must(b.r.Flush())
+		b.r.Damage(table, func(i int) bool { return i == 1 }) // that of device 2
+		b.restart()
+		b.now = b.now.Add(time.Minute)
+		b.record(3, "press")
+		b.must(b.r.Flush())
+		var got []string
+		for _, m := range b.history(traffic.Filter{}, 10) {
+			got = append(got, m.Device)
+		}
+		if d := gocmp.Diff([]string{"btn-003", "~other", "btn-001"}, got); d != "" {
+			t.Errorf("a damaged %s: devices of history (-want +got):\n%s", name, d)
+		}
+		b.must(b.r.Close())
+	}
+}
+
 func TestVerifyDir_NamesDamageAndChangesNothing(t *testing.T) {
 	b := newBench(t, func(c *traffic.Config) { c.FS, c.Dir = nil, t.TempDir() })
 	b.record(1, "status")
