@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -36,6 +37,17 @@ func (t *Traffic) Sizes() (raw, summaries uint64) {
 		}
 	}
 	return raw, summaries
+}
+
+// GapsOver returns the gaps of a view that is open while fn runs.
+func (t *Traffic) GapsOver(ctx context.Context, fn func()) ([]Gap, error) {
+	v, err := t.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	fn()
+	return v.gaps(math.MinInt64, math.MaxInt64)
 }
 
 // Segments is how many there are.

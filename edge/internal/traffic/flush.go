@@ -91,7 +91,6 @@ type cut struct {
 	streams  []*stream
 	subjects []*subject
 	byID     []*stream
-	gaps     []Gap
 	seq      uint64
 	paused   bool
 }
@@ -100,11 +99,11 @@ type cut struct {
 func (t *Traffic) cut(now time.Time) *cut {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c := &cut{tail: t.waiting, seq: t.next, paused: t.off != "", gaps: t.gaps}
-	t.flushing, t.waiting, t.gaps = t.waiting, tail{}, nil
-	if c.lost > 0 {
-		c.gaps = append(c.gaps, Gap{From: c.from, To: now, Reason: GapOverflow, Lost: c.lost})
+	if t.waiting.lost > 0 {
+		t.waiting.gaps = append(t.waiting.gaps, Gap{From: t.waiting.from, To: now, Reason: GapOverflow, Lost: t.waiting.lost})
 	}
+	c := &cut{tail: t.waiting, seq: t.next, paused: t.off != ""}
+	t.flushing, t.waiting = t.waiting, tail{}
 	c.subjects, t.dict.unsavedSubjects = t.dict.unsavedSubjects, nil
 	c.streams, t.dict.unsaved = t.dict.unsaved, nil
 	for _, s := range c.streams {

@@ -278,13 +278,8 @@ func (v *view) gaps(from, to int64) ([]Gap, error) {
 		}
 		return err
 	})
-	v.t.mu.Lock()
-	defer v.t.mu.Unlock()
-	for _, g := range v.t.gaps {
+	for _, g := range v.waiting {
 		keep(g)
-	}
-	if v.t.off != "" {
-		keep(Gap{From: v.t.offSince, To: v.t.now(), Reason: v.t.off, Lost: v.t.offLost})
 	}
 	return out, err
 }

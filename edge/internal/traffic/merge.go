@@ -111,7 +111,7 @@ func (t *Traffic) merge(ctx context.Context, group []*segment, level uint8) erro
 	return t.commit(b, false, func() {
 		t.replace(first, last, seg)
 		t.mu.Lock()
-		t.gaps = append(t.gaps, v.damaged...)
+		t.waiting.gaps = append(t.waiting.gaps, v.damaged...)
 		t.mu.Unlock()
 	})
 }

@@ -40,7 +40,7 @@ func (t *Traffic) openDatabase() {
 }
 
 func (t *Traffic) tryOpen(fs store.FileSystem) (err error) {
-	t.dict, t.segments, t.gaps, t.next = newDictionary(t.c), nil, nil, 1
+	t.dict, t.segments, t.waiting, t.next = newDictionary(t.c), nil, tail{}, 1
 	clear(t.open)
 	dir := filepath.Join(t.c.Dir, Name)
 	if !t.c.readOnly {
@@ -222,7 +222,7 @@ func (t *Traffic) loadTimes() error {
 	}
 	now := t.now()
 	if at, err := decodeTime(v); err == nil && now.Sub(at) > 2*t.c.FlushEvery {
-		t.gaps = append(t.gaps, Gap{From: at, To: now, Reason: GapOff})
+		t.waiting.gaps = append(t.waiting.gaps, Gap{From: at, To: now, Reason: GapOff})
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type tail struct {
 	extra   map[extraKey]*row
 	from    time.Time // of the first record that found no room
 	lost    uint64
+	gaps    []Gap // beside those that found no room
 }
 
 type extraKey struct {
@@ -177,7 +178,7 @@ func (t *Traffic) Pause(on bool) {
 	case on && t.off == "":
 		t.turnOff(GapPaused)
 	case !on && t.off == GapPaused:
-		t.gaps = append(t.gaps, Gap{From: t.offSince, To: t.now(), Reason: t.off, Lost: t.offLost})
+		t.waiting.gaps = append(t.waiting.gaps, Gap{From: t.offSince, To: t.now(), Reason: t.off, Lost: t.offLost})
 		t.off, t.offLost = "", 0
 	}
 }

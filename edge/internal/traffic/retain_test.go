@@ -204,6 +204,19 @@ func TestPause_LeavesAGapThatIsTold(t *testing.T) {
 	}
 }
 
+func TestHistory_HasTheGapsThatAreWrittenWhileItIsRead(t *testing.T) {
+	b := newBench(t, nil)
+	defer func() { b.must(b.r.Close()) }()
+	b.r.Pause(true)
+	b.record(1, "status")
+	b.r.Pause(false)
+	gaps, err := b.r.GapsOver(t.Context(), func() { b.must(b.r.Flush()) })
+	b.must(err)
+	if len(gaps) != 1 || gaps[0].Lost != 1 {
+		t.Errorf("gaps: %v, want that of the pause", gaps)
+	}
+}
+
 func TestRun_WritesByItselfAndOnceMoreAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := vfs.NewMem()

@@ -157,7 +157,6 @@ type Traffic struct {
 	off      GapReason  // why nothing is recorded now; empty when it is
 	offSince time.Time
 	offLost  uint64
-	gaps     []Gap             // not yet written
 	pages    [][]record        // to be used again
 	names    map[string]string // of numeric fields
 	counts   Totals

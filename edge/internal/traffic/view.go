@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -15,6 +16,7 @@ type view struct {
 	tails    [2][][]record // flushing, waiting
 	streams  []*stream
 	subjects []*subject
+	waiting  []Gap // not on disk
 	damaged  []Gap
 }
 
@@ -37,6 +39,10 @@ func (t *Traffic) view(ctx context.Context) (*view, error) {
 	v.segments = t.segments
 	v.tails = [2][][]record{clonePages(t.flushing.pages), clonePages(t.waiting.pages)}
 	v.streams, v.subjects = t.dict.streams, t.dict.subjects
+	v.waiting = slices.Concat(t.flushing.gaps, t.waiting.gaps)
+	if t.off != "" {
+		v.waiting = append(v.waiting, Gap{From: t.offSince, To: t.now(), Reason: t.off, Lost: t.offLost})
+	}
 	t.readers++
 	return v, nil
 }
