@@ -194,16 +194,18 @@ func (v *view) newest(ctx context.Context, want *selection, n *newest) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		part = part[:0]
-		if err := v.scan(s, true, want, func(r record) {
-			if r.at >= n.from && r.at <= n.to {
-				part = append(part, r)
+		// Chunk by chunk: a segment with its payloads can be large.
+		for i, c := range slices.Backward(s.chunks) {
+			if !want.mayHold(c) {
+				continue
 			}
-		}); err != nil {
-			return err
-		}
-		for i := len(part) - 1; i >= 0; i-- {
-			n.take(part[i])
+			part = part[:0]
+			if err := v.scanChunk(s, i, true, want, func(r record) { part = append(part, r) }); err != nil {
+				return err
+			}
+			for _, r := range slices.Backward(part) {
+				n.take(r)
+			}
 		}
 	}
 	return nil
