@@ -50,6 +50,23 @@ func (t *Traffic) GapsOver(ctx context.Context, fn func()) ([]Gap, error) {
 	return v.gaps(math.MinInt64, math.MaxInt64)
 }
 
+// MostPayload is how many bytes of payloads there are in one segment at the most.
+func (t *Traffic) MostPayload(ctx context.Context) (most int, err error) {
+	v, err := t.view(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer v.close()
+	for _, s := range v.segments {
+		n := 0
+		if err := v.scan(s, true, nil, func(r record) { n += len(r.payload) }); err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
+}
+
 // Segments is how many there are.
 func (t *Traffic) Segments() int { return len(t.allSegments()) }
 
@@ -134,6 +151,9 @@ func (t *Traffic) Damage(which byte, want func(i int) bool) int {
 	}
 	return len(all)
 }
+
+// MergePayload is where merging stops.
+const MergePayload = mergePayload
 
 // Tables, for Damage.
 const (

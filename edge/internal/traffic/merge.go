@@ -13,6 +13,10 @@ const mergeFactor = 16
 // ages are kept to a day.
 const mergeSpan = 24 * 60 * 60 * 1000
 
+// mergePayload bytes of payloads are in memory for one merge, and a little
+// more: what reaches them is not merged further.
+const mergePayload = 16 << 20
+
 // Merge brings small segments together until none are left to bring together.
 func (t *Traffic) Merge(ctx context.Context) error {
 	t.tending.Lock()
@@ -73,7 +77,8 @@ func (t *Traffic) oldestGroup(all []*segment, level uint8) ([]*segment, uint8) {
 	return all[:n], min(level+1, full)
 }
 
-// merge writes the records of group as one segment in their place.
+// merge writes the records of group as one segment in their place; with large
+// payloads, those of the first in group.
 func (t *Traffic) merge(ctx context.Context, group []*segment, level uint8) error {
 	v, err := t.view(ctx)
 	if err != nil {
@@ -81,9 +86,17 @@ func (t *Traffic) merge(ctx context.Context, group []*segment, level uint8) erro
 	}
 	defer v.close()
 	var rs []record
-	for _, s := range group {
-		if err := v.scan(s, true, nil, func(r record) { rs = append(rs, r) }); err != nil {
+	payload := 0
+	for i, s := range group {
+		if err := v.scan(s, true, nil, func(r record) {
+			rs = append(rs, r)
+			payload += len(r.payload)
+		}); err != nil {
 			return err
+		}
+		if payload >= mergePayload {
+			group, level = group[:i+1], full
+			break
 		}
 	}
 	b := t.db.NewBatch()

@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -285,6 +286,33 @@ func TestHistory_FiltersByDeviceTopicDirectionAndTime(t *testing.T) {
 		if _, err := b.r.History(t.Context(), f, 10, traffic.Cursor{}); !errors.Is(err, fleet.ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
+	}
+}
+
+func TestMerge_HoldsNoMoreThanAFewPayloadsInMemory(t *testing.T) {
+	b := newBench(t, func(c *traffic.Config) { c.Payloads = []fleet.DeviceType{"all"} })
+	defer func() { b.must(b.r.Close()) }()
+	const flushes, records, size = 20, 2000, 1024
+	for range flushes {
+		for i := range records {
+			m := b.message(i%10, "press")
+			m.Payload = bytes.Repeat([]byte{byte(i)}, size)
+			b.r.Record(m)
+		}
+		b.must(b.r.Flush())
+		b.now = b.now.Add(5 * time.Second)
+	}
+	b.must(b.r.Merge(t.Context()))
+	most, err := b.r.MostPayload(t.Context())
+	b.must(err)
+	if most < traffic.MergePayload || most > traffic.MergePayload+records*size {
+		t.Errorf("%d bytes of payloads in a segment, want %d and at most those of one flush more", most, traffic.MergePayload)
+	}
+	if n := b.r.Segments(); n >= flushes {
+		t.Errorf("%d segments of %d flushes: nothing was merged", n, flushes)
+	}
+	if got := len(b.history(traffic.Filter{}, 5000)); got != flushes*records {
+		t.Errorf("%d messages, want %d", got, flushes*records)
 	}
 }
 
