@@ -57,8 +57,11 @@ func TestRecord_PayloadsOnlyOfTypesThatWereNamed(t *testing.T) {
 		w := b.message(3, "status")
 		w.Type, w.Payload = fleet.Watch, []byte("hi")
 		b.r.Record(w)
+		unknown := b.message(4, "status")
+		unknown.Type, unknown.Payload = "", []byte("hi")
+		b.r.Record(unknown)
 		b.restart()
-		for device, want := range map[string]string{"btn-001": c.button, "btn-002": c.large, "btn-003": c.watch} {
+		for device, want := range map[string]string{"btn-001": c.button, "btn-002": c.large, "btn-003": c.watch, "btn-004": ""} {
 			got := b.history(traffic.Filter{Device: device}, 10)[0]
 			if string(got.Payload) != want || got.Truncated != (want == "0123456789") {
 				t.Errorf("%s: %s has payload %q, truncated %t; want %q", name, device, got.Payload, got.Truncated, want)

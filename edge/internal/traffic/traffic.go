@@ -110,9 +110,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// records reports whether payloads of that type are recorded.
+// records reports whether payloads of that type are recorded. A client whose
+// type nobody knows may be a watch.
 func (c *Config) records(t fleet.DeviceType) bool {
-	return slices.Contains(c.Payloads, t) || t != fleet.Watch && slices.Contains(c.Payloads, "all")
+	return slices.Contains(c.Payloads, t) || t != fleet.Watch && t != "" && slices.Contains(c.Payloads, "all")
 }
 
 // errClosed: the record was closed, or its database has failed; history is
