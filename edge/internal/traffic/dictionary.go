@@ -25,10 +25,12 @@ type stream struct {
 	topic   string
 	action  Action
 	// used is a segment in which it was used, near the last such one; waiting
-	// says that records in memory name it. Guarded by Traffic.mu.
+	// says that records in memory name it; placed that its messages do not tell
+	// where the device is. Guarded by Traffic.mu.
 	used    uint64
 	unsaved bool
 	waiting bool
+	placed  bool
 }
 
 // refreshUse: a stream's used is written again when it is this many segments
@@ -78,10 +80,25 @@ func newDictionary(c Config) *dictionary {
 // stream returns the stream of a message; a new one is remembered to be saved.
 func (d *dictionary) stream(m *Message) *stream {
 	key := streamKey{m.Device, m.Topic, m.Direction == Outbound}
-	if s := d.byKey[key]; s != nil {
-		return s
+	s := d.byKey[key]
+	if s == nil {
+		s = d.newStream(key, m.Type, m.Room)
 	}
-	return d.newStream(key, m.Type, m.Room)
+	s.placed = m.Type == ""
+	return s
+}
+
+// placeAgain lets go of a stream whose device is elsewhere by now: its next
+// message begins another one.
+func (d *dictionary) placeAgain(s *stream) {
+	if !s.placed || d.place == nil {
+		return
+	}
+	kind, room := d.place(s.subject.device)
+	key := streamKey{s.subject.device, s.topic, s.out}
+	if kind != "" && (kind != s.subject.kind || room != s.subject.room) && d.byKey[key] == s {
+		delete(d.byKey, key)
+	}
 }
 
 func (d *dictionary) newStream(key streamKey, kind fleet.DeviceType, room fleet.RoomID) *stream {

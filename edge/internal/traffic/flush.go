@@ -118,6 +118,7 @@ func (t *Traffic) cut(now time.Time) *cut {
 	for id := range seen {
 		s := t.dict.streams[id]
 		s.waiting = false
+		t.dict.placeAgain(s)
 		if s.used+t.dict.refresh <= c.seq {
 			s.used = c.seq
 			c.streams = append(c.streams, s)

@@ -376,5 +376,6 @@ func (v *view) topics(device string) []DeviceTopic {
 	slices.SortFunc(out, func(a, b DeviceTopic) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Direction, b.Direction))
 	})
+	out = slices.Compact(out) // a device that has moved has some twice
 	return out[:min(len(out), maxDeviceTopics)]
 }

@@ -89,6 +89,45 @@ func TestMetrics_SumUpByWhatWasAsked(t *testing.T) {
 	}
 }
 
+func TestMetrics_FollowADeviceThatUsesOtherTopicsThanItsOwn(t *testing.T) {
+	var kind fleet.DeviceType
+	var room fleet.RoomID
+	b := newBench(t, func(c *traffic.Config) {
+		c.Place = func(string) (fleet.DeviceType, fleet.RoomID) { return kind, room }
+	})
+	defer func() { b.must(b.r.Close()) }()
+	hear := func() {
+		m := b.message(1, "press")
+		m.Device, m.Direction, m.Type, m.Room = "watch-1", traffic.Outbound, "", ""
+		b.r.Record(m)
+		b.must(b.r.Flush())
+	}
+	hear() // before anybody knows it
+	kind, room = fleet.Watch, "cabin-1"
+	hear() // still taken for unknown
+	hear()
+	b.restart()
+	room = "cabin-2"
+	hear() // still taken to be in the room before
+	hear()
+	hear()
+	b.now = b.now.Add(time.Minute)
+	m, err := b.r.Metrics(t.Context(), traffic.MetricsQuery{From: start, To: b.now, Group: traffic.GroupRoom})
+	b.must(err)
+	got := map[string]uint64{}
+	for _, s := range m.Series {
+		got[s.Key] = s.Totals.Messages()
+	}
+	if d := gocmp.Diff(map[string]uint64{"": 2, "cabin-1": 2, "cabin-2": 2}, got); d != "" {
+		t.Errorf("messages by room (-want +got):\n%s", d)
+	}
+	d, err := b.r.Device(t.Context(), "watch-1")
+	b.must(err)
+	if d.Type != fleet.Watch || d.Room != "cabin-2" || len(d.Topics) != 1 || d.Day.Messages() != 6 {
+		t.Errorf("device: %+v", d)
+	}
+}
+
 func TestDevice_IsAtAGlance(t *testing.T) {
 	b := newBench(t, nil)
 	defer func() { b.must(b.r.Close()) }()
