@@ -61,6 +61,9 @@ func (a *API) guard(c *gin.Context) {
 		a.Fail(c, err)
 		return
 	}
+	if route.Slow {
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
+	}
 	if route.Idempotent && r.Header.Get("Idempotency-Key") != "" {
 		a.once(c, route, x, body)
 		return

@@ -52,6 +52,9 @@ type Route struct {
 	// Stream is for raw handlers that answer for long (SSE, WebSocket) or read
 	// their body themselves: no deadlines are set and the body is not read ahead.
 	Stream bool
+	// Slow is for work that can take longer than Config.WriteTimeout, which
+	// counts from the request on: the answer has no deadline.
+	Slow bool
 	// Produces is the content type of a raw handler's answer, for the document.
 	Produces string
 	// Answer is a value of the type that a raw handler writes as JSON, and

@@ -274,6 +274,37 @@ func TestOpenAPI_DescribesEveryRoute(t *testing.T) {
 	}
 }
 
+// writeDeadlines is an answer that notes them.
+type writeDeadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (w *writeDeadlines) SetWriteDeadline(at time.Time) error {
+	w.set = append(w.set, at)
+	return nil
+}
+
+func TestRegister_SlowWorkIsAnsweredHoweverLongItTakes(t *testing.T) {
+	f := newFace(t, account.HubPolicy(), nil)
+	for _, slow := range []bool{true, false} {
+		rest.Register(f.API, rest.Route{
+			OperationID: fmt.Sprintf("work-%t", slow), Method: http.MethodPost, Path: fmt.Sprintf("/api/v1/work/%t", slow),
+			Permission: account.DevicesRead, Slow: slow,
+		}, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
+	}
+	h := f.Handler()
+	for _, slow := range []bool{true, false} {
+		w := &writeDeadlines{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", fmt.Sprintf("http://localhost/api/v1/work/%t", slow), nil)
+		as(account.Admin)(r)
+		h.ServeHTTP(w, r)
+		if lifted := len(w.set) == 1 && w.set[0].IsZero(); w.Code != http.StatusNoContent || lifted != slow {
+			t.Errorf("slow %t: %d, deadlines %v", slow, w.Code, w.set)
+		}
+	}
+}
+
 func TestRaw_DocumentsItsAnswerAndCountsItsStreams(t *testing.T) {
 	type trackAnswer struct {
 		Points []int `json:"points"`

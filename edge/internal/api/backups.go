@@ -63,7 +63,7 @@ func (a *API) backupRoutes() {
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "make-backup", Method: http.MethodPost, Path: "/api/v1/backups", Permission: account.BackupsWrite,
-		Status: http.StatusCreated, Summary: "Make a backup and keep it on the hub", Tags: tags, Errors: []int{http.StatusInsufficientStorage},
+		Status: http.StatusCreated, Summary: "Make a backup and keep it on the hub", Tags: tags, Slow: true, Errors: []int{http.StatusInsufficientStorage},
 		Description: "Everything goes on meanwhile. Without passphrase, recipients or plain it is encrypted for the hub's " +
 			"--backup-recipient. The oldest goes when there are more than --backups-keep.",
 	}, func(ctx context.Context, in *struct {
