@@ -55,7 +55,7 @@ func (t *Traffic) Record(m Message) {
 	case t.off != "":
 		t.offLost++
 		t.counts.Lost++
-	case t.waiting.records+t.flushing.records >= t.c.MaxWaiting:
+	case t.crowded():
 		if t.waiting.lost == 0 {
 			t.waiting.from = m.At
 		}
@@ -74,6 +74,12 @@ func (t *Traffic) Record(m Message) {
 	}
 	t.mu.Unlock()
 	t.live.pass(&m, s, t.c.LivePayloadBytes)
+}
+
+// crowded reports whether so much waits for the disk that there is no room for
+// more. The caller holds mu.
+func (t *Traffic) crowded() bool {
+	return t.waiting.records+t.flushing.records >= t.c.MaxWaiting || len(t.waiting.extra) >= t.c.MaxWaiting
 }
 
 func (t *Traffic) recordOf(m *Message, s *stream, at int64) record {
@@ -119,7 +125,7 @@ func (t *Traffic) Observe(device fleet.DeviceID, at time.Time, numbers []Number)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.off != "" || len(t.waiting.extra) >= t.c.MaxWaiting {
+	if t.off != "" || t.crowded() {
 		return
 	}
 	r := t.extra(string(device), at)
@@ -164,7 +170,7 @@ func (t *Traffic) Reconnected(device string, at time.Time) {
 func (t *Traffic) count(device string, at time.Time, one func(*Counts)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.off == "" && len(t.waiting.extra) < t.c.MaxWaiting {
+	if t.off == "" && !t.crowded() {
 		one(&t.extra(device, at).Counts)
 	}
 }

@@ -127,6 +127,26 @@ func TestRecord_NeverWaitsForADiskThatHangs(t *testing.T) {
 	b.must(b.r.Close())
 }
 
+func TestRecord_WithoutRoomNothingIsCountedEither(t *testing.T) {
+	b := newBench(t, func(c *traffic.Config) { c.BlockRecords, c.MaxWaiting = 10, 50 })
+	defer func() { b.must(b.r.Close()) }()
+	b.r.Denied("btn-001", b.now)
+	for range 60 {
+		b.record(1, "status")
+	}
+	for minute := range 100 { // of a disk that hangs: each would be a row in memory
+		b.r.Denied("btn-001", b.now.Add(time.Duration(minute)*time.Minute))
+		b.r.Observe("btn-001", b.now.Add(time.Duration(minute)*time.Minute), []traffic.Number{{Name: "battery", Value: 80}})
+	}
+	b.must(b.r.Flush())
+	b.now = b.now.Add(2 * time.Hour)
+	m, err := b.r.Metrics(t.Context(), traffic.MetricsQuery{Device: "btn-001"})
+	b.must(err)
+	if m.Totals.Messages() != 50 || m.Totals.Denied != 1 || len(m.Fields) > 0 {
+		t.Errorf("%d messages, %d denied, fields %v; want 50, the one from before, and none", m.Totals.Messages(), m.Totals.Denied, m.Fields)
+	}
+}
+
 func TestClose_DoesNotWaitForADiskThatHangs(t *testing.T) {
 	s := &stuck{}
 	b := newBench(t, func(c *traffic.Config) {
