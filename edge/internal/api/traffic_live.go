@@ -289,8 +289,9 @@ func (l *liveSocket) subscribe(op liveOp, next chan<- *traffic.Reader) error {
 
 func (l *liveSocket) send(b batch) error {
 	out := liveMessages{Messages: make([]trafficMessage, 0, len(b.messages)), Dropped: b.dropped}
+	payloads := l.a.mayRead(l.subject)
 	for _, m := range b.messages {
-		out.Messages = append(out.Messages, trafficMessageOf(m, l.a.mayRead(l.subject)))
+		out.Messages = append(out.Messages, trafficMessageOf(m, payloads))
 	}
 	if err := l.write(out); err != nil {
 		return err
