@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unique"
 
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/topic"
@@ -72,9 +73,13 @@ func Compile(roles []Role, vars Vars) (*Rules, error) {
 			if count++; count > MaxRules {
 				return nil, fmt.Errorf("%w: more than %d rules for one client", fleet.ErrInvalid, MaxRules)
 			}
-			one.role, one.name = role.Name, role.Name+": "+string(acl.Kind)+" "+acl.Topic
+			// A thousand clients have the same few names.
+			one.role, one.name = role.Name, unique.Make(role.Name+": "+string(acl.Kind)+" "+acl.Topic).Value()
 			r.byAction[action] = append(r.byAction[action], one)
 		}
+	}
+	for a, rules := range r.byAction {
+		r.byAction[a] = append(make([]rule, 0, len(rules)), rules...) // of its size: it stays as long as the client
 	}
 	return r, nil
 }

@@ -1,11 +1,12 @@
 package rest
 
 import (
-	"bytes"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -17,9 +18,9 @@ import (
 // their name for ever, everything else checked each time; what was compressed
 // at build time as it is; and index.html for every page that the interface
 // routes itself. Without an index.html it serves a page that says how to build
-// one. It reads all of files now: they are embedded and do not change.
+// one. The files are embedded and do not change: their checksums are made now.
 func Static(files fs.FS) (http.Handler, error) {
-	s := &static{files: map[string]*staticFile{}}
+	s := &static{embedded: files, files: map[string]*staticFile{}}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -40,21 +41,29 @@ func Static(files fs.FS) (http.Handler, error) {
 	return s, nil
 }
 
-type static struct{ files map[string]*staticFile }
+type static struct {
+	embedded fs.FS
+	files    map[string]*staticFile
+}
 
 // staticFile is one file in the encodings that it was built in; "" is plain.
 type staticFile struct {
 	mime    string
-	forms   map[string][]byte
-	etags   map[string]string
+	forms   map[string]form
 	forever bool
+}
+
+type form struct {
+	name string // in the file system
+	size int
+	etag string
 }
 
 // encodings that a build may make, the smallest first, with their file ends.
 var encodings = []struct{ name, end string }{{"br", ".br"}, {"gzip", ".gz"}}
 
 func (s *static) add(name string, data []byte) {
-	encoding := ""
+	encoding, embedded := "", name
 	for _, e := range encodings {
 		if plain, ok := strings.CutSuffix(name, e.end); ok {
 			name, encoding = plain, e.name
@@ -63,14 +72,14 @@ func (s *static) add(name string, data []byte) {
 	f := s.files[name]
 	if f == nil {
 		f = &staticFile{
-			mime: mimeOf(name), forms: map[string][]byte{}, etags: map[string]string{},
-			forever: strings.HasPrefix(name, "assets/"),
+			mime: mimeOf(name), forms: map[string]form{}, forever: strings.HasPrefix(name, "assets/"),
 		}
 		s.files[name] = f
 	}
 	sum := sha256.Sum256(data)
-	f.forms[encoding] = data
-	f.etags[encoding] = `"` + strings.TrimSuffix(hex.EncodeToString(sum[:12])+"-"+encoding, "-") + `"`
+	f.forms[encoding] = form{
+		name: embedded, size: len(data), etag: `"` + strings.TrimSuffix(hex.EncodeToString(sum[:12])+"-"+encoding, "-") + `"`,
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -82,7 +91,7 @@ func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	if f := s.files[name]; f != nil {
-		f.serve(w, r)
+		s.serve(f, w, r)
 		return
 	}
 	if isAsset(name, r) {
@@ -91,10 +100,10 @@ func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if index := s.files["index.html"]; index != nil {
-		index.serve(w, r)
+		s.serve(index, w, r)
 		return
 	}
-	unbuilt.serve(w, r)
+	unbuilt.ServeHTTP(w, r)
 }
 
 // isAsset tells a file that is missing from a page that the interface routes
@@ -107,16 +116,16 @@ func isAsset(name string, r *http.Request) bool {
 	return known && !strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-func (f *staticFile) serve(w http.ResponseWriter, r *http.Request) {
+func (s *static) serve(f *staticFile, w http.ResponseWriter, r *http.Request) {
 	encoding := f.choose(r.Header.Get("Accept-Encoding"))
-	data, ok := f.forms[encoding]
+	form, ok := f.forms[encoding]
 	if !ok { // built in other encodings only
 		http.Error(w, "the file exists only compressed", http.StatusNotAcceptable)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", f.mime)
-	h.Set("ETag", f.etags[encoding])
+	h.Set("ETag", form.etag)
 	h.Set("Vary", "Accept-Encoding")
 	if f.forever {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -124,7 +133,7 @@ func (f *staticFile) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Cache-Control", "no-cache")
 	}
 	for tag := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
-		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == f.etags[encoding] {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == form.etag {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -132,10 +141,14 @@ func (f *staticFile) serve(w http.ResponseWriter, r *http.Request) {
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(data)))
+	h.Set("Content-Length", strconv.Itoa(form.size))
 	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodGet {
-		_, _ = bytes.NewReader(data).WriteTo(w) // the client's loss
+	if r.Method != http.MethodGet {
+		return
+	}
+	if file, err := s.embedded.Open(form.name); err == nil {
+		_, _ = io.Copy(w, file) // the client's loss
+		_ = file.Close()
 	}
 }
 
@@ -156,7 +169,7 @@ func (f *staticFile) choose(accept string) string {
 	}
 	for _, e := range encodings {
 		ok, named := takes[e.name]
-		if f.forms[e.name] != nil && (ok || !named && takes["*"]) {
+		if _, built := f.forms[e.name]; built && (ok || !named && takes["*"]) {
 			return e.name
 		}
 	}
@@ -182,18 +195,17 @@ func mimeOf(name string) string {
 }
 
 // unbuilt is what a program shows that was built without its interface.
-var unbuilt = func() *staticFile {
-	s := &static{files: map[string]*staticFile{}}
-	s.add("index.html", []byte(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The user interface is not built</title>
-<h1>The user interface is not built</h1>
-<p>This program was built without its web pages. Build them with <code>make web</code> and build the program again,
-or run everything with <code>make run</code>.</p>
-<p>The API works: <a href="/api/docs">documentation</a>.</p>
-</html>
-`))
-	return s.files["index.html"]
+var unbuilt = func() http.Handler {
+	files, err := fs.Sub(unbuiltFiles, "unbuilt")
+	if err != nil {
+		panic(err)
+	}
+	h, err := Static(files)
+	if err != nil {
+		panic(err)
+	}
+	return h
 }()
+
+//go:embed unbuilt
+var unbuiltFiles embed.FS

@@ -130,20 +130,22 @@ func (a *API) stateEvents(ctx context.Context) {
 		case <-pause.C:
 		}
 		r = changes.Subscribe(changes.Head()) // what came meanwhile is in the states
+		if a.rest.Streams() == 0 {
+			told = a.Presence.StateHead()
+			if !unheard {
+				// Who comes back reads everything again, whatever it was.
+				unheard = true
+				a.publish(rest.ResyncEvent, account.EventsRead, struct{}{})
+			}
+			continue
+		}
 		states, err := a.Presence.States(told, math.MaxInt)
 		if err != nil {
 			a.Logger.Error("events not written", "error", err)
 			continue
 		}
-		told = states.Upto
-		if a.rest.Streams() > 0 {
-			unheard = false
-			a.tellStates(states.States)
-		} else if !unheard {
-			// Who comes back reads everything again, whatever it was.
-			unheard = true
-			a.publish(rest.ResyncEvent, account.EventsRead, struct{}{})
-		}
+		told, unheard = states.Upto, false
+		a.tellStates(states.States)
 	}
 }
 

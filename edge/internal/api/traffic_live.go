@@ -84,7 +84,7 @@ func (a *API) trafficLive(c *gin.Context) {
 	if err != nil {
 		return // it has answered
 	}
-	l := &liveSocket{a: a, ws: ws, subject: rest.SubjectOf(c.Request.Context()), ops: make(chan liveOp), bad: make(chan string), pong: make(chan struct{}, 1)}
+	l := &liveSocket{a: a, ws: ws, subject: rest.SubjectOf(c.Request.Context()), ops: make(chan liveOp), bad: make(chan string), out: []trafficMessage{}, pong: make(chan struct{}, 1)}
 	l.run(ctx)
 }
 
@@ -97,6 +97,7 @@ type liveSocket struct {
 	reader  *traffic.Reader // nil until it has subscribed
 	ops     chan liveOp
 	bad     chan string
+	out     []trafficMessage // room for the next batch
 
 	// A ping follows each batch, with its number. A client that has not answered
 	// liveWindow of them gets no more: the buffers of the two systems would hold
@@ -183,14 +184,18 @@ func (l *liveSocket) gather(ctx context.Context, from <-chan *traffic.Reader, to
 	}
 	pause := time.NewTimer(0)
 	defer pause.Stop()
-	for {
+	// The writer has one batch while the next one gathers; when it takes that, it
+	// is done with the first.
+	var rooms [2][]traffic.Message
+	for turn := 0; ; turn = 1 - turn {
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 			return
 		}
 		var b batch
-		b.messages, b.dropped, b.err = r.Next(ctx, liveBatch)
+		b.messages, b.dropped, b.err = r.Next(ctx, rooms[turn], liveBatch)
+		rooms[turn] = b.messages
 		select {
 		case to <- b:
 		case <-ctx.Done():
@@ -288,12 +293,13 @@ func (l *liveSocket) subscribe(op liveOp, next chan<- *traffic.Reader) error {
 }
 
 func (l *liveSocket) send(b batch) error {
-	out := liveMessages{Messages: make([]trafficMessage, 0, len(b.messages)), Dropped: b.dropped}
+	clear(l.out)
+	l.out = l.out[:0]
 	payloads := l.a.mayRead(l.subject)
 	for _, m := range b.messages {
-		out.Messages = append(out.Messages, trafficMessageOf(m, payloads))
+		l.out = append(l.out, trafficMessageOf(m, payloads))
 	}
-	if err := l.write(out); err != nil {
+	if err := l.write(liveMessages{Messages: l.out, Dropped: b.dropped}); err != nil {
 		return err
 	}
 	l.sent++

@@ -30,7 +30,7 @@ type Clock interface {
 type Config struct {
 	Store *store.Store
 	Clock Clock
-	// Kept is how many events a reader of the feed may lag; 4096 by default.
+	// Kept is how many events a reader of the feed may lag; 1024 by default.
 	Kept int
 	// Observe is told how long each commit took, waiting included; may be nil.
 	Observe func(time.Duration)
@@ -60,7 +60,7 @@ func (j *Journal) Follow(fn func(Event)) { j.follow = append(j.follow, fn) }
 // New returns the journal of a store.
 func New(c Config) *Journal {
 	if c.Kept == 0 {
-		c.Kept = 4096
+		c.Kept = 1024
 	}
 	if c.Observe == nil {
 		c.Observe = func(time.Duration) {}

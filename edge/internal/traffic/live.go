@@ -227,9 +227,11 @@ func (r *Reader) signal() {
 	}
 }
 
-// Next waits for messages and returns at most most of them, and how many were
-// dropped since the last call. fleet.ErrUnavailable when the hub stops.
-func (r *Reader) Next(ctx context.Context, most int) (messages []Message, dropped uint64, err error) {
+// Next waits for messages and returns at most most of them in room, which it
+// makes larger if it must, and how many were dropped since the last call.
+// fleet.ErrUnavailable when the hub stops.
+func (r *Reader) Next(ctx context.Context, room []Message, most int) (messages []Message, dropped uint64, err error) {
+	messages = room[:0]
 	for {
 		r.mu.Lock()
 		for r.n > 0 && len(messages) < most {

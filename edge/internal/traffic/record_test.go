@@ -200,7 +200,7 @@ func TestRecord_GoesOnLiveWhenTheDiskFails(t *testing.T) {
 	live, err := b.r.Live(traffic.LiveFilter{})
 	b.must(err)
 	m := b.record(2, "press")
-	got, _, err := live.Next(t.Context(), 10)
+	got, _, err := live.Next(t.Context(), nil, 10)
 	b.must(err)
 	if d := gocmp.Diff([]traffic.Message{m}, got); d != "" {
 		t.Errorf("live (-want +got):\n%s", d)
@@ -233,7 +233,7 @@ func TestLive_GivesWhatTheFilterWants(t *testing.T) {
 		o := b.message(3, "cmd/receipt")
 		o.Direction = traffic.Outbound
 		b.r.Record(o)
-		got, dropped, err := r.Next(t.Context(), 10)
+		got, dropped, err := r.Next(t.Context(), nil, 10)
 		b.must(err)
 		var devices []int
 		for _, m := range got {
@@ -255,7 +255,7 @@ func TestLive_GivesWhatTheFilterWants(t *testing.T) {
 	p.Payload = buf
 	b.r.Record(p)
 	copy(buf, "XXXXXXXXXX") // the broker goes on with its buffer
-	got, _, err := r.Next(t.Context(), 10)
+	got, _, err := r.Next(t.Context(), nil, 10)
 	b.must(err)
 	if len(got) != 1 || !bytes.Equal(got[0].Payload, []byte("01234567")) || !got[0].Truncated {
 		t.Errorf("payload: %+v, want the first 8 bytes as they were", got)
@@ -279,18 +279,18 @@ func TestLive_SlowReaderLosesAndIsToldAndNobodyElseNotices(t *testing.T) {
 	seen := 0
 	for range 25 {
 		b.record(1, "status")
-		got, dropped, err := quick.Next(t.Context(), 10)
+		got, dropped, err := quick.Next(t.Context(), nil, 10)
 		b.must(err)
 		if seen += len(got); dropped > 0 {
 			t.Errorf("%d dropped for a reader that keeps up", dropped)
 		}
 	}
-	got, dropped, err := slow.Next(t.Context(), 100)
+	got, dropped, err := slow.Next(t.Context(), nil, 100)
 	b.must(err)
 	if seen != 25 || len(got) != 10 || dropped != 15 {
 		t.Errorf("quick %d, slow %d and %d dropped; want 25, 10 and 15", seen, len(got), dropped)
 	}
-	if got, dropped, err := rated.Next(t.Context(), 100); err != nil || len(got) < 3 || len(got)+int(dropped) != 25 {
+	if got, dropped, err := rated.Next(t.Context(), nil, 100); err != nil || len(got) < 3 || len(got)+int(dropped) != 25 {
 		t.Errorf("a reader of 3 a second got %d and lost %d, %v", len(got), dropped, err)
 	}
 	rated.Close()
@@ -298,7 +298,7 @@ func TestLive_SlowReaderLosesAndIsToldAndNobodyElseNotices(t *testing.T) {
 	b.record(1, "status")
 	slow.Pause(false)
 	b.record(2, "status")
-	if got, dropped, err := slow.Next(t.Context(), 100); err != nil || dropped != 0 || len(got) != 1 || got[0].Device != "btn-002" {
+	if got, dropped, err := slow.Next(t.Context(), nil, 100); err != nil || dropped != 0 || len(got) != 1 || got[0].Device != "btn-002" {
 		t.Errorf("after a pause: %v, %d dropped, %v", got, dropped, err)
 	}
 	if n := b.r.Totals(); n.LiveDropped < 15 || n.Readers != 2 {
@@ -306,11 +306,11 @@ func TestLive_SlowReaderLosesAndIsToldAndNobodyElseNotices(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := slow.Next(ctx, 1); !errors.Is(err, context.Canceled) {
+	if _, _, err := slow.Next(ctx, nil, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("next: %v, want the end of its context", err)
 	}
 	b.must(b.r.Close())
-	if _, _, err := slow.Next(t.Context(), 1); !errors.Is(err, fleet.ErrUnavailable) {
+	if _, _, err := slow.Next(t.Context(), nil, 1); !errors.Is(err, fleet.ErrUnavailable) {
 		t.Errorf("next after the end: %v, want ErrUnavailable", err)
 	}
 }

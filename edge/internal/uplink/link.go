@@ -161,6 +161,7 @@ func (u *Uplink) Enroll(ctx context.Context, c identity.Claim) (fleet.HubID, err
 	if err != nil {
 		return "", fmt.Errorf("store link identity: %w", err)
 	}
+	u.enrolled.Store(true)
 	signal(u.wake)
 	u.SyncNow()
 	return hub, nil

@@ -19,6 +19,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -118,10 +119,11 @@ func (l LaneStatus) Backlog() uint64 { return l.Head - min(l.Acked, l.Head) }
 
 // Uplink is the hub's end of the link.
 type Uplink struct {
-	c      Config
-	bootID string
-	wake   chan struct{} // there is something for Run to do
-	resync chan struct{} // try now, whatever the pause
+	c        Config
+	bootID   string
+	wake     chan struct{} // there is something for Run to do
+	enrolled atomic.Bool   // Enroll has stored an identity that Run has not seen
+	resync   chan struct{} // try now, whatever the pause
 
 	mu     sync.Mutex // guards status
 	status Status
@@ -282,9 +284,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if u.link == nil {
 			select {
 			case <-ctx.Done():
-			case <-u.wake: // enrolled
-				if err := u.adopt(); err != nil {
-					return err
+			case <-u.wake:
+				if u.enrolled.Swap(false) {
+					if err := u.adopt(); err != nil {
+						return err
+					}
 				}
 			}
 			continue
@@ -403,6 +407,9 @@ func (u *Uplink) remember(ctx context.Context) error {
 
 // enrolledAgain adopts a newer identity when Enroll has stored one.
 func (u *Uplink) enrolledAgain() (bool, error) {
+	if !u.enrolled.Swap(false) {
+		return false, nil
+	}
 	stored, found, err := store.Link[stored](u.c.Store, identityKey)
 	if err != nil || !found || stored.HubID == u.link.hubID && stored.URL == u.link.url {
 		return false, err
