@@ -91,20 +91,21 @@ subscribed() {
 }
 on_hub=(--hub "http://$http" --mqtt "$mqtt" --token-file "$work/token")
 on_peer=(--peer --mqtt "127.0.0.1:$peer")
+# The devices of a row are the same in each round, as those of a site are.
 all=(--clients "$CLIENTS" --duration "$DURATION")
 some=(--clients "$SEED_CLIENTS" --duration "$DURATION")
 for round in $(seq "$ROUNDS"); do
 	say "round $round of $ROUNDS"
 	many="$CLIENTS clients"
 	few="$SEED_CLIENTS clients"
-	measure "hub, live view open" "$many, mixed" "$hub" "${on_hub[@]}" "${all[@]}" --action mixed --live-readers 1
+	measure "hub, live view open" "$many, mixed" "$hub" "${on_hub[@]}" "${all[@]}" --prefix mixed- --action mixed --live-readers 1
 	subscribed measure "Mosquitto, one subscriber" "$many, mixed" "$peer_pid" "${on_peer[@]}" "${all[@]}" --action mixed
 	measure "Mosquitto, no subscriber" "$many, mixed" "$peer_pid" "${on_peer[@]}" "${all[@]}" --action mixed
-	measure "hub, live view open" "$many, heartbeats" "$hub" "${on_hub[@]}" "${all[@]}" --action heartbeat --live-readers 1
+	measure "hub, live view open" "$many, heartbeats" "$hub" "${on_hub[@]}" "${all[@]}" --prefix beats- --action heartbeat --live-readers 1
 	subscribed measure "Mosquitto, one subscriber" "$many, heartbeats" "$peer_pid" "${on_peer[@]}" "${all[@]}" --action heartbeat
-	measure "hub" "$few, mixed" "$hub" "${on_hub[@]}" "${some[@]}" --action mixed
+	measure "hub" "$few, mixed" "$hub" "${on_hub[@]}" "${some[@]}" --prefix few- --action mixed
 	measure "the seed's pipeline" "$few, mixed" "$seed_broker,$seed_node,$seed_postgres" --peer --mqtt "127.0.0.1:$seed" "${some[@]}" --action mixed
-	measure "hub" "$few, presses only" "$hub" "${on_hub[@]}" "${some[@]}" --presses
+	measure "hub" "$few, presses only" "$hub" "${on_hub[@]}" "${some[@]}" --prefix press- --presses
 done
 
 if [ "$SOAK" != 0 ]; then

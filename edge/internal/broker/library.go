@@ -25,7 +25,7 @@ func newServer(b *Broker) (*mqtt.Server, error) {
 		// The gate buffers in both directions; one byte here switches off the
 		// library's own coalescing, which can leave packets behind.
 		ClientNetWriteBufferSize: 1,
-		ClientNetReadBufferSize:  512,
+		ClientNetReadBufferSize:  64, // PUBLISH, PUBREL and PINGREQ never come that far
 		// $SYS is ours: the library does not see most of what passes.
 		SysTopicResendInterval: 1 << 29,
 	})

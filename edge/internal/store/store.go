@@ -21,9 +21,9 @@ type Config struct {
 	// FS is the file system; the operating system's by default. Tests cut the
 	// power through it.
 	FS FileSystem
-	// CacheBytes for blocks that were read; 8 MiB by default.
+	// CacheBytes for blocks that were read; 4 MiB by default.
 	CacheBytes int64
-	// MemTableBytes that are written before a flush; 4 MiB by default.
+	// MemTableBytes that are written before a flush; 2 MiB by default.
 	MemTableBytes uint64
 	// Room says before each group commit what there is room for; RoomForAll by
 	// default.
@@ -91,10 +91,10 @@ func Open(c Config) (*Store, error) {
 		c.FS = vfs.Default
 	}
 	if c.CacheBytes == 0 {
-		c.CacheBytes = 8 << 20
+		c.CacheBytes = 4 << 20
 	}
 	if c.MemTableBytes == 0 {
-		c.MemTableBytes = 4 << 20
+		c.MemTableBytes = 2 << 20
 	}
 	if c.GroupMax == 0 {
 		c.GroupMax = 512

@@ -79,7 +79,7 @@ type Config struct {
 	// MaxReaders of the live view; 64.
 	MaxReaders int
 
-	// CacheBytes and MemTableBytes of the engine; 4 MiB and 1 MiB. Its log takes
+	// CacheBytes and MemTableBytes of the engine; 2 MiB and 1 MiB. Its log takes
 	// up to four times MemTableBytes on the disk.
 	CacheBytes    int64
 	MemTableBytes uint64
@@ -106,7 +106,7 @@ func (c Config) withDefaults() Config {
 	c.MaxWaiting = cmp.Or(c.MaxWaiting, 262_144)
 	c.LiveMessages, c.LivePayloadBytes = cmp.Or(c.LiveMessages, 1024), cmp.Or(c.LivePayloadBytes, 4096)
 	c.MaxReaders = cmp.Or(c.MaxReaders, 64)
-	c.CacheBytes, c.MemTableBytes = cmp.Or(c.CacheBytes, 4<<20), cmp.Or(c.MemTableBytes, 1<<20)
+	c.CacheBytes, c.MemTableBytes = cmp.Or(c.CacheBytes, 2<<20), cmp.Or(c.MemTableBytes, 1<<20)
 	return c
 }
 

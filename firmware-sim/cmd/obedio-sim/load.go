@@ -24,6 +24,7 @@ type load struct {
 	Action       string        `name:"action" default:"heartbeat" enum:"status,heartbeat,metrics,mixed" help:"What they send otherwise: status, heartbeat, metrics, or mixed (70, 20, 9 % and 1 % presses)."`
 	Window       int           `name:"window" default:"32" help:"Messages of one device that may wait for their PUBACK."`
 	Seed         uint64        `name:"seed" default:"1" help:"Seed of the jitter."`
+	Prefix       string        `name:"prefix" help:"Begins the ids of the devices; of this run only if empty."`
 	Keep         bool          `name:"keep" help:"Leave the devices on the hub."`
 	Peer         bool          `name:"peer" help:"--mqtt is another broker, without devices and receipts; no hub is asked."`
 	Watch        []int         `name:"watch" placeholder:"PID" help:"Measure CPU and memory of processes and their descendants meanwhile."`
@@ -53,7 +54,7 @@ func (c *load) Run(ctx context.Context, env *program.Env) error {
 	r, err := loading.Run(ctx, loading.Config{
 		API: api, MQTT: c.MQTT, Clients: c.Clients, Rate: c.Rate, QoS: byte(c.QoS), PayloadBytes: c.PayloadBytes,
 		Duration: c.Duration, Drain: c.Drain, Presses: c.Presses, Action: c.Action, Window: c.Window, Seed: c.Seed,
-		Keep: c.Keep, Peer: c.Peer, Watch: c.Watch, LiveReaders: c.LiveReaders, SlowReaders: c.SlowReaders, Logger: env.Log,
+		Prefix: c.Prefix, Keep: c.Keep, Peer: c.Peer, Watch: c.Watch, LiveReaders: c.LiveReaders, SlowReaders: c.SlowReaders, Logger: env.Log,
 	})
 	if err != nil {
 		return err

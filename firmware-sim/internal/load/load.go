@@ -41,6 +41,10 @@ type Config struct {
 	Window int
 	// Seed of the jitter.
 	Seed uint64
+	// Prefix begins the ids of the devices: another run at the same time has
+	// another one, a further run with the same one is of the same devices. One
+	// that no other run has if empty.
+	Prefix string
 	// Keep leaves the devices on the hub.
 	Keep bool
 	// Peer: MQTT is another broker, which knows no devices and sends no receipts.
@@ -126,6 +130,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	c.Action = cmp.Or(c.Action, "heartbeat")
 	c.Window = cmp.Or(c.Window, 32)
+	c.Prefix = cmp.Or(c.Prefix, "load-"+run+"-")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -253,9 +258,8 @@ func (l *load) fail(err error) {
 	}
 }
 
-// prefix names the devices of one run; another run at the same time has
-// another one.
-var prefix = "load-" + string(fleet.NewEpoch())[:6] + "-"
+// run names this process among others.
+var run = string(fleet.NewEpoch())[:6]
 
 func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
 	kind := fleet.Sensor
@@ -268,7 +272,7 @@ func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
 	devices := make([]hubapi.NewDevice, l.c.Clients)
 	for i := range devices {
 		devices[i] = hubapi.NewDevice{
-			DeviceID: fleet.DeviceID(fmt.Sprintf("%s%04d", prefix, i+1)), Type: kind, Room: "load",
+			DeviceID: fleet.DeviceID(fmt.Sprintf("%s%04d", l.c.Prefix, i+1)), Type: kind, Room: "load",
 		}
 	}
 	return l.c.API.ImportDevices(ctx, devices)
@@ -278,7 +282,7 @@ func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
 func (l *load) invent(kind fleet.DeviceType) []hubapi.Imported {
 	devices := make([]hubapi.Imported, l.c.Clients)
 	for i := range devices {
-		id := fleet.DeviceID(fmt.Sprintf("%s%04d", prefix, i+1))
+		id := fleet.DeviceID(fmt.Sprintf("%s%04d", l.c.Prefix, i+1))
 		devices[i] = hubapi.Imported{
 			DeviceID: id, Username: string(id), Password: "-", BaseTopic: topic.Base("bench", "load", kind, id),
 		}
@@ -292,13 +296,13 @@ func (l *load) remove(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if l.made.Load() > 0 {
-		_, err := l.c.API.CancelOpen(ctx, func(id fleet.DeviceID) bool { return strings.HasPrefix(string(id), prefix) })
+		_, err := l.c.API.CancelOpen(ctx, func(id fleet.DeviceID) bool { return strings.HasPrefix(string(id), l.c.Prefix) })
 		if err != nil {
-			l.c.Logger.Warn("requests not cancelled", "prefix", prefix, "error", err)
+			l.c.Logger.Warn("requests not cancelled", "prefix", l.c.Prefix, "error", err)
 		}
 	}
-	if err := l.c.API.RemoveDevices(ctx, prefix); err != nil {
-		l.c.Logger.Warn("devices not removed", "prefix", prefix, "error", err)
+	if err := l.c.API.RemoveDevices(ctx, l.c.Prefix); err != nil {
+		l.c.Logger.Warn("devices not removed", "prefix", l.c.Prefix, "error", err)
 	}
 }
 

@@ -35,7 +35,7 @@ type pacer struct {
 
 func newPacer(c Config, i int, d hubapi.Imported) *pacer {
 	return &pacer{
-		base: d.BaseTopic, id: d.DeviceID, boot: "load-" + prefix[5:11], interval: time.Duration(float64(time.Second) / c.Rate),
+		base: d.BaseTopic, id: d.DeviceID, boot: "load-" + run, interval: time.Duration(float64(time.Second) / c.Rate),
 		presses: c.Presses, mixed: c.Action == "mixed", action: c.Action, bytes: c.PayloadBytes,
 		chance: device.Chance(c.Seed, fmt.Sprint("client ", i)), pressed: map[uint64]time.Time{},
 	}
