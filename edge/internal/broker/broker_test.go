@@ -607,19 +607,16 @@ func TestForget_RemovesTheSession(t *testing.T) {
 	d := button("btn-001")
 	r.people.device(t, d)
 	persistent := func(o *options) { o.persistent = true }
-	c := r.dial(t, frame.V311)
-	c.signIn("btn-001", persistent)
-	c.subscribe(1, 1, d.BaseTopic(site)+"/cmd/#")
-	r.Forget("btn-001", "removed")
-	c.wantClosed()
-	r.ledger.wait(t, "disconnected", 1)
-	c = r.dial(t, frame.V311)
-	if p := c.signIn("btn-001", persistent); p.body[0] != 0 {
-		t.Fatal("session present")
+	for i := range 100 { // the next connection may come before or after the end of the last
+		c := r.dial(t, frame.V311)
+		if p := c.signIn("btn-001", persistent); p.body[0] != 0 {
+			t.Fatal("session present")
+		}
+		c.subscribe(1, 1, d.BaseTopic(site)+"/cmd/#")
+		r.Forget("btn-001", "removed")
+		c.wantClosed()
+		r.ledger.wait(t, "disconnected", i+1)
 	}
-	_ = c.c.Close()
-	r.ledger.wait(t, "disconnected", 2)
-	r.Forget("btn-001", "removed")
 	eventually(t, "no session is left", func() bool { return r.Stats().Sessions == 0 })
 	r.Forget("nobody", "")
 }

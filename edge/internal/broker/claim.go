@@ -133,6 +133,9 @@ func (b *Broker) Forget(clientID, reason string) {
 		b.cancelWill(w)
 	}
 	s, before := b.enter(clientID), b.sessions[clientID]
+	if before != nil {
+		before.forgotten.Store(true)
+	}
 	last := s.newest
 	b.work.Add(1)
 	b.mu.Unlock()
@@ -169,14 +172,15 @@ func (b *Broker) Forget(clientID, reason string) {
 }
 
 // keptSession returns what is kept of the client's session, or a fresh one. A
-// session of another owner, or one that the client does not want, is discarded.
+// session of another owner, a forgotten one, and one that the client does not
+// want, are discarded.
 // Who calls it holds the slot.
 func (b *Broker) keptSession(c *conn) (*kept, error) {
 	id, owner := c.session.Identity.ClientID, c.session.Identity.owner()
 	b.mu.Lock()
 	k := b.sessions[id]
 	b.mu.Unlock()
-	if k == nil || k.owner != owner {
+	if k == nil || k.owner != owner || k.forgotten.Load() {
 		b.discard(id)
 		k = nil
 	}

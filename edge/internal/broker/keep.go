@@ -179,6 +179,8 @@ type kept struct {
 	received map[uint16]struct{}
 	// persistent: the session outlives its connection, and is on disk.
 	persistent atomic.Bool
+	// forgotten: Forget has ended it; no connection goes on with it.
+	forgotten atomic.Bool
 
 	mu    sync.Mutex // guards what follows
 	sizes map[uint16]int
