@@ -96,6 +96,10 @@ func TestF19_SoakLeavesNoGoroutineAndNoDescriptorBehind(t *testing.T) {
 	if afterRoutines > routines || afterSockets > sockets {
 		t.Errorf("left behind: %d goroutines, %d sockets", afterRoutines-routines, afterSockets-sockets)
 	}
+	// A fifth of ten minutes is when caches and tables have their size.
+	if soak >= 10*time.Minute && r.Watched.Growth > 1.05 {
+		t.Errorf("resident memory grew to %.3f of what it was", r.Watched.Growth)
+	}
 	// The store opens and closes its tables as it goes; there are few.
 	if afterAll-afterSockets > all-sockets+16 {
 		t.Errorf("files: %d before, %d after", all-sockets, afterAll-afterSockets)
