@@ -183,6 +183,9 @@ func TestSync_ConvergesWhateverTheLinkAndTheCrashesDo(t *testing.T) {
 				t.Fatalf("push: %v", err)
 			}
 			if !more && len(c.orders) == int(h.cursor) {
+				if string(p.Ticket) != c.ticket {
+					s.Close() // as a pull is told, which waits at the console all the time
+				}
 				return
 			}
 			stray = append(stray, p)
