@@ -94,7 +94,7 @@ type Notifier struct {
 	gone chan struct{} // holds a token when there is something to forget
 	many chan struct{} // and when it is to be forgotten at once
 
-	receipts map[string]*receipt
+	buttons  map[fleet.DeviceID]*button
 	requests map[fleet.RequestID]*request
 	// news are requests that have changed, or were answered, since the watches
 	// were told; due is when the next of all is to be told again.
@@ -133,7 +133,7 @@ func New(c Config) *Notifier {
 	}
 	n := &Notifier{
 		c: c, wake: make(chan struct{}, 1), gone: make(chan struct{}, 1), many: make(chan struct{}, 1),
-		receipts: map[string]*receipt{}, requests: map[fleet.RequestID]*request{},
+		buttons: map[fleet.DeviceID]*button{}, requests: map[fleet.RequestID]*request{},
 		news: map[fleet.RequestID]struct{}{}, reach: map[fleet.RequestID]Reach{},
 	}
 	n.inbox.awake, n.inbox.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
@@ -199,7 +199,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 		return err
 	}
 	failed := make(chan error, 1)
-	forgetting, stop := context.WithCancel(ctx)
+	forgetting, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the last round
 	go func() { failed <- n.forget(forgetting) }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()

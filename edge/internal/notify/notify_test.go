@@ -28,6 +28,7 @@ type ship struct {
 	away     map[fleet.DeviceID]string // why
 	takes    bool                      // devices acknowledge at once
 	messages []told
+	refs     map[fleet.DeviceID]string // of the last message
 }
 
 type told struct {
@@ -42,7 +43,7 @@ func newShip(t *testing.T, fs store.FileSystem) *ship {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &ship{t: t, store: s, away: map[fleet.DeviceID]string{}, takes: true}
+	h := &ship{t: t, store: s, away: map[fleet.DeviceID]string{}, refs: map[fleet.DeviceID]string{}, takes: true}
 	h.journal = journal.New(journal.Config{Store: s, Clock: h})
 	h.Notifier = notify.New(notify.Config{Store: s, Journal: h.journal, Devices: h, Sender: h, Now: time.Now})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -89,6 +90,7 @@ func (h *ship) Notify(_ context.Context, o notify.Outbound) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.messages = append(h.messages, told{o.Device.ID, o.Name, body})
+	h.refs[o.Device.ID] = o.Ref
 	if h.takes {
 		h.Delivered(o.Device.ID, o.Ref)
 	}
@@ -145,9 +147,19 @@ func (h *ship) do(body ...fleet.Body) {
 
 // owe queues a receipt as package request does.
 func (h *ship) owe(tx *journal.Tx, press fleet.PressKey) error {
-	r := store.Receipt{Press: press, Stage: store.StageStored, At: tx.Now()}
+	return h.put(tx, store.Receipt{Press: press, Stage: store.StageStored, At: tx.Now()})
+}
+
+func (h *ship) put(tx *journal.Tx, r store.Receipt) error {
 	tx.Then(func() { h.Owe(r) })
 	return tx.PutReceipt(r)
+}
+
+func (h *ship) queue(r store.Receipt) {
+	h.t.Helper()
+	if err := h.journal.Do(h.t.Context(), func(tx *journal.Tx) error { return h.put(tx, r) }); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 const call = fleet.RequestID("0190163d-8694-739b-aea5-966c26f8ad91")
@@ -299,5 +311,96 @@ func TestReceipt_IsSentOnceHoweverManyPressesComeTogether(t *testing.T) {
 				t.Errorf("press %v was receipted %d times", seq, n)
 			}
 		}
+	})
+}
+
+func TestReceipt_TheOneThatComesLaterCountsWhateverTheClockSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.set(func() { h.away["btn-1"] = "not connected" })
+		h.press(fleet.Normal)
+		accepted := store.Receipt{
+			Press: fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: 1}, Stage: store.StageAccepted, At: time.Now().Add(-time.Hour),
+		}
+		h.queue(accepted)
+		h.set(func() { delete(h.away, "btn-1") })
+		h.Wake("btn-1")
+		h.is("btn-1", "accepted", 1)
+		h.is("btn-1", "stored", 0)
+	})
+}
+
+func TestReceipt_OneButtonIsOwedSoManyAtTheMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.set(func() { h.away["btn-1"] = "not subscribed" })
+		for i := range 100 {
+			h.queue(store.Receipt{Press: fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: uint64(i)}, Stage: store.StageStored, At: time.Now()})
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		if owed, err := h.store.Receipts(); err != nil || len(owed) != 64 || owed[0].Press.SequenceID != 36 {
+			t.Errorf("owed are %d, %v", len(owed), err)
+		}
+	})
+}
+
+func TestReceipt_WhatAButtonHasTakenIsForgottenInOneWriteAndBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := store.InMemory()
+		h := newShip(t, fs)
+		for i := range 5 {
+			h.queue(store.Receipt{Press: fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: uint64(i)}, Stage: store.StageStored, At: time.Now()})
+		}
+		h.is("btn-1", "stored", 5)
+		owed := func() int {
+			all, err := h.store.Receipts()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all)
+		}
+		if n := owed(); n != 5 {
+			t.Errorf("%d are on disk at once", n)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := owed(); n != 0 {
+			t.Errorf("%d are on disk a second later", n)
+		}
+		h.queue(store.Receipt{Press: fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: 9}, Stage: store.StageStored, At: time.Now()})
+		h.is("btn-1", "stored", 6)
+		h.stop()
+		h = newShip(t, fs)
+		defer h.stop()
+		h.is("btn-1", "stored", 0)
+		if n := owed(); n != 0 {
+			t.Errorf("%d are on disk after a clean stop", n)
+		}
+	})
+}
+
+// Of two things that come in one round, the raise is not put off by what the
+// watch says of the time before.
+func TestEmergency_RaisedPriorityRingsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.set(func() { h.takes = false })
+		h.press(fleet.Normal)
+		h.is("watch-1", "open", 1)
+		var first string
+		h.set(func() { first = h.refs["watch-1"] })
+		again := fleet.Press{PressKey: fleet.PressKey{Device: "btn-1", BootID: "b", SequenceID: 2}, Type: fleet.PressSingle, Priority: fleet.Emergency, Request: call}
+		err := h.journal.Do(t.Context(), func(tx *journal.Tx) error {
+			tx.Then(func() { h.Delivered("watch-1", first) })
+			return tx.Append(fleet.ByDevice("btn-1"), fleet.Pressed{Press: again, Room: "cabin-1"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.is("watch-1", "open", 2)
 	})
 }

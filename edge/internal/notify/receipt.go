@@ -6,25 +6,47 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
+// button is one that is owed receipts.
+type button struct {
+	owed map[string]*receipt // by the press
+	due  time.Time           // when the next of them is to be told
+}
+
 type receipt struct {
 	store.Receipt
 	attempt
 }
 
-// owe takes a receipt that is to be told. Of a press that is known the newer
-// one counts.
+// maxOwed receipts of one button wait for it to listen, or to come back. The
+// oldest are given up: it sends such a press again, and is answered then.
+const maxOwed = 64
+
+// owe takes a receipt that is to be told; of a press that is known the one that
+// comes later counts.
 func (n *Notifier) owe(r store.Receipt) {
-	id := r.Press.Ref().ID
-	if old, ok := n.receipts[id]; ok && (r.At.Before(old.At) || r.At.Equal(old.At) && r.Stage == old.Stage) {
+	b := n.buttons[r.Press.Device]
+	if b == nil {
+		b = &button{owed: map[string]*receipt{}}
+		n.buttons[r.Press.Device] = b
+	}
+	press := r.Press.Ref().ID
+	if old, known := b.owed[press]; known && r.At.Equal(old.At) && r.Stage == old.Stage {
 		return
 	}
-	n.receipts[id] = &receipt{Receipt: r}
+	b.owed[press], b.due = &receipt{Receipt: r}, time.Time{}
+}
+
+// settle ends a debt.
+func (n *Notifier) settle(r *receipt) {
+	delete(n.buttons[r.Press.Device].owed, r.Press.Ref().ID)
+	n.giveUp(r.Receipt)
 }
 
 // receiptPayload is what a button gets.
@@ -35,22 +57,36 @@ type receiptPayload struct {
 }
 
 func (n *Notifier) tellButtons(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, wait *time.Duration) error {
-	for id, r := range n.receipts {
-		if now.Sub(r.At) > n.c.ReceiptLife {
-			delete(n.receipts, id)
-			n.giveUp(r.Receipt)
+	for id, b := range n.buttons {
+		if awake[id] || !now.Before(b.due) {
+			next := time.Minute
+			if err := n.tellButton(ctx, now, id, b, awake[id], &next); err != nil {
+				return err
+			}
+			b.due = now.Add(next)
+		}
+		if len(b.owed) == 0 {
+			delete(n.buttons, id)
 			continue
 		}
-		if !r.due(now, awake[r.Press.Device], n.c.Tries, wait) {
+		*wait = min(*wait, b.due.Sub(now))
+	}
+	return nil
+}
+
+func (n *Notifier) tellButton(ctx context.Context, now time.Time, id fleet.DeviceID, b *button, awake bool, wait *time.Duration) error {
+	d, err := n.c.Devices.Device(id)
+	gone := errors.Is(err, fleet.ErrNotFound)
+	if err != nil && !gone {
+		return err
+	}
+	for _, r := range b.owed {
+		if gone || now.Sub(r.At) > n.c.ReceiptLife {
+			n.settle(r)
 			continue
 		}
-		d, err := n.c.Devices.Device(r.Press.Device)
-		if errors.Is(err, fleet.ErrNotFound) {
-			delete(n.receipts, id)
+		if !r.due(now, awake, n.c.Tries, wait) {
 			continue
-		}
-		if err != nil {
-			return err
 		}
 		if n.c.Sender.Why(d, "receipt") != "" {
 			r.tries = n.c.Tries // until it listens
@@ -63,7 +99,24 @@ func (n *Notifier) tellButtons(ctx context.Context, now time.Time, awake map[fle
 		n.send(ctx, d, "receipt", p, receiptRef+r.Ref())
 		r.sent(now, n.c.RepeatEvery, wait)
 	}
+	if len(b.owed) > maxOwed {
+		n.trim(b)
+	}
 	return nil
+}
+
+// trim gives up the oldest of too many receipts that are not tried any more.
+func (n *Notifier) trim(b *button) {
+	var waiting []*receipt
+	for _, r := range b.owed {
+		if r.tries >= n.c.Tries {
+			waiting = append(waiting, r)
+		}
+	}
+	slices.SortFunc(waiting, func(x, y *receipt) int { return x.At.Compare(y.At) })
+	for _, r := range waiting[:max(0, len(waiting)-maxOwed)] {
+		n.settle(r)
+	}
 }
 
 const (
@@ -84,11 +137,11 @@ func (n *Notifier) send(ctx context.Context, d fleet.Device, name string, payloa
 // take forgets what devices have acknowledged.
 func (n *Notifier) take(done []taken) {
 	for _, t := range done {
-		if rest, ok := cut(t.ref, requestRef); ok {
+		if rest, ok := strings.CutPrefix(t.ref, requestRef); ok {
 			n.heard(t.device, rest)
 			continue
 		}
-		rest, ok := cut(t.ref, receiptRef)
+		rest, ok := strings.CutPrefix(t.ref, receiptRef)
 		if !ok {
 			continue
 		}
@@ -96,9 +149,12 @@ func (n *Notifier) take(done []taken) {
 		if err != nil || key.Device != t.device {
 			continue
 		}
-		if r, ok := n.receipts[key.Ref().ID]; ok && r.Stage == stage {
-			delete(n.receipts, key.Ref().ID)
-			n.giveUp(r.Receipt)
+		b := n.buttons[t.device]
+		if b == nil {
+			continue
+		}
+		if r, ok := b.owed[key.Ref().ID]; ok && r.Stage == stage {
+			n.settle(r)
 		}
 	}
 }
@@ -120,23 +176,23 @@ func (n *Notifier) giveUp(r store.Receipt) {
 
 // forget removes receipts from the disk until ctx ends, and then what is left.
 func (n *Notifier) forget(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
+			return n.forgetLeaving(context.WithoutCancel(ctx))
 		case <-n.gone:
-			gather := time.NewTimer(n.c.ForgetEvery)
-			select {
-			case <-ctx.Done():
-			case <-n.many:
-			case <-gather.C:
-			}
-			gather.Stop()
 		}
+		gather := time.NewTimer(n.c.ForgetEvery)
+		select {
+		case <-ctx.Done():
+		case <-n.many:
+		case <-gather.C:
+		}
+		gather.Stop()
 		if err := n.forgetLeaving(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 func (n *Notifier) forgetLeaving(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func (n *Notifier) heard(watch fleet.DeviceID, mark string) {
 		if w, ok := r.watches[watch]; ok {
 			w.told, w.tries = mark, 0
 			n.news[r.ID] = struct{}{}
-			if r.State == fleet.RequestOpen {
+			if r.State == fleet.RequestOpen && mark == r.mark() { // not of what it was before
 				w.next = n.c.Now().Add(n.c.RingEvery[r.Priority])
 			}
 		}
@@ -182,6 +183,7 @@ func (n *Notifier) tellWatch(ctx context.Context, now time.Time, r *request, d f
 	}
 	mark := r.mark()
 	reach.Watches++
+	why := n.c.Sender.Why(d, "notify")
 	switch {
 	case w.told == mark:
 		reach.Reached++
@@ -191,16 +193,13 @@ func (n *Notifier) tellWatch(ctx context.Context, now time.Time, r *request, d f
 	case r.State != fleet.RequestOpen && w.told == "" && w.tries == 0 && w.why != "":
 		return // it never knew of the request
 	default:
-		if w.why = n.c.Sender.Why(d, "notify"); w.why == "" {
-			reach.Unreachable = append(reach.Unreachable, Unreached{d.ID, "no answer yet"})
-		} else {
-			reach.Unreachable = append(reach.Unreachable, Unreached{d.ID, w.why})
-		}
+		w.why = why
+		reach.Unreachable = append(reach.Unreachable, Unreached{d.ID, cmp.Or(why, "no answer yet")})
 	}
 	if !w.due(now, awake, n.c.Tries, wait) {
 		return
 	}
-	if w.why = n.c.Sender.Why(d, "notify"); w.why != "" {
+	if w.why = why; why != "" {
 		w.tries = n.c.Tries // until it listens
 		return
 	}
@@ -251,5 +250,3 @@ func (n *Notifier) payload(r *request, now time.Time) notifyPayload {
 	}
 	return p
 }
-
-func cut(s, prefix string) (string, bool) { return strings.CutPrefix(s, prefix) }
