@@ -94,7 +94,10 @@ func New(ctx context.Context, c Config) (*Presence, error) {
 		return nil, fmt.Errorf("read device states: %w", err)
 	}
 	for _, s := range states {
-		p.devices[s.ID] = &entry{state: s, kind: types[s.ID].Type, profile: types[s.ID].Profile}
+		p.devices[s.ID] = &entry{
+			state: s, kind: types[s.ID].Type, profile: types[s.ID].Profile,
+			goodbye: s.Presence == fleet.Sleeping, broken: s.Presence == fleet.Disconnected,
+		}
 	}
 	p.ceiling, _, err = store.Setting[uint64](c.Store, ceilingSetting)
 	if err != nil {
@@ -152,7 +155,7 @@ func (p *Presence) flush(ctx context.Context) error {
 		rows = append(rows, p.devices[id].state)
 	}
 	clear(p.dirty)
-	low := p.ceiling-p.version < reserve/2
+	low := p.version+reserve/2 > p.ceiling
 	p.mu.Unlock()
 	if low {
 		if err := p.raiseCeiling(ctx); err != nil && !errors.Is(err, fleet.ErrFull) {
@@ -170,15 +173,14 @@ func (p *Presence) flush(ctx context.Context) error {
 		}
 		return nil
 	})
-	if errors.Is(err, fleet.ErrFull) {
+	if err != nil {
 		p.mu.Lock()
 		for _, s := range rows {
-			p.dirty[s.ID] = true // written when there is room again
+			p.dirty[s.ID] = true // written next time, when there is room again
 		}
 		p.mu.Unlock()
-		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fleet.ErrFull) {
 		return fmt.Errorf("write %d device states: %w", len(rows), err)
 	}
 	return nil
@@ -347,9 +349,12 @@ func (p *Presence) policy(e *entry) Policy {
 
 // settle judges what the evidence amounts to. The caller holds the lock.
 func (p *Presence) settle(e *entry, now time.Time, told bool) {
-	next := p.policy(e).judge(e.evidence(p.started), now)
 	if e.state.Presence == fleet.Retired {
 		return
+	}
+	next := p.policy(e).judge(e.evidence(p.started), now)
+	if e.seen.IsZero() && (next == fleet.Ready || e.state.Presence == fleet.Lost) {
+		next = e.state.Presence // the start of the hub is no sign of life
 	}
 	if next != e.state.Presence {
 		e.state.Presence, e.state.Since = next, fleet.Millis(now)

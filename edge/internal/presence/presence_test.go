@@ -153,6 +153,52 @@ func TestPresence_VersionsGoOnUpwardsOverAKill(t *testing.T) {
 	})
 }
 
+// Defect 4 again: the start of the hub is no sign of life of its devices.
+func TestPresence_RestartOfTheHubMakesNobodyReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := store.InMemory()
+		w := newWatchman(t, fs)
+		button := fleet.Device{ID: "b-1", Type: fleet.Button, Room: "cabin-1", Profile: "button", Version: 1, CreatedAt: fleet.Millis(time.Now())}
+		devices := []fleet.Device{watch("ready"), watch("broken"), watch("lost"), button}
+		for _, d := range devices {
+			w.Registered(d)
+			w.Connected(d.ID, 1)
+			w.Heard(d.ID, nil)
+		}
+		w.Disconnected("lost", 1, false)
+		time.Sleep(11 * time.Minute)
+		w.Heard("ready", nil)
+		w.Heard("broken", nil)
+		w.Disconnected("broken", 1, false)
+		w.Heard("b-1", nil)
+		w.Disconnected("b-1", 1, true)
+		before := map[fleet.DeviceID]fleet.Presence{
+			"ready": fleet.Ready, "broken": fleet.Disconnected, "lost": fleet.Lost, "b-1": fleet.Sleeping,
+		}
+		for id, want := range before {
+			w.is(id, want)
+		}
+		w.kill(true)
+		w = newWatchman(t, fs)
+		defer w.kill(true)
+		for _, d := range devices {
+			w.Registered(d)
+		}
+		time.Sleep(time.Minute)
+		for id, want := range before {
+			w.is(id, want)
+		}
+		time.Sleep(11 * time.Minute)
+		for id, want := range map[fleet.DeviceID]fleet.Presence{
+			"ready": fleet.Lost, "broken": fleet.Lost, "lost": fleet.Lost, "b-1": fleet.Sleeping,
+		} {
+			w.is(id, want)
+		}
+		w.Connected("lost", 1)
+		w.is("lost", fleet.Ready)
+	})
+}
+
 func TestStates_TellWhatChangedAfterAVersionInPiecesThatLeaveNothingOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchman(t, store.InMemory())
