@@ -74,6 +74,10 @@ func DecodeBatch(payload []byte, maxBytes int) ([]*Fields, error) {
 	}
 	var batch []*Fields
 	v.ForEach(func(_, e gjson.Result) bool {
+		if len(batch) == maxBatch {
+			err = fmt.Errorf("%w: payload has more than %d entries", fleet.ErrInvalid, maxBatch)
+			return false
+		}
 		if !e.IsObject() {
 			err = fmt.Errorf("%w: entry %d of the payload is not a JSON object", fleet.ErrInvalid, len(batch))
 			return false
@@ -83,6 +87,10 @@ func DecodeBatch(payload []byte, maxBytes int) ([]*Fields, error) {
 	})
 	return batch, err
 }
+
+// maxBatch is the greatest number of objects in one payload: each takes more
+// room than its few bytes.
+const maxBatch = 1024
 
 // maxDepth of arrays and objects in each other.
 const maxDepth = 64
@@ -102,12 +110,22 @@ func decodeJSON(payload []byte, maxBytes int) (v gjson.Result, err error) {
 	return gjson.Parse(text), nil
 }
 
-// depth is how deep arrays and objects can be nested in b at the most; brackets
-// in strings count too.
+// depth is how deep arrays and objects are nested in b, as far as it is JSON.
 func depth(b []byte) int {
 	open, deepest := 0, 0
+	quoted, escaped := false, false
 	for _, c := range b {
+		switch {
+		case escaped:
+			escaped = false
+			continue
+		case quoted:
+			escaped, quoted = c == '\\', c != '"'
+			continue
+		}
 		switch c {
+		case '"':
+			quoted = true
 		case '{', '[':
 			open++
 			deepest = max(deepest, open)

@@ -148,29 +148,15 @@ func TestDecode_WhatIsNoObjectIsAnError(t *testing.T) {
 	}
 }
 
-func FuzzDecode_NeverPanicsAndNamesWhatIsWrong(f *testing.F) {
-	for _, s := range []string{
-		`{"sequence_id":1,"press_type":"long","timestamp":1755345600}`, `{"command_id":"0190163d-8694-739b-aea5-966c26f8ad91","status":"failed"}`,
-		`{"action":"accept","version":2}`, `[{"t":1e400}]`, "\x1f\x8b", "\x28\xb5\x2f\xfd",
-	} {
-		f.Add([]byte(s))
+func TestDecode_LimitsAreNotHiddenInTexts(t *testing.T) {
+	deep := strings.Repeat("[", 5000) + strings.Repeat("]", 5000)
+	if _, err := dialect.Decode([]byte(`{"pad":"`+strings.Repeat("]", 5000)+`","result":`+deep+`}`), limit); !errors.Is(err, fleet.ErrInvalid) {
+		t.Errorf("nested: %v", err)
 	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		batch, err := dialect.DecodeBatch(payload, 4096)
-		if err != nil {
-			if !errors.Is(err, fleet.ErrInvalid) {
-				t.Fatalf("error of another kind: %v", err)
-			}
-			return
-		}
-		for _, fields := range batch {
-			_, _ = dialect.ReadTelemetry(fields, "d")
-			if p, err := dialect.ReadPress(fields, "d"); err == nil && (p.Type == "" || p.Priority == "") {
-				t.Fatalf("half a press: %+v", p)
-			}
-			_, _ = dialect.ReadAnswer(fields)
-			_, _ = dialect.ReadWatchAction(fields)
-			dialect.Numbers(fields)
-		}
-	})
+	if _, err := dialect.Decode([]byte(`{"pad":"\"[[`+strings.Repeat("[", 5000)+`"}`), limit); err != nil {
+		t.Errorf("brackets in a text: %v", err)
+	}
+	if _, err := dialect.DecodeBatch([]byte("["+strings.Repeat("{},", 2000)+"{}]"), limit); !errors.Is(err, fleet.ErrInvalid) {
+		t.Errorf("many entries: %v", err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -88,7 +89,9 @@ func ReadPress(f *Fields, device fleet.DeviceID) (Press, error) {
 		return Press{}, fmt.Errorf("%w: press without a sequence_id that is a whole number", fleet.ErrInvalid)
 	}
 	p := Press{
-		At: f.when("timestamp", "time", "ts"), SequenceID: seq, BootID: bootID(f),
+		At: f.when("timestamp", "time", "ts"), SequenceID: seq,
+		BootID: strings.Clone(bootID(f)), // it outlives the payload that it is a part of
+
 		Type: fleet.PressSingle, Priority: fleet.Normal,
 	}
 	if w := f.oneOf([]string{"single", "double", "long", "shake"}, "press_type", "type"); w != "" {
