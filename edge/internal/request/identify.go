@@ -50,7 +50,7 @@ func identify(v fleet.View, device fleet.DeviceID, p dialect.Press, dup bool, re
 		return id, err
 	}
 	repeats := func(old *fleet.Press) bool {
-		return old != nil && old.Fingerprint == p.Fingerprint && (dup || received.Sub(old.ReceivedAt) < window)
+		return old != nil && old.Fingerprint == p.Fingerprint && (dup || within(old.ReceivedAt, received, window))
 	}
 	next := epochName(cursor.Epochs + 1)
 	if !found || !cursor.HubMade {

@@ -149,10 +149,18 @@ func (r *Requests) joins(tx *journal.Tx, device fleet.DeviceID, room fleet.RoomI
 		return "", err
 	}
 	if req.State == fleet.RequestOpen ||
-		req.State == fleet.RequestAccepted && tx.Now().Sub(req.AcceptedAt) < r.c.CollapseAccepted {
+		req.State == fleet.RequestAccepted && within(req.AcceptedAt, tx.Now(), r.c.CollapseAccepted) {
 		return req.ID, nil
 	}
 	return "", nil
+}
+
+// within reports whether now is at most window after a time. A clock that was
+// set back says nothing of how long ago that was, and a call too many rings
+// where a call too few would be missed.
+func within(at, now time.Time, window time.Duration) bool {
+	age := now.Sub(at)
+	return age >= 0 && age < window
 }
 
 // late is how long a press was under way, when both clocks make sense and it
