@@ -66,7 +66,8 @@ func EntitiesBefore[T fleet.Entity](s *Store, within, before string, fn func(T) 
 		return fmt.Errorf("read %s: %w", kind, err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	for ok := it.Last(); ok; ok = it.Prev() {
+	ok, err := step(it.Last)
+	for ok && err == nil {
 		var e T
 		if err := json.Unmarshal(it.Value(), &e); err != nil {
 			return fmt.Errorf("decode %s: %w", kind, err)
@@ -74,8 +75,9 @@ func EntitiesBefore[T fleet.Entity](s *Store, within, before string, fn func(T) 
 		if !fn(e) {
 			return nil
 		}
+		ok, err = step(it.Prev)
 	}
-	return it.Error()
+	return errors.Join(err, it.Error())
 }
 
 // PressesOf returns the presses of a device, newest first.
