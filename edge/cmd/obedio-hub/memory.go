@@ -12,9 +12,9 @@ import (
 // small, and a board has one gigabyte.
 const gcPercent = 40
 
-// boundMemory sets the collector's limits, unless the environment does (GOGC,
-// GOMEMLIMIT). limit is in bytes; 0 takes nine tenths of what the control group
-// of the process allows, if that is bounded. Near the limit the collector works
+// boundMemory sets the collector's limits: GOGC unless the environment does, and
+// a limit of so many bytes; 0 takes GOMEMLIMIT if that is set, else nine tenths
+// of what the control group of the process allows, if that is bounded. Near the limit the collector works
 // harder; the broker's own limits keep the live data far below it.
 func boundMemory(limit int64, log *slog.Logger) {
 	if os.Getenv("GOGC") == "" {

@@ -62,10 +62,10 @@ type session struct {
 	spoke         bool // it has sent a status
 }
 
-// delivery is a device's PUBACK on its way to who asked for it.
+// delivery is a device's PUBACK of a command.
 type delivery struct {
-	device fleet.DeviceID
-	ref    string
+	device  fleet.DeviceID
+	command string
 }
 
 // Authenticate implements broker.Authenticator: user name and password.
@@ -339,8 +339,13 @@ func (d *devices) watchAction(ctx context.Context, dev fleet.Device, id string, 
 
 // Delivered implements broker.Handler.
 func (d *devices) Delivered(clientID, ref string) {
+	command, ok := strings.CutPrefix(ref, commandRef)
+	if !ok {
+		d.notifier.Delivered(fleet.DeviceID(clientID), ref)
+		return
+	}
 	select {
-	case d.deliveries <- delivery{fleet.DeviceID(clientID), ref}:
+	case d.deliveries <- delivery{fleet.DeviceID(clientID), command}:
 	default:
 		// Evidence only: what is not recorded as delivered is sent again.
 	}
@@ -348,19 +353,14 @@ func (d *devices) Delivered(clientID, ref string) {
 
 const commandRef = "command\x00"
 
-// deliver records what devices have acknowledged, until ctx ends.
+// deliver records which commands devices have acknowledged, until ctx ends.
 func (d *devices) deliver(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case v := <-d.deliveries:
-			id, ok := strings.CutPrefix(v.ref, commandRef)
-			if !ok {
-				d.notifier.Delivered(v.device, v.ref)
-				continue
-			}
-			if err := d.commands.Delivered(ctx, v.device, id); err != nil && ctx.Err() == nil {
+			if err := d.commands.Delivered(ctx, v.device, v.command); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

@@ -150,6 +150,7 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if c.Clock.Floor.IsZero() {
 		c.Clock.Floor = floor
 	}
+	c.Clock.begin()
 	recent := support.NewRing(c.Logger.Handler(), cmp.Or(c.LogKept, 2000))
 	c.Logger = slog.New(recent)
 	h := &Hub{c: c, log: c.Logger, recent: recent, ready: make(chan struct{}), meters: newMeters()}
@@ -206,6 +207,14 @@ func (h *Hub) build(ctx context.Context) error {
 	if h.presence, err = presence.New(ctx, pc); err != nil {
 		return err
 	}
+	// Before its first connection can be told of, presence knows a device.
+	h.journal.Follow(func(e journal.Event) {
+		for _, change := range e.Changes {
+			if d, ok := change.After.(fleet.Device); ok {
+				h.presence.Registered(d)
+			}
+		}
+	})
 	rc := c.Requests
 	rc.Journal, rc.Owed = h.journal, func(r store.Receipt) { h.notifier.Owe(r) }
 	requests := request.New(rc)
@@ -408,16 +417,16 @@ func (h *Hub) Run(ctx context.Context) error {
 		stopRecord()
 		recording.Wait()
 	}()
-	var late <-chan time.Time
-	if h.store.Err() != nil {
-		// A failed engine may hold up those who read it: the process must end all
-		// the same, to start again on fresh file handles.
-		late = time.After(h.c.StopWithin)
-	}
 	select {
 	case <-stopped:
-	case <-late:
-		h.log.Error("parts that wait for the failed store are left behind")
+	case <-h.store.Failed():
+		// A failed engine may hold up those who read it: the process must end all
+		// the same, to start again on fresh file handles.
+		select {
+		case <-stopped:
+		case <-time.After(h.c.StopWithin):
+			h.log.Error("parts that wait for the failed store are left behind")
+		}
 	}
 	err := h.store.Close()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -438,9 +447,9 @@ func (h *Hub) watchStore(ctx context.Context) error {
 	}
 }
 
-// followJournal counts what ends, tells presence of registered devices, ends the
-// connections of those that have moved or are gone, since their rights were for
-// the old place, and has the rights of the others looked at again.
+// followJournal counts what ends, ends the connections of devices that have moved
+// or are gone, since their rights were for the old place, and has the rights of
+// the others looked at again.
 func (h *Hub) followJournal(ctx context.Context) error {
 	events := h.journal.Events()
 	r := events.Subscribe(events.Head())
@@ -466,7 +475,6 @@ func (h *Hub) followJournal(ctx context.Context) error {
 }
 
 func (h *Hub) deviceChanged(before, d fleet.Device) {
-	h.presence.Registered(d)
 	switch {
 	case d.Removed:
 		h.broker.Forget(string(d.ID), "device removed")
