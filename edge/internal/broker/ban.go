@@ -45,11 +45,12 @@ func newBans(l *Limits, now func() time.Time) *bans {
 	return &bans{limits: l, now: now, byAddr: make(map[netip.Prefix]*suspect)}
 }
 
-// netOf is who counts as one: an IPv4 address, or a network of IPv6.
+// netOf is who counts as one: an address, or a network of IPv6 addresses from
+// elsewhere. On board all share one network.
 func netOf(a netip.Addr) netip.Prefix {
-	bits := 64
-	if a.Is4() {
-		bits = 32
+	bits := a.BitLen()
+	if a.Is6() && !a.IsLinkLocalUnicast() && !a.IsPrivate() && !a.IsLoopback() {
+		bits = 64
 	}
 	p, _ := a.Prefix(bits) // the zero prefix for an address that is none
 	return p

@@ -469,6 +469,17 @@ func TestListener_SilentConnectionsMakeRoom(t *testing.T) { // row 1
 	}
 }
 
+func TestBan_IsForOneAddressOnBoardAndForANetworkElsewhere(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.168.1.7": "192.168.1.7/32", "fe80::1:2": "fe80::1:2/128", "fd00::1:2": "fd00::1:2/128", "::1": "::1/128",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
+	} {
+		if got := netOf(netip.MustParseAddr(addr)).String(); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+}
+
 func TestBan_FailedSignInsOfOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -665,7 +676,7 @@ func TestSubscribe_AThousandRetainedMessagesArriveWithTheirNewestValue(t *testin
 			const n = 1500 // more than a session may queue
 			for i := range n {
 				m := Message{Name: statusTopic(button(fmt.Sprintf("btn-%d", i))), Payload: []byte("old"), QoS: 2, Retain: true}
-				if _, err := r.route(hubOrigin, frame.V5, &m, packets.Properties{}, note{}); err != nil {
+				if _, err := r.route(t.Context(), hubOrigin, frame.V5, &m, packets.Properties{}, note{}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -294,8 +294,11 @@ func (i Identity) owner() string {
 }
 
 // discard removes all that is kept of a client's session. The client must not
-// be connected.
+// be connected. No message is routed meanwhile: one that was let into the
+// session while it goes would be counted, and stored, for ever.
 func (b *Broker) discard(clientID string) {
+	b.routing.Lock()
+	defer b.routing.Unlock()
 	b.mu.Lock()
 	k := b.sessions[clientID]
 	delete(b.sessions, clientID)

@@ -68,8 +68,10 @@ func (c *conn) explore(name string, r *rights) *course {
 	case !d.Allowed:
 		k.refusal = frame.NotAuthorized
 	}
-	k.retain = r.retain.Allows(k.topic)
-	k.tally = c.b.counters.messages.of(k.topic)
+	if k.refusal == frame.Success { // what is refused takes no place among what is counted
+		k.retain = r.retain.Allows(k.topic)
+		k.tally = c.b.counters.messages.of(k.topic)
+	}
 	k.asOf = c.b.subscriptions.Load() - 1
 	return k
 }

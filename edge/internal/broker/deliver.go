@@ -59,10 +59,7 @@ func (c *conn) send(h frame.Header, packet []byte) {
 // resent handles a PUBLISH that the library sends again when a session is
 // resumed: it is held, and sent in its order.
 func (c *conn) resent(h frame.Header, packet []byte) {
-	_, id, ok := frame.OutgoingPublish(h, packet[h.Size:])
-	if !ok || id == 0 {
-		return
-	}
+	id := frame.OutgoingID(h, packet[h.Size:])
 	if pk, ok := c.client.State.Inflight.Get(id); ok {
 		c.out.admit(id, noteOf(&pk), len(pk.Payload))
 	}
@@ -140,7 +137,7 @@ func (c *conn) release() {
 
 // The marks of a subscriber's backlog, between which it counts as catching up.
 func (c *conn) highMark() int { return max(1, c.b.limits.MaxQueued/4) }
-func (c *conn) lowMark() int  { return c.highMark() / 2 }
+func (c *conn) lowMark() int  { return max(1, c.highMark()/2) }
 
 // behind reports whether publishers should wait for this subscriber.
 func (c *conn) behind() bool {

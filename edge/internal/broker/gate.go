@@ -58,10 +58,11 @@ type conn struct {
 	armed         bool         // the socket has a read deadline of the session's
 	courses       courses      // of the topics that the client publishes to
 	pace          pace
-	requestID     uint16  // of the SUBSCRIBE or UNSUBSCRIBE under way
-	judged        *rights // with which its filters were decided
-	verdicts      []byte  // reason codes of its denied filters; 0: allowed
-	retain        []bool  // which of its filters want retained messages
+	requestID     uint16   // of the SUBSCRIBE or UNSUBSCRIBE under way
+	judged        *rights  // with which its filters were decided
+	verdicts      []byte   // reason codes of its denied filters; 0: allowed
+	written       []string // its filters as the client wrote them
+	retain        []bool   // which of its filters want retained messages
 	due           []dueRetained
 	unsubscribing bool
 	routingLocked bool

@@ -51,7 +51,8 @@ func (h *hook) OnACLCheck(cl *mqtt.Client, _ string, write bool) bool {
 }
 
 // OnSessionEstablish precedes the library's move of a session from its old
-// client to this one. From here to the CONNACK no message is routed.
+// client to this one. From here until OnSessionEstablished no message is routed:
+// the client would get it before its CONNACK, or twice.
 func (h *hook) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	c := gate(cl)
 	c.client = cl
@@ -71,6 +72,8 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	c.established.Store(true)
 	h.b.counters.connections.Add(1)
 	c.out.resumed()
+	c.routingLocked = false
+	h.b.routing.Unlock()
 	c.release()
 	h.b.cfg.Handler.Connected(c.session)
 	if c.kept.persistent.Load() {
@@ -102,11 +105,12 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 		return pk
 	}
 	switch pk.FixedHeader.Type {
+	case packets.Publish:
+		// Of a resumed session: the gate sends it when its turn comes, and reads the
+		// packet id only. A message too large for the client must not end here the
+		// connection of a session that it is only waiting in.
+		pk.Payload, pk.Properties, pk.Mods.MaxSize = nil, packets.Properties{}, 0
 	case packets.Connack:
-		if c.routingLocked {
-			c.routingLocked = false
-			h.b.routing.Unlock()
-		}
 		c.session.Resumed = pk.SessionPresent
 		c.connack(&pk.Properties)
 	case packets.Suback:

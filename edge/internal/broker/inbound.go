@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -145,7 +146,7 @@ func (c *conn) publish(p frame.Publish) error {
 	var slow *conn
 	if p.Retain || c.b.isHeard(k) {
 		var err error
-		slow, err = c.b.route(c.session.Identity.ClientID, c.version, &m, publishProperties(c.version, p.Properties), note{})
+		slow, err = c.b.route(context.Background(), c.session.Identity.ClientID, c.version, &m, publishProperties(c.version, p.Properties), note{})
 		if err != nil {
 			return c.refusePublish(p, refusalReason(err))
 		}
@@ -172,7 +173,11 @@ func (c *conn) receivedOnce(id uint16) error {
 	if !c.kept.persistent.Load() {
 		return nil
 	}
-	return c.b.keeper.now(c.ctx, Write{Key: keyOf(keptInbound, c.client.ID, id), Value: []byte{}})
+	err := c.b.keeper.now(c.ctx, Write{Key: keyOf(keptInbound, c.client.ID, id), Value: []byte{}})
+	if err != nil && c.version == frame.V5 {
+		delete(c.kept.received, id) // it is refused, and the id free again [MQTT-4.3.3-9]
+	}
+	return err
 }
 
 // admit applies rights and limits to a PUBLISH and returns the reason code to

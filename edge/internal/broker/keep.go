@@ -86,10 +86,14 @@ func (k *keeper) later(writes ...Write) { k.add(writes) }
 
 // now writes and waits until it is on disk.
 func (k *keeper) now(ctx context.Context, writes ...Write) error {
-	g := k.add(writes)
-	if g == nil {
-		return nil
+	if g := k.add(writes); g != nil {
+		return g.written(ctx)
 	}
+	return nil
+}
+
+// written waits until the group is on disk.
+func (g *group) written(ctx context.Context) error {
 	select {
 	case <-g.done:
 		return g.err
@@ -164,8 +168,26 @@ func (k *keeper) flush() {
 	// A write that has begun is carried to its end: its outcome must be known.
 	if g.err = k.storage.Write(context.Background(), g.apply); g.err != nil {
 		k.failed(g.err)
+		k.removeLater(g)
 	}
 	close(g.done)
+}
+
+// removeLater puts what a failed group was to remove before what is written
+// next: nobody would remove it again, and after a restart it would come back.
+func (k *keeper) removeLater(failed *group) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := newGroup()
+	for _, w := range failed.writes {
+		if w.Value == nil {
+			first.add(w)
+		}
+	}
+	for _, w := range k.next.writes {
+		first.add(w)
+	}
+	k.next.writes, k.next.at = first.writes, first.at
 }
 
 // kept is what the gate keeps of a session, as long as the library keeps the
@@ -351,7 +373,7 @@ func decodeMessage(v []byte) (pk packets.Packet, err error) {
 	if err != nil || more || h.Type != frame.PUBLISH || h.Total() != len(wire) {
 		return pk, errStored
 	}
-	if _, err := frame.ParsePublish(frame.V5, h, wire[h.Size:]); err != nil {
+	if _, err := frame.ParseOutgoingPublish(h, wire[h.Size:]); err != nil {
 		return pk, fmt.Errorf("%w: %w", errStored, err)
 	}
 	pk.ProtocolVersion = frame.V5

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type disk struct {
 	values map[string][]byte
 	cut    bool
 	err    error
+	failed int
 }
 
 func newDisk() *disk { return &disk{values: map[string][]byte{}} }
@@ -48,6 +50,7 @@ func (d *disk) Write(_ context.Context, fn func(set func(string, []byte), clear 
 		return errors.New("power is off")
 	}
 	if d.err != nil {
+		d.failed++
 		return d.err
 	}
 	fn(func(k string, v []byte) {
@@ -70,6 +73,18 @@ func (d *disk) powerOff() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.cut = true
+}
+
+func (d *disk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+func (d *disk) failures() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
 }
 
 func (d *disk) count(kind string) int {
@@ -582,4 +597,173 @@ func TestRetained_LimitsOfOneIdentityAndOfAll(t *testing.T) {
 	if s := r.Stats(); s.Retained != 5 || s.Limits[LimitRetained] != 3 || s.Dropped[DroppedRetainLimit] != 3 {
 		t.Fatalf("%+v", s)
 	}
+}
+
+// lastingWith is lasting for MQTT 5, with further properties of the CONNECT.
+func lastingWith(props ...byte) func(*options) {
+	return func(o *options) {
+		lasting(frame.V5)(o)
+		o.props = append(o.props, props...)
+	}
+}
+
+func TestKeep_PropertiesOfAMessageStayAsTheyWere(t *testing.T) {
+	d := newDisk()
+	r := onDisk(t, d)
+	sub := r.dial(t, frame.V5)
+	sub.signIn("subscriber", lastingWith())
+	sub.send(build(0x82, []byte{0, 1, 2, 11, 7}, str("a/#"), []byte{1})) // subscription identifier 7
+	sub.want(frame.SUBACK)
+	_ = sub.c.Close()
+	r.ledger.wait(t, "disconnected", 1)
+	pub := r.dial(t, frame.V5)
+	pub.signIn("publisher", nil)
+	user := cat([]byte{38}, str("cabin"), str("the Smiths"))
+	pub.send(build(0x33, str("a/b"), []byte{0, 1, byte(len(user))}, user, []byte("kept")))
+	pub.wantAck(frame.PUBACK, 1)
+	for range 50 { // packets that come into the same buffers
+		pub.publish("elsewhere", 1, 2, strings.Repeat("x", 200))
+		pub.wantAck(frame.PUBACK, 2)
+	}
+	has := func(what string, p pkt, want ...[]byte) {
+		t.Helper()
+		for _, w := range want {
+			if !bytes.Contains(p.body, w) {
+				t.Errorf("%s: %q without %q", what, p.body, w)
+			}
+		}
+	}
+	sub = r.dial(t, frame.V5)
+	sub.signIn("subscriber", lastingWith())
+	has("queued", sub.want(frame.PUBLISH), user, []byte{11, 7}, []byte("kept"))
+	r.kill(d)
+	r = onDisk(t, d)
+	sub = r.dial(t, frame.V5)
+	sub.signIn("subscriber", lastingWith())
+	has("queued over a restart", sub.want(frame.PUBLISH), user, []byte{11, 7}, []byte("kept"))
+	sub.send(subscribePacket(frame.V5, 3, 0, "+/b"))
+	sub.want(frame.SUBACK)
+	has("retained", sub.want(frame.PUBLISH), user, []byte("kept"))
+}
+
+func TestKeep_MessageTooLargeForTheClientDoesNotKeepItOut(t *testing.T) {
+	d := newDisk()
+	r := onDisk(t, d)
+	small := lastingWith(39, 0, 0, 0, 200) // maximum packet size
+	sub := r.dial(t, frame.V5)
+	sub.signIn("subscriber", small)
+	sub.subscribe(1, 1, "a/#")
+	pub := r.dial(t, frame.V311)
+	pub.signIn("publisher", nil)
+	pub.publish("a/large", 1, 1, strings.Repeat("x", 1000))
+	pub.wantAck(frame.PUBACK, 1)
+	sub.ping() // and nothing else
+	_ = sub.c.Close()
+	r.ledger.wait(t, "disconnected", 1)
+	for i, payload := range []string{strings.Repeat("x", 1000), "small"} {
+		pub.publish("a/b", 1, uint16(2+i), payload)
+		pub.wantAck(frame.PUBACK, uint16(2+i))
+	}
+	sub = r.dial(t, frame.V5)
+	sub.signIn("subscriber", small)
+	if m := sub.message(); m.payload != "small" {
+		t.Fatalf("got %.20q", m.payload)
+	}
+	sub.ping()
+	if n := r.Stats().Dropped[DroppedClientSize]; n != 2 {
+		t.Errorf("%d dropped for their size", n)
+	}
+}
+
+func TestKeep_RefusedQoS2MessageLeavesItsPacketIDFree(t *testing.T) {
+	d := newDisk()
+	r := onDisk(t, d)
+	sub := r.dial(t, frame.V5)
+	sub.signIn("subscriber", nil)
+	sub.subscribe(1, 0, "a/#")
+	pub := r.dial(t, frame.V5)
+	pub.signIn("publisher", lastingWith())
+	d.fail(errors.New("disk"))
+	pub.publish("a/b", 2, 9, "first")
+	if code := pub.wantAck(frame.PUBREC, 9); code < frame.Unspecified {
+		t.Fatalf("reason %x", code)
+	}
+	d.fail(nil)
+	sub.message() // at least once: it was refused after it had been routed
+	pub.publish("a/b", 2, 9, "second")
+	if code := pub.wantAck(frame.PUBREC, 9); code != frame.Success {
+		t.Fatalf("reason %x", code)
+	}
+	if m := sub.message(); m.payload != "second" {
+		t.Fatalf("got %q", m.payload)
+	}
+}
+
+func TestKeep_WhatAFullDiskDidNotRemoveIsRemovedLater(t *testing.T) {
+	d := newDisk()
+	r := onDisk(t, d)
+	sub := r.dial(t, frame.V311)
+	sub.signIn("subscriber", lasting(frame.V311))
+	sub.subscribe(1, 1, "a/#")
+	pub := r.dial(t, frame.V311)
+	pub.signIn("publisher", nil)
+	pub.publish("a/b", 1, 1, "one")
+	pub.wantAck(frame.PUBACK, 1)
+	d.fail(errors.New("disk"))
+	sub.send(ackPacket(frame.PUBACK, sub.message().id))
+	eventually(t, "the removal has failed", func() bool { return d.failures() > 0 })
+	d.fail(nil)
+	pub.publish("a/b", 1, 2, "two")
+	pub.wantAck(frame.PUBACK, 2)
+	sub.send(ackPacket(frame.PUBACK, sub.message().id))
+	eventually(t, "nothing is queued on disk any more", func() bool { return d.count(keptMessage) == 0 })
+}
+
+// A client that comes back while others publish gets its CONNACK first, and no
+// message twice that is not marked as a duplicate.
+func TestKeep_ResumingWhileOthersPublishSendsNothingTwice(t *testing.T) {
+	r := onDisk(t, newDisk())
+	sub := r.dial(t, frame.V5)
+	sub.signIn("subscriber", lastingWith())
+	sub.subscribe(1, 1, "a/#")
+	ended := make(chan struct{})
+	var publishing sync.WaitGroup
+	for hand := range 4 {
+		pub := r.dial(t, frame.V311)
+		pub.signIn("publisher", func(o *options) { o.id = fmt.Sprint("publisher-", hand) })
+		publishing.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				pub.publish("a/zero", 0, 0, "zero")
+				pub.publish("a/b", 1, 1, fmt.Sprintf("%d of %d", i, hand))
+				if _, err := pub.read(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	first := map[string]bool{}
+	for range 60 {
+		for range 20 {
+			m := sub.message()
+			if m.qos == 0 {
+				continue
+			}
+			if !m.dup && first[m.payload] {
+				t.Fatalf("%s came twice", m.payload)
+			}
+			first[m.payload] = first[m.payload] || !m.dup
+			sub.send(ackPacket(frame.PUBACK, m.id))
+		}
+		_ = sub.c.Close()
+		sub = r.dial(t, frame.V5)
+		sub.signIn("subscriber", lastingWith())
+	}
+	close(ended)
+	publishing.Wait()
 }

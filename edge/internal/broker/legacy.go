@@ -11,15 +11,14 @@ import (
 // topics only.
 
 // toStandard translates the filters of a SUBSCRIBE or UNSUBSCRIBE in place, and
-// remembers how the client wrote them.
-func (c *conn) toStandard(filters packets.Subscriptions) {
+// returns them as the client wrote them.
+func (c *conn) toStandard(filters packets.Subscriptions) (written []string) {
 	legacy := c.rights.Load().legacy
 	for i := range filters {
-		written := filters[i].Filter
-		standard, _ := legacy.ToStandard(written)
-		filters[i].Filter = standard
-		c.kept.write(standard, written)
+		written = append(written, filters[i].Filter)
+		filters[i].Filter, _ = legacy.ToStandard(filters[i].Filter)
 	}
+	return written
 }
 
 // write remembers how a client wrote a filter, if otherwise than in its

@@ -192,6 +192,10 @@ func (o *outbox) stop() {
 	o.mu.Lock()
 	o.c.b.outbound.Add(int64(-len(o.buf) - o.writing))
 	o.closing, o.running, o.buf, o.writing = true, false, nil, 0
+	if o.caughtUp != nil {
+		close(o.caughtUp)
+		o.caughtUp = nil
+	}
 	o.mu.Unlock()
 	o.shut()
 }

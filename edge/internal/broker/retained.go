@@ -97,7 +97,7 @@ func (r *routed) retain() {
 		pk.PacketID = 1 // the form on disk wants one
 		w.Value = encodeMessage(&pk)
 	}
-	r.writes = append(r.writes, w)
+	r.write(w)
 }
 
 // unretained forgets the retained message of a topic.
@@ -170,8 +170,8 @@ func (c *conn) sendOneRetained(out packets.Packet, due dueRetained) {
 		c.transmit(&out, t)
 		return
 	}
-	var writes []Write
-	if !c.b.enqueue(c.client, &out, &writes) {
+	writes, ok := c.b.enqueue(c.client, &out)
+	if !ok {
 		return
 	}
 	c.b.keeper.later(writes...)

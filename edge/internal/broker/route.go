@@ -35,15 +35,23 @@ type routed struct {
 	about note
 	// payload is the copy that sessions share, made for the first that keeps it.
 	payload []byte
-	writes  []Write // what must be on disk before the publisher is answered
-	slow    *conn   // a subscriber that has fallen behind
+	groups  []*group // of writes that must be on disk before the publisher is answered
+	slow    *conn    // a subscriber that has fallen behind
+}
+
+// write has something written with the next group: before the message is on its
+// way, so that what its receiver's answer removes comes after it.
+func (r *routed) write(writes ...Write) {
+	if g := r.b.keeper.add(writes); g != nil && !slices.Contains(r.groups, g) {
+		r.groups = append(r.groups, g)
+	}
 }
 
 // route retains a message if asked, and hands it to its subscribers. Rights to
 // publish it were decided before. It returns a subscriber that has fallen
 // behind, if any. It waits for the disk when a session outside memory must not
 // lose the message, and for nothing else.
-func (b *Broker) route(origin string, version byte, m *Message, props packets.Properties, about note) (slow *conn, err error) {
+func (b *Broker) route(ctx context.Context, origin string, version byte, m *Message, props packets.Properties, about note) (slow *conn, err error) {
 	r := &routed{b: b, topic: m.Topic, about: about, pk: packets.Packet{
 		ProtocolVersion: version,
 		FixedHeader:     packets.FixedHeader{Type: packets.Publish, Qos: m.QoS, Retain: m.Retain},
@@ -65,15 +73,13 @@ func (b *Broker) route(origin string, version byte, m *Message, props packets.Pr
 		}
 	}
 	b.routing.RUnlock()
-	if len(r.writes) == 0 {
-		return r.slow, nil
-	}
 	if m.QoS == 0 {
-		b.keeper.later(r.writes...)
 		return r.slow, nil
 	}
-	if err := b.keeper.now(context.Background(), r.writes...); err != nil {
-		return r.slow, errors.Join(errNotKept, err)
+	for _, g := range r.groups {
+		if err := g.written(ctx); err != nil {
+			return r.slow, errors.Join(errNotKept, err)
+		}
 	}
 	return r.slow, nil
 }
@@ -211,7 +217,12 @@ func (r *routed) hand(cl *mqtt.Client, sub packets.Subscription) {
 	}
 	out.Payload = r.payload
 	r.about.attach(&out)
-	if !r.b.enqueue(cl, &out, &r.writes) || !live {
+	w, ok := r.b.enqueue(cl, &out)
+	if !ok {
+		return
+	}
+	r.write(w...)
+	if !live {
 		return
 	}
 	if c.out.admit(out.PacketID, noteOf(&out), len(out.Payload)) {
@@ -223,30 +234,30 @@ func (r *routed) hand(cl *mqtt.Client, sub packets.Subscription) {
 }
 
 // enqueue puts a message of QoS 1 or 2 into a session and gives it its packet
-// id and its place in the order. What must be written to disk for it is added
-// to writes. false: the session, or the hub, has no room for it.
-func (b *Broker) enqueue(cl *mqtt.Client, pk *packets.Packet, writes *[]Write) bool {
+// id and its place in the order. It returns what must be written to disk for it.
+// false: the session, or the hub, has no room for it.
+func (b *Broker) enqueue(cl *mqtt.Client, pk *packets.Packet) ([]Write, bool) {
 	kept := b.keptOf(cl)
 	if kept == nil {
-		return false // the session is about to end
+		return nil, false // the session is about to end
 	}
 	if cl.State.Inflight.Len() >= b.limits.MaxQueued || !kept.reserve(b, len(pk.Payload)) {
 		b.sessionFull(cl)
-		return false
+		return nil, false
 	}
 	id, err := cl.NextPacketID()
 	if err != nil {
 		b.sessionFull(cl)
-		return false
+		return nil, false
 	}
 	pk.PacketID = uint16(id)
 	pk.Created = b.order.Add(1)
 	kept.hold(b, pk.PacketID, len(pk.Payload))
 	cl.State.Inflight.Set(*pk)
 	if kept.persistent.Load() && pk.Connect.ClientIdentifier == "" {
-		*writes = append(*writes, writeMessage(cl.ID, pk))
+		return []Write{writeMessage(cl.ID, pk)}, true
 	}
-	return true
+	return nil, true
 }
 
 // sessionFull reports a message that a session could not hold.

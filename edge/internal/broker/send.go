@@ -61,14 +61,15 @@ func (b *Broker) Send(ctx context.Context, m Message) error {
 		return fmt.Errorf("send to %s: %w: device not connected, or not subscribed", m.Name, fleet.ErrUnavailable)
 	}
 	m.Topic = t
-	_, err = b.route(hubOrigin, frame.V5, &m, props, about)
+	_, err = b.route(ctx, hubOrigin, frame.V5, &m, props, about)
 	return err
 }
 
 // decodeProperties has the library decode properties that frame has found
-// well-formed.
+// well-formed. What the library returns are parts of what it is given, and
+// stay for as long as the message is kept: so it is given a copy.
 func decodeProperties(t byte, raw []byte) (p packets.Properties) {
-	if _, err := p.Decode(t, bytes.NewBuffer(raw)); err != nil {
+	if _, err := p.Decode(t, bytes.NewBuffer(bytes.Clone(raw))); err != nil {
 		return packets.Properties{}
 	}
 	return p

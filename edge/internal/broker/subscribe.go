@@ -21,7 +21,7 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 		return pk
 	}
 	c.judged = c.rights.Load()
-	c.toStandard(pk.Filters)
+	c.written = c.toStandard(pk.Filters)
 	c.verdicts = c.judge(access.Subscribe, pk.Filters)
 	c.retain = make([]bool, len(pk.Filters))
 	for i := range pk.Filters {
@@ -84,6 +84,9 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 		}
 		if codes[i] < frame.Unspecified {
 			granted = append(granted, pk.Filters[i].Filter)
+			if i < len(c.written) {
+				c.kept.write(pk.Filters[i].Filter, c.written[i])
+			}
 			if i < len(c.retain) && c.retain[i] {
 				c.askRetained(pk.Filters[i])
 			}
@@ -127,6 +130,7 @@ func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
 	for _, f := range pk.Filters {
 		if _, ok := c.subs[f.Filter]; ok {
 			delete(c.subs, f.Filter)
+			c.kept.write(f.Filter, f.Filter)
 			gone = append(gone, f.Filter)
 		}
 	}

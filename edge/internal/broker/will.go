@@ -118,7 +118,7 @@ func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 		b.drop(id.ClientID, DroppedRetainLimit)
 		m.Retain = false // it is still news
 	}
-	if _, err := b.route(id.ClientID, s.Version, &m, props, note{}); err != nil {
+	if _, err := b.route(context.Background(), id.ClientID, s.Version, &m, props, note{}); err != nil {
 		b.log.Warn("mqtt will not kept", "client", id.ClientID, "topic", w.Name, "error", err)
 	}
 }

@@ -103,7 +103,9 @@ func (d *devices) settle(id fleet.DeviceID) {
 	}
 	dev, err := d.registry.Device(id)
 	if err != nil {
-		return // removed since: whoever follows devices has it forgotten
+		// It may have been removed before it was connected, and so not been found.
+		d.broker.Forget(string(id), "device removed")
+		return
 	}
 	next, err := d.identityOf(dev, had.Username)
 	switch {

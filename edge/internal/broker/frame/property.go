@@ -22,17 +22,21 @@ const (
 	propMaxPacketSize   = 39
 )
 
-// will stands for the properties of a will, beside the packet types.
-const will Type = 16
+// Beside the packet types: the properties of a will, and those of a PUBLISH on
+// its way to a subscriber.
+const (
+	will Type = 16 + iota
+	outgoing
+)
 
 // allowed says in which packets of a client a property may be.
 var allowed = map[byte][]Type{
-	propPayloadFormat:   {PUBLISH, will},
-	propMessageExpiry:   {PUBLISH, will},
-	propContentType:     {PUBLISH, will},
-	propResponseTopic:   {PUBLISH, will},
-	propCorrelation:     {PUBLISH, will},
-	propSubscriptionID:  {SUBSCRIBE},
+	propPayloadFormat:   {PUBLISH, outgoing, will},
+	propMessageExpiry:   {PUBLISH, outgoing, will},
+	propContentType:     {PUBLISH, outgoing, will},
+	propResponseTopic:   {PUBLISH, outgoing, will},
+	propCorrelation:     {PUBLISH, outgoing, will},
+	propSubscriptionID:  {SUBSCRIBE, outgoing},
 	propSessionExpiry:   {CONNECT, DISCONNECT},
 	propAuthMethod:      {CONNECT, AUTH},
 	propAuthData:        {CONNECT, AUTH},
@@ -43,7 +47,7 @@ var allowed = map[byte][]Type{
 	propReceiveMaximum:  {CONNECT},
 	propTopicAliasMax:   {CONNECT},
 	propTopicAlias:      {PUBLISH},
-	propUser:            {CONNECT, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH, will},
+	propUser:            {CONNECT, PUBLISH, outgoing, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH, will},
 	propMaxPacketSize:   {CONNECT},
 }
 
@@ -81,7 +85,7 @@ func readProperties(c *cursor, t Type) (p properties, err error) {
 		if !ok {
 			return p, violation("property %d in a packet of type %d", id, t)
 		}
-		if seen&(1<<id) != 0 && id != propUser {
+		if seen&(1<<id) != 0 && id != propUser && (id != propSubscriptionID || t != outgoing) {
 			return p, violation("property %d twice", id)
 		}
 		seen |= 1 << id

@@ -18,6 +18,16 @@ type Publish struct {
 // ParsePublish reads what follows the fixed header of a PUBLISH. An empty name
 // is left to the caller.
 func ParsePublish(version byte, h Header, body []byte) (p Publish, err error) {
+	return parsePublish(version, h, body, PUBLISH)
+}
+
+// ParseOutgoingPublish reads what follows the fixed header of a PUBLISH of MQTT
+// 5 to a subscriber: it may name the subscriptions that it is for [MQTT-3.3.4-3].
+func ParseOutgoingPublish(h Header, body []byte) (p Publish, err error) {
+	return parsePublish(V5, h, body, outgoing)
+}
+
+func parsePublish(version byte, h Header, body []byte, t Type) (p Publish, err error) {
 	c := &cursor{b: body}
 	p.QoS, p.Retain, p.Dup = h.QoS(), h.Retain(), h.Dup()
 	name := c.str()
@@ -27,7 +37,7 @@ func ParsePublish(version byte, h Header, body []byte) (p Publish, err error) {
 		}
 	}
 	if version == V5 {
-		props, err := readProperties(c, PUBLISH)
+		props, err := readProperties(c, t)
 		if err != nil {
 			return p, err
 		}
@@ -40,27 +50,13 @@ func ParsePublish(version byte, h Header, body []byte) (p Publish, err error) {
 	return p, nil
 }
 
-// OutgoingPayload is the payload of a PUBLISH that the library has encoded.
-func OutgoingPayload(version byte, h Header, body []byte) []byte {
+// OutgoingID reads the packet id of a PUBLISH that the library has encoded; 0 at
+// QoS 0, and if it is not there.
+func OutgoingID(h Header, body []byte) (id uint16) {
 	c := &cursor{b: body}
 	c.binary()
 	if h.QoS() > 0 {
-		c.u16()
-	}
-	if version == V5 {
-		c.take(c.varint())
-	}
-	return c.b
-}
-
-// OutgoingPublish reads the name and the packet id of a PUBLISH that the
-// library has encoded; ok is false if they are not there. The name is of the
-// input.
-func OutgoingPublish(h Header, body []byte) (name []byte, id uint16, ok bool) {
-	c := &cursor{b: body}
-	name = c.binary()
-	if h.QoS() > 0 {
 		id = c.u16()
 	}
-	return name, id, !c.short
+	return id
 }
