@@ -59,6 +59,7 @@ func (h *hook) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	c.out.resume()
 	// The gate keeps the client's Receive Maximum; the library's quota leaks.
 	cl.Properties.Props.ReceiveMaximum = 0
+	cl.Properties.Props.SessionExpiryIntervalFlag = false // the gate keeps that time too
 	cl.State.Inflight.ResetSendQuota(0)
 	h.b.routing.Lock()
 	c.routingLocked = true
@@ -154,14 +155,3 @@ func (h *hook) over(cl *mqtt.Client, pk packets.Packet) {
 
 // OnRetainedExpired forgets a retained message whose time is over.
 func (h *hook) OnRetainedExpired(name string) { h.b.unretained(name) }
-
-// OnClientExpired completes what the library does with an expired session: its
-// subscriptions would feed the next one.
-func (h *hook) OnClientExpired(cl *mqtt.Client) {
-	h.b.mu.Lock()
-	s := h.b.slots[cl.ID]
-	h.b.mu.Unlock()
-	if s == nil || s.holder == nil {
-		h.b.discard(cl.ID)
-	}
-}

@@ -104,7 +104,7 @@ func (c *conn) goodbye(body []byte) error {
 		}
 	}
 	c.mu.Unlock()
-	c.pending = frame.BuildGoodbye(c.version, g)
+	c.pending = frame.BuildGoodbye()
 	return nil
 }
 

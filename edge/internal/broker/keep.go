@@ -518,7 +518,7 @@ func (b *Broker) restoreSession(client string, value []byte, now time.Time) erro
 		return err
 	}
 	cl.Properties.ProtocolVersion = s.Version
-	cl.Properties.Props.SessionExpiryInterval, cl.Properties.Props.SessionExpiryIntervalFlag = s.ExpirySeconds, true
+	cl.Properties.Props.SessionExpiryInterval = s.ExpirySeconds
 	k.owner, k.expiry, k.ended = s.Owner, time.Duration(s.ExpirySeconds)*time.Second, s.Ended
 	if k.ended.IsZero() || k.ended.After(now) {
 		k.ended = now // it was connected when the hub went

@@ -2,8 +2,8 @@ package broker
 
 import (
 	"fmt"
+	"math"
 	"reflect"
-	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 )
@@ -11,9 +11,9 @@ import (
 // newServer makes the library's server with its limits and the one hook.
 func newServer(b *Broker) (*mqtt.Server, error) {
 	capabilities := mqtt.NewDefaultServerCapabilities()
-	capabilities.MaximumMessageExpiryInterval = 0 // retained messages stay
-	capabilities.MaximumClientWritesPending = 1   // the gate delivers
-	capabilities.MaximumSessionExpiryInterval = uint32(b.limits.SessionExpiry / time.Second)
+	capabilities.MaximumMessageExpiryInterval = 0              // retained messages stay
+	capabilities.MaximumClientWritesPending = 1                // the gate delivers
+	capabilities.MaximumSessionExpiryInterval = math.MaxUint32 // the gate ends sessions: the library may meet a client that comes back
 	capabilities.MaximumPacketSize = uint32(b.limits.MaxPacketBytes)
 	capabilities.ReceiveMaximum = uint16(b.limits.MaxInboundQoS2)
 	capabilities.MaximumInflight = uint16(b.limits.MaxQueued)

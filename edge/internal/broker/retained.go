@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 
@@ -128,11 +129,16 @@ func (c *conn) askRetained(sub packets.Subscription) {
 	if parent, ok := strings.CutSuffix(sub.Filter, "/#"); ok {
 		filters = append(filters, parent) // it matches too [MQTT-4.7.1.2]; the library does not find it
 	}
+	var due []dueRetained
+	asked := map[string]bool{}
 	for _, filter := range filters {
 		for _, pk := range c.b.server.Topics.Messages(filter) {
-			c.due = append(c.due, dueRetained{pk.TopicName, sub.Qos, sub.Identifier})
+			due = append(due, dueRetained{pk.TopicName, sub.Qos, sub.Identifier})
+			asked[pk.TopicName] = true
 		}
 	}
+	// Who asks again before it has read is owed each once.
+	c.due = append(slices.DeleteFunc(c.due, func(d dueRetained) bool { return asked[d.name] && d.identifier == sub.Identifier }), due...)
 }
 
 // sendRetained sends due messages until the client's backlog is at its mark;

@@ -191,12 +191,18 @@ func (c *conn) review() {
 // client's rules still allow them, and returns them.
 func (c *conn) inherit() []string {
 	var granted []string
-	for filter := range c.client.State.Subscriptions.GetAll() {
+	most := c.rights.Load().maxQoS
+	for filter, sub := range c.client.State.Subscriptions.GetAll() {
 		if d := c.rights.Load().rules.Decide(access.Subscribe, filter); !d.Allowed {
 			c.deny(access.Subscribe, filter, d.Rule)
 			c.b.server.Topics.Unsubscribe(filter, c.client.ID)
 			c.client.State.Subscriptions.Delete(filter)
 			continue
+		}
+		if sub.Qos > most {
+			sub.Qos = most
+			c.b.server.Topics.Subscribe(c.client.ID, sub)
+			c.client.State.Subscriptions.Add(filter, sub)
 		}
 		granted = append(granted, filter)
 	}

@@ -124,9 +124,4 @@ func (p Connect) ForLibrary(clientID string) []byte {
 }
 
 // BuildGoodbye builds the DISCONNECT of a client, for the library.
-func BuildGoodbye(version byte, g Goodbye) []byte {
-	if version != V5 || !g.HasSessionExpiry {
-		return packet(DISCONNECT, 0, nil)
-	}
-	return packet(DISCONNECT, 0, binary.BigEndian.AppendUint32([]byte{Success, 5, propSessionExpiry}, g.SessionExpiry))
-}
+func BuildGoodbye() []byte { return packet(DISCONNECT, 0, nil) }
