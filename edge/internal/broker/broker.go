@@ -89,6 +89,7 @@ type Broker struct {
 	// subscriptions is the version of the subscriptions: it moves when somebody
 	// may have become interested in a topic.
 	subscriptions atomic.Uint64
+	retaining     sync.Mutex // held while a retained message is replaced
 	// wildParents: some filter has ended in "+/#" since the start.
 	wildParents atomic.Bool
 

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"time"
 
@@ -62,11 +61,8 @@ func (c *conn) readConnect() (p frame.Connect, ok bool) {
 		return p, c.refuse(RefusedTooLarge, 0, "", err)
 	case errors.As(err, &e):
 		return p, c.refuse(RefusedMalformed, 0, "", err)
-	case errors.Is(err, io.EOF) && c.in.Buffered() == 0 && len(packet) == 0:
-		c.end(CauseLost) // a port scan or a health check, and no client
-		return p, false
 	case err != nil:
-		c.end(CauseLost)
+		c.end(CauseLost) // a port scan or a health check, and no client
 		return p, false
 	case h.Type != frame.CONNECT:
 		return p, c.refuse(RefusedMalformed, 0, "", errors.New("first packet is not a CONNECT")) // [MQTT-3.1.0-1]

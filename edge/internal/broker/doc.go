@@ -20,5 +20,6 @@
 //     end before it hears of the next one.
 //
 // Broker's methods may be called from any goroutine, also from a Handler's
-// methods. A Handler is called from the connection's goroutine.
+// methods. A Handler is called from the connection's goroutine, but for what it
+// is told of a will that was delayed, and of subscriptions that Reauthorize took.
 package broker

@@ -24,14 +24,15 @@ func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
 		mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribe,
-		mqtt.OnUnsubscribed, mqtt.OnQosComplete, mqtt.OnQosDropped, mqtt.OnRetainedExpired, mqtt.OnClientExpired:
+		mqtt.OnUnsubscribed, mqtt.OnQosComplete, mqtt.OnQosDropped, mqtt.OnRetainedExpired:
 		return true
 	}
 	return false
 }
 
-// gate returns the gate behind a client of the library, or nil for one that
-// stands for a publisher, and for one that is not connected.
+// gate returns the gate behind a client of the library, that of its last
+// connection when it has none; nil for one that has not connected since the
+// hub's start.
 func gate(cl *mqtt.Client) *conn {
 	c, _ := cl.Net.Conn.(*conn)
 	return c

@@ -62,6 +62,9 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 		if err := frame.CheckSubscribe(c.version, h.Type, body); err != nil {
 			return c.malformed(err)
 		}
+		if !c.throttle(h.Total()) {
+			return errEnded
+		}
 		c.forLibrary(packet)
 
 	case frame.DISCONNECT:
@@ -120,7 +123,9 @@ func (c *conn) publish(p frame.Publish) error {
 		return c.protocolError(&frame.Error{Reason: frame.QoSNotSupported, Text: "qos above the maximum"})
 	}
 	if p.QoS == 2 {
-		if _, again := c.kept.received[p.PacketID]; again {
+		// An id from before a restart may have been released since: only what is
+		// marked as a duplicate is one then [MQTT-3.3.1-1].
+		if restored, again := c.kept.received[p.PacketID]; again && (p.Dup || !restored) {
 			c.out.answer(frame.BuildAck(c.version, frame.PUBREC, p.PacketID, frame.Success, ""))
 			return nil
 		}
@@ -169,7 +174,7 @@ func (c *conn) publish(p frame.Publish) error {
 // receivedOnce remembers a message of QoS 2 until its PUBREL, also over a
 // restart when the session does.
 func (c *conn) receivedOnce(id uint16) error {
-	c.kept.received[id] = struct{}{}
+	c.kept.received[id] = false
 	if !c.kept.persistent.Load() {
 		return nil
 	}

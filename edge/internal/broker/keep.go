@@ -196,9 +196,10 @@ type kept struct {
 	// owner says whose session it is; another identity under the same client id
 	// does not inherit it.
 	owner string
-	// received are the packet ids of QoS 2 messages that wait for PUBREL. Only
+	// received are the packet ids of QoS 2 messages that wait for PUBREL; true for
+	// those from before the hub's start. Only
 	// the connection that holds the slot touches it.
-	received map[uint16]struct{}
+	received map[uint16]bool
 	// persistent: the session outlives its connection, and is on disk.
 	persistent atomic.Bool
 	// forgotten: Forget has ended it; no connection goes on with it.
@@ -216,7 +217,7 @@ type kept struct {
 }
 
 func newKept(owner string) *kept {
-	return &kept{owner: owner, received: make(map[uint16]struct{}), sizes: make(map[uint16]int)}
+	return &kept{owner: owner, received: make(map[uint16]bool), sizes: make(map[uint16]int)}
 }
 
 // messageOverhead is about what a message costs beside its payload.
@@ -470,7 +471,7 @@ func (b *Broker) restoreOne(key string, value []byte, now time.Time) (order int6
 	}
 	switch {
 	case kind == keptInbound:
-		k.received[packetID] = struct{}{}
+		k.received[packetID] = true
 	case len(value) == 1 && value[0] == storedPubrel:
 		cl.State.Inflight.Set(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pubrel, Qos: 1}, PacketID: packetID})
 		k.hold(b, packetID, 0)

@@ -675,7 +675,7 @@ func TestKeep_MessageTooLargeForTheClientDoesNotKeepItOut(t *testing.T) {
 	}
 }
 
-func TestKeep_RefusedQoS2MessageLeavesItsPacketIDFree(t *testing.T) {
+func TestKeep_QoS2PacketIDIsFreeAfterARefusalAndWhereAReleaseMayBeLost(t *testing.T) {
 	d := newDisk()
 	r := onDisk(t, d)
 	sub := r.dial(t, frame.V5)
@@ -695,6 +695,21 @@ func TestKeep_RefusedQoS2MessageLeavesItsPacketIDFree(t *testing.T) {
 		t.Fatalf("reason %x", code)
 	}
 	if m := sub.message(); m.payload != "second" {
+		t.Fatalf("got %q", m.payload)
+	}
+	r.kill(d) // before the PUBREL: the hub does not know whether it was released
+	r = onDisk(t, d)
+	sub = r.dial(t, frame.V5)
+	sub.signIn("subscriber", nil)
+	sub.subscribe(1, 0, "a/#")
+	pub = r.dial(t, frame.V5)
+	pub.signIn("publisher", lastingWith())
+	again := publishPacket(frame.V5, "a/b", 2, 9, 8, "second") // a duplicate
+	pub.send(again)
+	pub.wantAck(frame.PUBREC, 9)
+	pub.publish("a/b", 2, 9, "third")
+	pub.wantAck(frame.PUBREC, 9)
+	if m := sub.message(); m.payload != "third" {
 		t.Fatalf("got %q", m.payload)
 	}
 }

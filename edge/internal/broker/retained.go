@@ -91,6 +91,9 @@ func (r *routed) retain() {
 		pk.Payload = r.payload
 		pk.Created = r.b.order.Add(1)
 	}
+	// Memory, counts and disk end with the same one of two that come at once.
+	r.b.retaining.Lock()
+	defer r.b.retaining.Unlock()
 	r.b.server.Topics.RetainMessage(pk)
 	r.b.retained.set(pk.Origin, pk.TopicName, len(pk.Payload))
 	w := Write{Key: keptRetained + pk.TopicName}

@@ -139,7 +139,8 @@ const (
 
 // Handler is the hub behind the broker. Its methods are called from the
 // connection's goroutine, for one connection in this order: Connected, then
-// any of the others, then Disconnected once.
+// any of the others, then Disconnected once. A will that was delayed, and
+// subscriptions that Reauthorize took away, may come after that, from others.
 type Handler interface {
 	// Connected is called when the client has its CONNACK. Send reaches it from
 	// now on.

@@ -47,6 +47,7 @@ func (c *conn) publishWill(cause Cause) {
 	c.b.work.Add(1)
 	late.timer = time.AfterFunc(delay, func() {
 		defer c.b.work.Done()
+		defer c.recover()
 		c.b.mu.Lock()
 		due := c.b.wills[late.session.Identity.ClientID] == late
 		if due {

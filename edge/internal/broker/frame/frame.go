@@ -40,7 +40,6 @@ const (
 // Reason codes of MQTT 5 that the gate gives or reads.
 const (
 	Success            byte = 0x00
-	DisconnectWithWill byte = 0x04
 	Unspecified        byte = 0x80
 	Malformed          byte = 0x81
 	ProtocolError      byte = 0x82
