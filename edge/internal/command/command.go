@@ -82,6 +82,8 @@ type Commands struct {
 	live   map[fleet.CommandID]*attempt
 	online map[fleet.DeviceID]bool // devices that have just begun to listen
 	stray  uint64
+
+	forgot time.Time // when old keys were forgotten; Run's
 }
 
 // attempt is a command that has not ended.
@@ -113,12 +115,7 @@ func New(c Config) (*Commands, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pending commands: %w", err)
 	}
-	now, trusted := c.Clock.Now()
-	if trusted {
-		if err := c.Store.ForgetDone(context.Background(), now.Add(-keepDone)); err != nil {
-			return nil, fmt.Errorf("forget requests for commands: %w", err)
-		}
-	}
+	_, trusted := c.Clock.Now()
 	for _, p := range pending {
 		m.track(p, !trusted)
 	}
@@ -183,8 +180,12 @@ type Once struct {
 // ErrKeyReused: the key of Want.Once belongs to another request.
 var ErrKeyReused = errors.New("key belongs to another request")
 
-// keepDone is for how long a command's Once is remembered, at least.
-const keepDone = 24 * time.Hour
+// keepDone is for how long a command's Once is remembered, at least; each
+// forgetEvery what is older goes.
+const (
+	keepDone    = 24 * time.Hour
+	forgetEvery = time.Hour
+)
 
 // Send stores a command from on board and returns it. fleet.ErrNotFound,
 // fleet.ErrInvalid, fleet.ErrLimit, ErrKeyReused.

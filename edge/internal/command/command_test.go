@@ -392,8 +392,8 @@ func TestSend_TheSameRequestAfterARestartIsTheSameCommand(t *testing.T) {
 		if other, err := ask("k2", 1); err != nil || other == first {
 			t.Errorf("another key: %s, %v", other, err)
 		}
-		time.Sleep(25 * time.Hour)
-		restart()
+		time.Sleep(26 * time.Hour)
+		synctest.Wait()
 		if again, err := ask("k1", 1); err != nil || again == first {
 			t.Errorf("a day later the key is new: %s, %v", again, err)
 		}

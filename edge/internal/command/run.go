@@ -40,6 +40,12 @@ const idle = time.Minute
 // round does what is due, and returns how long nothing will be.
 func (m *Commands) round(ctx context.Context) (time.Duration, error) {
 	now, trusted := m.c.Clock.Now()
+	if trusted && now.Sub(m.forgot) >= forgetEvery {
+		m.forgot = now
+		if err := m.c.Store.ForgetDone(ctx, now.Add(-keepDone)); err != nil && !errors.Is(err, fleet.ErrFull) {
+			return 0, fmt.Errorf("forget requests for commands: %w", err)
+		}
+	}
 	type due struct {
 		id fleet.CommandID
 		attempt
