@@ -72,8 +72,13 @@ func TestRestore_NothingOldIsRunAgain(t *testing.T) {
 	}
 	// A new command is sent, and it is the only one.
 	h.Call("POST", "/api/v1/devices/btn-001/command", map[string]any{"name": "ping"}, nil)
-	if topic := <-got; !strings.HasSuffix(topic, "/cmd/ping") {
-		t.Errorf("the device got %s", topic)
+	select {
+	case topic := <-got:
+		if !strings.HasSuffix(topic, "/cmd/ping") {
+			t.Errorf("the device got %s", topic)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the device got nothing")
 	}
 	if _, found, err := h.store.Restored(); err != nil || found {
 		t.Errorf("the mark of the restore is still there: %v", err)
