@@ -305,9 +305,11 @@ func (b *Broker) discard(clientID string) {
 	b.mu.Unlock()
 	if k != nil {
 		k.letAllGo(b)
+		k.mu.Lock()
 		if k.persistent.Swap(false) {
 			b.keeper.later(writeNoSession(clientID)...)
 		}
+		k.mu.Unlock()
 	}
 	if cl, ok := b.server.Clients.Get(clientID); ok {
 		b.server.UnsubscribeClient(cl)

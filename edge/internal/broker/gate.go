@@ -125,6 +125,8 @@ func (c *conn) leaveSession() {
 	if c.client == nil {
 		return
 	}
+	c.b.routing.Lock() // a message that took the connection for live is in the session by now
+	defer c.b.routing.Unlock()
 	c.dropReferred()
 	for _, id := range c.out.unacknowledged() {
 		if pk, ok := c.client.State.Inflight.Get(id); ok && pk.FixedHeader.Type == packets.Publish {
@@ -135,7 +137,7 @@ func (c *conn) leaveSession() {
 	c.kept.mu.Lock()
 	c.kept.ended, c.kept.expiry = c.b.now(), c.lifetime()
 	c.kept.mu.Unlock()
-	c.b.keeper.later(c.b.writeSession(c.client, c.kept))
+	c.b.storeSession(c.client, c.kept)
 }
 
 // lifetime is how long the session outlives its connection.

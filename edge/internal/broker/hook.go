@@ -78,9 +78,7 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	h.b.routing.Unlock()
 	c.release()
 	h.b.cfg.Handler.Connected(c.session)
-	if c.kept.persistent.Load() {
-		h.b.keeper.later(h.b.writeSession(cl, c.kept))
-	}
+	h.b.storeSession(cl, c.kept)
 	if len(granted) > 0 {
 		h.b.subscribed(granted...)
 		h.b.cfg.Handler.Subscribed(c.session, granted)

@@ -302,11 +302,15 @@ type storedSubscription struct {
 	RetainAsPublished bool   `json:"retain_as_published,omitempty"`
 }
 
-// writeSession is the write of a session as it is.
-func (b *Broker) writeSession(cl *mqtt.Client, k *kept) Write {
-	s := storedSession{Owner: k.owner, Version: cl.Properties.ProtocolVersion}
+// storeSession has a session written as it is; nil when it is not one that
+// stays. Of two at once the one that looks later is written later.
+func (b *Broker) storeSession(cl *mqtt.Client, k *kept) *group {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if !k.persistent.Load() {
+		return nil
+	}
+	s := storedSession{Owner: k.owner, Version: cl.Properties.ProtocolVersion}
 	s.ExpirySeconds, s.Ended = uint32(k.expiry/time.Second), k.ended
 	for _, sub := range cl.State.Subscriptions.GetAll() {
 		s.Subscriptions = append(s.Subscriptions, storedSubscription{
@@ -314,7 +318,7 @@ func (b *Broker) writeSession(cl *mqtt.Client, k *kept) Write {
 		})
 	}
 	value, _ := json.Marshal(s) // of plain fields, which can always be written
-	return Write{Key: keptSession + cl.ID, Value: value}
+	return b.keeper.add([]Write{{Key: keptSession + cl.ID, Value: value}})
 }
 
 // writeNoSession removes a session and all that belongs to it.

@@ -42,6 +42,7 @@ func TestLegacy_OldFirmwareSpeaksAndIsSpokenToUnderItsOwnTopics(t *testing.T) {
 		r = boot() // the session remembers how the device wrote it
 		c = r.dial(t, v)
 		c.signIn("btn-001", lasting(v))
+		c.ping() // its subscriptions are known after its CONNACK
 		if err := r.Send(t.Context(), Message{Name: base + "/cmd/receipt", Payload: []byte("r"), QoS: 1, Ref: "1"}); err != nil {
 			t.Fatal(err)
 		}

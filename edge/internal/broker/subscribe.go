@@ -145,10 +145,11 @@ func (h *hook) OnUnsubscribed(cl *mqtt.Client, pk packets.Packet) {
 // disk they hold all the same, as long as the hub runs: a watch that cannot
 // subscribe would not ring.
 func (c *conn) keepSubscriptions() {
-	if !c.kept.persistent.Load() {
+	g := c.b.storeSession(c.client, c.kept)
+	if g == nil {
 		return
 	}
-	err := c.b.keeper.now(c.ctx, c.b.writeSession(c.client, c.kept))
+	err := g.written(c.ctx)
 	if err != nil && !errors.Is(err, fleet.ErrFull) && !c.isClosed() {
 		c.end(CauseLost) // it subscribes again when it comes back
 	}
@@ -181,9 +182,7 @@ func (c *conn) review() {
 		delete(c.subs, filter)
 	}
 	c.mu.Unlock()
-	if c.kept.persistent.Load() {
-		c.b.keeper.later(c.b.writeSession(c.client, c.kept))
-	}
+	c.b.storeSession(c.client, c.kept)
 	c.b.cfg.Handler.Unsubscribed(c.session, gone)
 }
 
