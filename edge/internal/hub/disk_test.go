@@ -205,6 +205,15 @@ func (h *fullHub) connectWith(got func(*paho.Publish)) {
 	}); err != nil {
 		h.T.Fatal(err)
 	}
+	// The hub hears of a connection after the client has its CONNACK.
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, ok := h.broker.Connected("btn-001"); ok {
+			return
+		}
+		if time.Now().After(limit) {
+			h.T.Fatal("not connected")
+		}
+	}
 }
 
 const password = "a-long-enough-password"
