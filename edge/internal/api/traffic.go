@@ -29,7 +29,7 @@ type trafficMessage struct {
 	Truncated       bool             `json:"truncated,omitempty" doc:"The payload is only the beginning."`
 }
 
-func trafficMessageOf(m traffic.Message, payloads bool) trafficMessage {
+func trafficMessageOf(m *traffic.Message, payloads bool) trafficMessage {
 	v := trafficMessage{
 		At: m.At.UTC().Truncate(time.Millisecond), Direction: m.Direction.String(), DeviceID: m.Device, Topic: m.Topic,
 		Type: m.Type, Room: m.Room, QoS: int(m.QoS), Retain: m.Retain, Size: m.Size,
@@ -38,18 +38,26 @@ func trafficMessageOf(m traffic.Message, payloads bool) trafficMessage {
 		return v
 	}
 	v.Truncated = m.Truncated
-	text := m.Payload
-	if m.Truncated { // not in the middle of a character
-		for i := 0; i < utf8.UTFMax && len(text) > 0 && !utf8.Valid(text); i++ {
-			text = text[:len(text)-1]
-		}
-	}
-	s := string(text)
-	if !utf8.Valid(text) {
+	var s string
+	if text, ok := textOf(m); ok {
+		s = string(text)
+	} else {
 		s, v.PayloadEncoding = base64.StdEncoding.EncodeToString(m.Payload), "base64"
 	}
 	v.Payload = &s
 	return v
+}
+
+// textOf is the payload of a message as text; false when it is none. What was
+// cut does not end in the middle of a character.
+func textOf(m *traffic.Message) ([]byte, bool) {
+	text := m.Payload
+	if m.Truncated {
+		for i := 0; i < utf8.UTFMax && len(text) > 0 && !utf8.Valid(text); i++ {
+			text = text[:len(text)-1]
+		}
+	}
+	return text, utf8.Valid(text)
 }
 
 // trafficHistory is a page, with what is missing in it.
@@ -211,7 +219,7 @@ func (a *API) deviceTraffic(ctx context.Context, in *DevicePath) (*deviceTraffic
 		Topics: []trafficTopic{}, Fields: []trafficValue{},
 	}
 	if d.Last != nil {
-		m := trafficMessageOf(*d.Last, false)
+		m := trafficMessageOf(d.Last, false)
 		v.LastMessage = &m
 	}
 	for _, t := range d.Topics {

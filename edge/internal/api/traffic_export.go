@@ -83,7 +83,7 @@ func (a *API) exportHistory(c *gin.Context, f traffic.Filter, format string) {
 		"at", "direction", "device_id", "topic", "type", "room", "qos", "retain", "size",
 	})
 	err = a.Traffic.Export(ctx, f, payloads, func(m traffic.Message) error {
-		v := trafficMessageOf(m, payloads)
+		v := trafficMessageOf(&m, payloads)
 		if format == rest.MediaNDJSON {
 			return d.row(v, nil)
 		}

@@ -29,7 +29,8 @@ const (
 	livePing     = 20 * time.Second
 	liveSilence  = time.Minute // after which a client that answers no ping is gone
 	liveWrite    = 10 * time.Second
-	liveMaxBytes = 4096 // of what a client sends
+	liveKept     = 256 << 10 // bytes of room for a batch
+	liveMaxBytes = 4096      // of what a client sends
 	liveSockets  = 64
 	liveOwn      = 8 // of one subject
 )
@@ -44,12 +45,6 @@ type liveOp struct {
 		Contains  string `json:"contains"`
 	} `json:"filter"`
 	MaxRate int `json:"max_rate"`
-}
-
-// liveMessages is what it gets.
-type liveMessages struct {
-	Messages []trafficMessage `json:"messages"`
-	Dropped  uint64           `json:"dropped"`
 }
 
 type liveError struct {
@@ -84,7 +79,7 @@ func (a *API) trafficLive(c *gin.Context) {
 	if err != nil {
 		return // it has answered
 	}
-	l := &liveSocket{a: a, ws: ws, subject: rest.SubjectOf(c.Request.Context()), ops: make(chan liveOp), bad: make(chan string), out: []trafficMessage{}, pong: make(chan struct{}, 1)}
+	l := &liveSocket{a: a, ws: ws, subject: rest.SubjectOf(c.Request.Context()), ops: make(chan liveOp), bad: make(chan string), pong: make(chan struct{}, 1)}
 	l.run(ctx)
 }
 
@@ -97,7 +92,7 @@ type liveSocket struct {
 	reader  *traffic.Reader // nil until it has subscribed
 	ops     chan liveOp
 	bad     chan string
-	out     []trafficMessage // room for the next batch
+	out     []byte // room for the next batch
 
 	// A ping follows each batch, with its number. A client that has not answered
 	// liveWindow of them gets no more: the buffers of the two systems would hold
@@ -293,14 +288,15 @@ func (l *liveSocket) subscribe(op liveOp, next chan<- *traffic.Reader) error {
 }
 
 func (l *liveSocket) send(b batch) error {
-	clear(l.out)
-	l.out = l.out[:0]
-	payloads := l.a.mayRead(l.subject)
-	for _, m := range b.messages {
-		l.out = append(l.out, trafficMessageOf(m, payloads))
-	}
-	if err := l.write(liveMessages{Messages: l.out, Dropped: b.dropped}); err != nil {
+	l.out = appendLive(l.out[:0], b.messages, b.dropped, l.a.mayRead(l.subject))
+	if err := l.ws.SetWriteDeadline(time.Now().Add(liveWrite)); err != nil {
 		return err
+	}
+	if err := l.ws.WriteMessage(websocket.TextMessage, l.out); err != nil {
+		return err
+	}
+	if cap(l.out) > liveKept {
+		l.out = nil
 	}
 	l.sent++
 	return l.ping()

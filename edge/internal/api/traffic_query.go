@@ -91,7 +91,7 @@ func (a *API) historyPage(c *gin.Context, f traffic.Filter) (trafficHistory, err
 	payloads := a.mayRead(rest.SubjectOf(c.Request.Context()))
 	page := trafficHistory{Items: []trafficMessage{}, Gaps: append([]traffic.Gap{}, h.Gaps...)}
 	for _, m := range h.Messages {
-		page.Items = append(page.Items, trafficMessageOf(m, payloads))
+		page.Items = append(page.Items, trafficMessageOf(&m, payloads))
 	}
 	if h.Next != nil {
 		next := rest.EncodeCursor(h.Next)

@@ -49,9 +49,9 @@ func BenchmarkPublish(b *testing.B) {
 // quiet is a Handler that takes everything and remembers nothing.
 type quiet struct{}
 
-func (quiet) Connected(Session)                               {}
-func (quiet) Disconnected(Session, Cause)                     {}
-func (quiet) Subscribed(Session, []string)                    {}
-func (quiet) Unsubscribed(Session, []string)                  {}
-func (quiet) Publish(context.Context, Session, Message) error { return nil }
-func (quiet) Delivered(string, string)                        {}
+func (quiet) Connected(Session)                                 {}
+func (quiet) Disconnected(Session, Cause)                       {}
+func (quiet) Subscribed(Session, []string)                      {}
+func (quiet) Unsubscribed(Session, []string)                    {}
+func (quiet) Publish(context.Context, *Session, *Message) error { return nil }
+func (quiet) Delivered(string, string)                          {}

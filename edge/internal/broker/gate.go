@@ -38,6 +38,7 @@ type conn struct {
 	said      Credentials // what the client said of itself, without its password
 	version   byte
 	session   Session
+	message   Message // that is being handled; the connection's goroutine owns it
 	will      *frame.Will
 	kept      *kept
 	assigned  bool // the client left its id to the hub

@@ -159,8 +159,9 @@ type Handler interface {
 	// invalid; ErrForbidden: not authorised; ErrLimit: quota exceeded; others:
 	// implementation specific error) and an older client loses its connection,
 	// so return nil for what should not be sent again. ctx ends with the
-	// connection, except for a will.
-	Publish(ctx context.Context, s Session, m Message) error
+	// connection, except for a will. s and m are valid during the call, and
+	// nobody changes them.
+	Publish(ctx context.Context, s *Session, m *Message) error
 	// Delivered is called when the device clientID has acknowledged (PUBACK, or
 	// PUBREC at QoS 2) a message that was sent with Ref. It is called while the
 	// device waits: hand it on.

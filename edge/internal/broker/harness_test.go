@@ -143,7 +143,8 @@ func (l *ledger) Subscribed(s Session, f []string) {
 func (l *ledger) Unsubscribed(s Session, f []string) {
 	l.add(event{what: "unsubscribed", session: s, filters: f})
 }
-func (l *ledger) Publish(ctx context.Context, s Session, m Message) error {
+func (l *ledger) Publish(ctx context.Context, session *Session, message *Message) error {
+	s, m := *session, *message
 	l.mu.Lock()
 	answer := l.publish
 	l.mu.Unlock()

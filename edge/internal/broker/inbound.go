@@ -20,7 +20,9 @@ func (c *conn) receive(h frame.Header, packet []byte) error {
 		if err != nil {
 			return c.malformed(err)
 		}
-		if err := c.publish(p); err != nil {
+		err = c.publish(p)
+		c.message = Message{} // its payload goes with the packet
+		if err != nil {
 			return err
 		}
 		if !c.throttle(h.Total()) {
@@ -138,20 +140,21 @@ func (c *conn) publish(p frame.Publish) error {
 	if reason := c.admit(p, k); reason != frame.Success {
 		return c.refusePublish(p, reason)
 	}
-	m := Message{
+	m := &c.message
+	*m = Message{
 		Topic: k.topic, Name: k.name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Dup: p.Dup, Received: c.b.now(),
 	}
-	if err := c.b.cfg.Handler.Publish(c.ctx, c.session, m); err != nil {
+	if err := c.b.cfg.Handler.Publish(c.ctx, &c.session, m); err != nil {
 		c.drop(DroppedRefused)
 		return c.refusePublish(p, refusalReason(err))
 	}
 	k.tally.n[inbound][p.QoS].Add(1)
 	c.b.counters.payloadIn.Add(uint64(len(p.Payload)))
-	c.b.passedIn(c.session.Identity.ClientID, &m)
+	c.b.passedIn(c.session.Identity.ClientID, m)
 	var slow *conn
 	if p.Retain || c.b.isHeard(k) {
 		var err error
-		slow, err = c.b.route(context.Background(), c.session.Identity.ClientID, c.version, &m, publishProperties(c.version, p.Properties), note{})
+		slow, err = c.b.route(context.Background(), c.session.Identity.ClientID, c.version, m, publishProperties(c.version, p.Properties), note{})
 		if err != nil {
 			return c.refusePublish(p, refusalReason(err))
 		}

@@ -103,7 +103,7 @@ func (b *Broker) sendWill(s Session, r *rights, w *frame.Will) {
 	m := Message{
 		Topic: t, Name: w.Name, Payload: w.Payload, QoS: w.QoS, Retain: w.Retain, Will: true, Received: b.now(),
 	}
-	if err := b.cfg.Handler.Publish(context.Background(), s, m); err != nil {
+	if err := b.cfg.Handler.Publish(context.Background(), &s, &m); err != nil {
 		b.drop(id.ClientID, DroppedRefused)
 		b.log.Warn("mqtt will not taken", "client", id.ClientID, "topic", w.Name, "error", err)
 		return

@@ -177,12 +177,12 @@ func (d *devices) report(id fleet.DeviceID, issues ...string) {
 // Publish implements broker.Handler. It returns when what must not be lost is
 // on disk. A payload that cannot be read is counted and acknowledged: sent
 // again it would be no better.
-func (d *devices) Publish(ctx context.Context, s broker.Session, m broker.Message) error {
-	from := s.Identity.Device
+func (d *devices) Publish(ctx context.Context, s *broker.Session, m *broker.Message) error {
+	from := &s.Identity.Device
 	if m.Topic.IsZero() || m.Topic.System {
 		return nil
 	}
-	dev, via, err := d.speaker(from, m.Topic)
+	dev, via, err := d.speaker(from, &m.Topic)
 	if err != nil {
 		d.report(from.ID, err.Error())
 		return nil
@@ -202,21 +202,21 @@ func (d *devices) Publish(ctx context.Context, s broker.Session, m broker.Messag
 
 // speaker is the device that a message is about: the sender, or a device that
 // the sender relays for.
-func (d *devices) speaker(from fleet.Device, t topic.Topic) (dev fleet.Device, via fleet.DeviceID, err error) {
+func (d *devices) speaker(from *fleet.Device, t *topic.Topic) (_ *fleet.Device, via fleet.DeviceID, err error) {
 	if t.Device == from.ID {
 		return from, "", nil
 	}
-	dev, err = d.registry.Device(t.Device)
+	dev, err := d.registry.Device(t.Device)
 	if err != nil {
-		return dev, "", err
+		return nil, "", err
 	}
 	if !t.Of(d.site, dev) {
-		return dev, "", fmt.Errorf("%w: topic %s is not where device %s is", fleet.ErrInvalid, t.Base(), dev.ID)
+		return nil, "", fmt.Errorf("%w: topic %s is not where device %s is", fleet.ErrInvalid, t.Base(), dev.ID)
 	}
-	return dev, from.ID, nil
+	return &dev, from.ID, nil
 }
 
-func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Device, via fleet.DeviceID, m broker.Message) error {
+func (d *devices) message(ctx context.Context, s *broker.Session, dev *fleet.Device, via fleet.DeviceID, m *broker.Message) error {
 	switch m.Topic.Action {
 	case topic.Status, topic.Heartbeat:
 		return d.telemetry(ctx, s, dev, m)
@@ -255,7 +255,7 @@ func (d *devices) message(ctx context.Context, s broker.Session, dev fleet.Devic
 	return nil
 }
 
-func (d *devices) telemetry(ctx context.Context, s broker.Session, dev fleet.Device, m broker.Message) error {
+func (d *devices) telemetry(ctx context.Context, s *broker.Session, dev *fleet.Device, m *broker.Message) error {
 	f, err := dialect.Decode(m.Payload, d.maxPayload)
 	if err != nil {
 		return err
@@ -279,7 +279,7 @@ func (d *devices) telemetry(ctx context.Context, s broker.Session, dev fleet.Dev
 	return d.requests.Observe(ctx, dev.ID, t, first)
 }
 
-func (d *devices) press(ctx context.Context, dev fleet.Device, via fleet.DeviceID, m broker.Message) error {
+func (d *devices) press(ctx context.Context, dev *fleet.Device, via fleet.DeviceID, m *broker.Message) error {
 	f, err := dialect.Decode(m.Payload, d.maxPayload)
 	if err != nil {
 		return err
@@ -290,14 +290,14 @@ func (d *devices) press(ctx context.Context, dev fleet.Device, via fleet.DeviceI
 	if err != nil {
 		return err
 	}
-	if _, err := d.requests.Press(ctx, request.Incoming{Device: dev, Press: p, Dup: m.Dup, Via: via}); err != nil {
+	if _, err := d.requests.Press(ctx, request.Incoming{Device: *dev, Press: p, Dup: m.Dup, Via: via}); err != nil {
 		return err
 	}
 	d.presence.Heard(dev.ID, &dialect.Telemetry{BootID: p.BootID})
 	return nil
 }
 
-func (d *devices) watchAction(ctx context.Context, dev fleet.Device, id string, m broker.Message) error {
+func (d *devices) watchAction(ctx context.Context, dev *fleet.Device, id string, m *broker.Message) error {
 	if dev.Type != fleet.Watch {
 		return fmt.Errorf("%w: a %s does not answer requests", fleet.ErrInvalid, dev.Type)
 	}
