@@ -58,9 +58,7 @@ func trafficRow(s traffic.Summary) fleet.TrafficRow {
 			Dropped: c.Dropped, Denied: c.Denied, Reconnects: c.Reconnects,
 		},
 	}
-	for _, f := range s.Fields {
-		r.Fields = append(r.Fields, fleet.TrafficField(f))
-	}
+	r.Fields = s.Fields
 	return r.Bounded()
 }
 

@@ -30,7 +30,7 @@ type DeviceTraffic struct {
 	// Topics that history has of it, sorted, at most 200.
 	Topics []DeviceTopic
 	// Fields are its numeric fields of the last day.
-	Fields []Field
+	Fields []fleet.TrafficField
 }
 
 // Device is an overview of one device; empty for one that never sent or got
@@ -72,9 +72,9 @@ func (t *Traffic) Device(ctx context.Context, device string) (DeviceTraffic, err
 		}
 	}
 	for _, ps := range fields {
-		out.Fields = append(out.Fields, ps[0].Field)
+		out.Fields = append(out.Fields, ps[0].TrafficField)
 	}
-	slices.SortFunc(out.Fields, func(a, b Field) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(out.Fields, func(a, b fleet.TrafficField) int { return cmp.Compare(a.Name, b.Name) })
 	out.Topics = v.topics(device)
 	return out, nil
 }

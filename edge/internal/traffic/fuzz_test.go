@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 func someRecords(n int) []record {
@@ -44,8 +46,8 @@ func TestChunk_ComesBackAsItWas(t *testing.T) {
 func TestSummaries_ComeBackAsTheyWere(t *testing.T) {
 	want := summaries{
 		1:     {Counts: Counts{MessagesIn: 3, BytesIn: 1 << 40, Actions: [actionCount]uint64{1, 2}}},
-		7:     {fields: []Field{{Name: "battery", Count: 2, Min: 0, Max: 80.5, Last: 80.5}, {Name: "x", Count: 1, Min: -1e300, Max: 1e300, Last: 0.1}}},
-		70000: {Counts: Counts{Denied: 1}, fields: []Field{{Name: "battery", Count: 1, Min: 55, Max: 55, Last: 55}}},
+		7:     {fields: []fleet.TrafficField{{Name: "battery", Count: 2, Min: 0, Max: 80.5, Last: 80.5}, {Name: "x", Count: 1, Min: -1e300, Max: 1e300, Last: 0.1}}},
+		70000: {Counts: Counts{Denied: 1}, fields: []fleet.TrafficField{{Name: "battery", Count: 1, Min: 55, Max: 55, Last: 55}}},
 	}
 	got, err := decodeSummaries(encodeSummaries(want))
 	if err != nil {
@@ -81,7 +83,7 @@ func FuzzDecodeChunk(f *testing.F) {
 }
 
 func FuzzDecodeSummaries(f *testing.F) {
-	b := encodeSummaries(summaries{1: {Counts: Counts{MessagesIn: 3}}, 9: {fields: []Field{{Name: "x", Count: 1, Min: 1.5, Max: 2, Last: 2}}}})
+	b := encodeSummaries(summaries{1: {Counts: Counts{MessagesIn: 3}}, 9: {fields: []fleet.TrafficField{{Name: "x", Count: 1, Min: 1.5, Max: 2, Last: 2}}}})
 	f.Add(b[:len(b)-4])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := decodeSummaries(seal(slices.Clone(b)))

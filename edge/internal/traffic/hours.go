@@ -18,7 +18,7 @@ type Summary struct {
 	Type   fleet.DeviceType
 	Room   fleet.RoomID
 	Counts Counts
-	Fields []Field
+	Fields []fleet.TrafficField
 }
 
 // HourRef names an hour as it stands. A clock that is set back may change an

@@ -64,7 +64,7 @@ type Series struct {
 // FieldPoint is a numeric field in one bucket.
 type FieldPoint struct {
 	At time.Time
-	Field
+	fleet.TrafficField
 }
 
 // FieldSeries is a numeric field of a device.
@@ -284,7 +284,7 @@ func addFields(fields map[string][]FieldPoint, at time.Time, r *row) {
 		ps := fields[f.Name]
 		i, found := slices.BinarySearchFunc(ps, at, func(p FieldPoint, at time.Time) int { return p.At.Compare(at) })
 		if found {
-			ps[i].Field = ps[i].then(f)
+			ps[i].TrafficField = ps[i].Then(f)
 		} else {
 			ps = slices.Insert(ps, i, FieldPoint{at, f})
 		}

@@ -134,7 +134,7 @@ func (t *Traffic) Observe(device fleet.DeviceID, at time.Time, numbers []Number)
 			continue
 		}
 		if name, ok := t.fieldName(n.Name); ok {
-			r.observe(Field{Name: name, Count: 1, Min: n.Value, Max: n.Value, Last: n.Value}, t.c.MaxFields)
+			r.observe(fleet.TrafficField{Name: name, Count: 1, Min: n.Value, Max: n.Value, Last: n.Value}, t.c.MaxFields)
 		}
 	}
 }

@@ -70,8 +70,8 @@ func TestMetrics_SumUpByWhatWasAsked(t *testing.T) {
 	m, err := b.r.Metrics(t.Context(), traffic.MetricsQuery{From: start, To: b.now, Bucket: time.Hour, Device: "btn-001"})
 	b.must(err)
 	want := []traffic.FieldSeries{{Name: "battery", Points: []traffic.FieldPoint{
-		{At: start, Field: traffic.Field{Name: "battery", Count: 60, Min: 41, Max: 100, Last: 41}},
-		{At: start.Add(time.Hour), Field: traffic.Field{Name: "battery", Count: 30, Min: 11, Max: 40, Last: 11}},
+		{At: start, TrafficField: fleet.TrafficField{Name: "battery", Count: 60, Min: 41, Max: 100, Last: 41}},
+		{At: start.Add(time.Hour), TrafficField: fleet.TrafficField{Name: "battery", Count: 30, Min: 11, Max: 40, Last: 11}},
 	}}}
 	if d := gocmp.Diff(want, m.Fields); d != "" || m.Totals.Reconnects != 1 {
 		t.Errorf("%d reconnects, want 1; fields (-want +got):\n%s", m.Totals.Reconnects, d)
@@ -142,7 +142,7 @@ func TestDevice_IsAtAGlance(t *testing.T) {
 	}
 	d, err = b.r.Device(t.Context(), "btn-001")
 	b.must(err)
-	if want := []traffic.Field{{Name: "battery", Count: 90, Min: 11, Max: 100, Last: 11}}; gocmp.Diff(want, d.Fields) != "" {
+	if want := []fleet.TrafficField{{Name: "battery", Count: 90, Min: 11, Max: 100, Last: 11}}; gocmp.Diff(want, d.Fields) != "" {
 		t.Errorf("fields: %v, want %v", d.Fields, want)
 	}
 	d, err = b.r.Device(t.Context(), "nobody")

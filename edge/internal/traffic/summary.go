@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // Counts is what is counted of a device, or of many, in a time.
@@ -41,35 +43,17 @@ func (c *Counts) Add(o Counts) {
 // Messages is the number of messages of both directions.
 func (c Counts) Messages() uint64 { return c.MessagesIn + c.MessagesOut }
 
-// Field is what a numeric field was in a time.
-type Field struct {
-	Name           string
-	Count          uint64
-	Min, Max, Last float64
-}
-
-// then is what two times have been, f the earlier.
-func (f Field) then(o Field) Field {
-	if f.Count == 0 {
-		return o
-	}
-	if o.Count == 0 {
-		return f
-	}
-	return Field{Name: f.Name, Count: f.Count + o.Count, Min: min(f.Min, o.Min), Max: max(f.Max, o.Max), Last: o.Last}
-}
-
 // row is the summary of one subject.
 type row struct {
 	Counts
-	fields []Field // few, in the order in which they came
+	fields []fleet.TrafficField // few, in the order in which they came
 }
 
 // observe adds a value; false when the row has most fields already.
-func (r *row) observe(f Field, most int) bool {
+func (r *row) observe(f fleet.TrafficField, most int) bool {
 	for i := range r.fields {
 		if r.fields[i].Name == f.Name {
-			r.fields[i] = r.fields[i].then(f)
+			r.fields[i] = r.fields[i].Then(f)
 			return true
 		}
 	}
@@ -113,8 +97,8 @@ func (s summaries) equal(o summaries) bool {
 	})
 }
 
-func (r *row) byName() map[string]Field {
-	m := make(map[string]Field, len(r.fields))
+func (r *row) byName() map[string]fleet.TrafficField {
+	m := make(map[string]fleet.TrafficField, len(r.fields))
 	for _, f := range r.fields {
 		m[f.Name] = f
 	}
@@ -229,6 +213,6 @@ func readField(r *reader, rows []*row) {
 			return
 		}
 		v := values[3*i:]
-		rows[pos].fields = append(rows[pos].fields, Field{Name: name, Count: counts[i], Min: v[0], Max: v[1], Last: v[2]})
+		rows[pos].fields = append(rows[pos].fields, fleet.TrafficField{Name: name, Count: counts[i], Min: v[0], Max: v[1], Last: v[2]})
 	}
 }
