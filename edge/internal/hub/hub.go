@@ -188,10 +188,13 @@ func (h *Hub) build(ctx context.Context) error {
 	}
 	site := h.identity.Site
 
+	before, err := h.auditBefore()
+	if err != nil {
+		return err
+	}
 	h.journal = journal.New(journal.Config{
-		Store: h.store, Clock: c.Clock, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
+		Store: h.store, Clock: c.Clock, Chain: h.identity.Epoch, Before: before, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
 	})
-	var err error
 	if h.policies, err = policy.New(policy.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDocuments: c.MaxDocuments,
 	}); err != nil {
@@ -309,6 +312,27 @@ func (h *Hub) identify(ctx context.Context) error {
 		return fmt.Errorf("store the site's identity: %w", err)
 	}
 	return nil
+}
+
+// auditBefore is the hash of the last entry of the audit that was written before
+// the store's present epoch.
+func (h *Hub) auditBefore() (string, error) {
+	var last fleet.AuditHead
+	var at time.Time
+	err := store.Entities(h.store, "", func(head fleet.AuditHead) bool {
+		if head.Chain == h.identity.Epoch {
+			return true
+		}
+		e, found, err := fleet.Get[fleet.AuditEntry](h.store, fleet.AuditEntryRef(head.Chain, head.N))
+		if err == nil && found && !e.At.Before(at) {
+			last, at = head, e.At
+		}
+		return true
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the audit's end: %w", err)
+	}
+	return last.Hash, nil
 }
 
 func (h *Hub) mqttListeners() []broker.Listener {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -142,7 +141,7 @@ func (v *verification) entity(k, val []byte) string {
 	if err != nil {
 		return err.Error()
 	}
-	e, err := decodeEntity(ref.Kind, val)
+	e, err := fleet.DecodeEntity(ref.Kind, val)
 	if err != nil {
 		return err.Error()
 	}
@@ -151,22 +150,6 @@ func (v *verification) entity(k, val []byte) string {
 	}
 	v.entities[ref] = slices.Clone(val)
 	return ""
-}
-
-func decodeEntity(kind fleet.EntityKind, b []byte) (fleet.Entity, error) {
-	for _, zero := range []fleet.Entity{
-		fleet.Press{}, fleet.PressCursor{}, fleet.Request{}, fleet.Command{}, fleet.Device{}, fleet.Room{}, fleet.OrderAnswer{}, fleet.Document{},
-	} {
-		if zero.Ref().Kind != kind {
-			continue
-		}
-		e := reflect.New(reflect.TypeOf(zero))
-		if err := json.Unmarshal(b, e.Interface()); err != nil {
-			return nil, err
-		}
-		return e.Elem().Interface().(fleet.Entity), nil
-	}
-	return nil, fmt.Errorf("an entity of a kind %q that this program does not know", kind)
 }
 
 func (v *verification) record(k, val []byte) string {
@@ -245,7 +228,7 @@ func (v *verification) finish() {
 	}
 	wanted := map[string]bool{}
 	for ref, b := range v.entities {
-		e, err := decodeEntity(ref.Kind, b)
+		e, err := fleet.DecodeEntity(ref.Kind, b)
 		if err != nil {
 			continue
 		}
