@@ -47,7 +47,12 @@ func DecodeKey(der []byte) (*ecdsa.PrivateKey, error) {
 // Request returns a certificate request (PKCS #10, DER) that proves possession
 // of k. Names in it are for people; the authority decides the real one.
 func Request(k *ecdsa.PrivateKey, name string) ([]byte, error) {
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, k)
+	return RequestFor(k, pkix.Name{CommonName: name})
+}
+
+// RequestFor is Request with a whole name.
+func RequestFor(k *ecdsa.PrivateKey, name pkix.Name) ([]byte, error) {
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: name}, k)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate request: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/topic"
 )
@@ -38,7 +39,7 @@ type devices struct {
 	notifier   *notify.Notifier
 	broker     *broker.Broker
 	traffic    *traffic.Traffic
-	clock      Clock
+	clock      *identity.Clock
 	log        *slog.Logger
 	policies   *policy.Policies
 	denials    *denial.Log

@@ -41,6 +41,7 @@ import (
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
 )
 
@@ -55,7 +56,7 @@ type Config struct {
 	SiteName  string
 	Version   string
 	Listeners Listeners
-	Clock     Clock
+	Clock     identity.ClockConfig
 	Logger    *slog.Logger
 	UI        fs.FS
 
@@ -119,6 +120,7 @@ type Hub struct {
 	log      *slog.Logger
 	recent   *support.Ring
 	identity store.Identity
+	clock    *identity.Clock
 	disk     *disk.Guard
 	store    *store.Store
 	journal  *journal.Journal
@@ -147,14 +149,13 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Clock.Floor.IsZero() {
-		c.Clock.Floor = floor
+	if c.Clock.Built.IsZero() {
+		c.Clock.Built = built
 	}
-	c.Clock.begin()
 	recent := support.NewRing(c.Logger.Handler(), cmp.Or(c.LogKept, 2000))
 	c.Logger = slog.New(recent)
-	h := &Hub{c: c, log: c.Logger, recent: recent, ready: make(chan struct{}), meters: newMeters()}
-	h.started, _ = c.Clock.Now()
+	h := &Hub{c: c, clock: identity.NewClock(c.Clock), log: c.Logger, recent: recent, ready: make(chan struct{}), meters: newMeters()}
+	h.started, _ = h.clock.Now()
 	if err := h.guardDisk(); err != nil {
 		return nil, err
 	}
@@ -173,17 +174,20 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	return h, nil
 }
 
-// floor is before the first build of this program.
-var floor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+// built is before the first build of this program.
+var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // build makes the parts, from the store upwards.
 func (h *Hub) build(ctx context.Context) error {
 	c := h.c
 	now := func() time.Time {
-		t, _ := c.Clock.Now()
+		t, _ := h.clock.Now()
 		return t
 	}
 	if err := h.identify(ctx); err != nil {
+		return err
+	}
+	if err := h.rememberTime(); err != nil {
 		return err
 	}
 	site := h.identity.Site
@@ -193,7 +197,7 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	h.journal = journal.New(journal.Config{
-		Store: h.store, Clock: c.Clock, Chain: h.identity.Epoch, Before: before, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
+		Store: h.store, Clock: h.clock, Chain: h.identity.Epoch, Before: before, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
 	})
 	if h.policies, err = policy.New(policy.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDocuments: c.MaxDocuments,
@@ -224,18 +228,18 @@ func (h *Hub) build(ctx context.Context) error {
 
 	h.devices = &devices{
 		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence,
-		requests: requests, clock: c.Clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), legacy: c.LegacyTopics,
+		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), legacy: c.LegacyTopics,
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
 	}
 	tc := c.Traffic
-	tc.Dir, tc.FS, tc.Now, tc.Place, tc.Logger = c.Data, c.FS, c.Clock.Now, h.devices.place, h.log
+	tc.Dir, tc.FS, tc.Now, tc.Place, tc.Logger = c.Data, c.FS, h.clock.Now, h.devices.place, h.log
 	if h.traffic, err = traffic.New(tc); err != nil {
 		return err
 	}
 	h.devices.traffic = h.traffic
 	cc := c.Commands
-	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, c.Clock, h.registry, h.devices, h.log
+	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, h.clock, h.registry, h.devices, h.log
 	if h.commands, err = command.New(cc); err != nil {
 		return err
 	}
@@ -257,20 +261,21 @@ func (h *Hub) build(ctx context.Context) error {
 
 	uc := c.Uplink
 	uc.Site, uc.Epoch, uc.Install, uc.Version = site, h.identity.Epoch, h.identity.InstallID, c.Version
-	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, c.Clock, h.log
+	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, h.clock, h.log
 	uc.Dial = h.meters.dialer(uc.Dial)
+	uc.ConsoleTime = h.consoleTime
 	uc.Summaries = summaries{h.traffic, h.log}
 	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands}
 	if h.uplink, err = uplink.New(uc); err != nil {
 		return err
 	}
 	if h.accounts, err = account.New(account.Config{
-		Store: accountkv.New(h.store.People()), Policy: account.HubPolicy(), Now: now, Log: h.log,
+		Store: accountkv.New(h.store.People()), Policy: account.HubPolicy(), Now: h.clock.Certain, Log: h.log,
 	}); err != nil {
 		return err
 	}
 	h.api, err = api.New(api.Config{
-		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: c.Clock,
+		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock,
 		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
@@ -393,6 +398,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	h.disk.Tell(h.traffic)
 	start(&inside, "disk", inner, h.disk.Run)
+	start(&inside, "clock", inner, h.keepTime)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
 	start(&inside, "commands", inner, h.commands.Run)

@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -106,8 +108,17 @@ func (v *verification) key(k, val []byte) string {
 		return decodesTo(val, func(r Receipt) []byte { return receiptKey(r.Press) }, k)
 	case tableCredential:
 		return decodesTo(val, func(Credential) []byte { return k }, k)
-	case tableLink, tableIdempotency:
+	case tableLink, tableIdempotency, tableToken, tableSigning:
 		return validJSON(val)
+	case tableCertificate:
+		c, err := x509.ParseCertificate(val)
+		if err != nil {
+			return err.Error()
+		}
+		if string(k) != string(key(tableCertificate, hex.EncodeToString(c.SerialNumber.Bytes()))) {
+			return "the certificate belongs to another key"
+		}
+		return ""
 	case tableSession:
 		return "" // the broker knows what its values mean: see broker.CheckStored
 	case tableAccount:

@@ -67,6 +67,8 @@ var rules = []rule{
 	{"edge/internal/dialect", root + "edge/...", nil, "reading payloads is pure"},
 	{"edge/internal/journal", root + "edge/...", []string{"edge/internal/store"}, "the journal stands on the store"},
 	{"edge/internal/broker/...", root + "edge/...", []string{"edge/internal/broker/..."}, "the broker knows no business"},
+	{"edge/internal/pki", root + "edge/...", below("pki"), "beside each other, not through each other"},
+	{"edge/internal/provision", root + "edge/...", below("provision"), "beside each other, not through each other"},
 	{"edge/internal/registry", root + "edge/...", below("registry"), "beside each other, not through each other"},
 	{"edge/internal/policy", root + "edge/...", below("policy"), "beside each other, not through each other"},
 	{"edge/internal/mosquitto", root + "edge/...", below("mosquitto"), "beside each other, not through each other"},
@@ -80,7 +82,7 @@ var rules = []rule{
 	{"...", root + "edge/internal/hub", []string{"edge/internal/hub", "edge/internal/config", "edge/cmd/...", "edge/hubtest"}, "nothing needs the wiring but main"},
 
 	// Layers of the console.
-	{"console/internal/pki", root + "console/...", []string{"console/internal/secretfile"}, "keys and certificates know no business"},
+	{"console/internal/pki", root + "console/...", nil, "keys and certificates know no business"},
 	{"console/internal/store", root + "console/...", nil, "the port is in words of the domain"},
 	{"console/internal/hublink", root + "console/...", []string{"console/internal/store", "console/internal/hublink"}, "beside each other, not through each other"},
 	{"console/internal/dispatch", root + "console/...", []string{"console/internal/store", "console/internal/dispatch"}, "beside each other, not through each other"},
