@@ -63,7 +63,7 @@ type Clock struct {
 
 	mu     sync.Mutex // guards what follows
 	floor  mark       // a time that has certainly passed
-	known  bool       // floor is more than Built
+	known  bool       // Raise has told how late it was when the program last ran
 	synced bool
 	anchor mark // what the console or an operator has said
 	source ClockSource
@@ -123,13 +123,23 @@ func (k *Clock) Look() {
 	k.synced = synced
 }
 
-// Raise tells a time that has certainly passed: one that was stored, or at which
-// a certificate of one's own was made.
+// AtLeast tells a time that has certainly passed, however long ago: when a
+// certificate of one's own was made.
+func (k *Clock) AtLeast(t time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if mono := k.c.Monotonic(); t.After(k.floor.now(mono)) {
+		k.floor = mark{t, mono}
+	}
+}
+
+// Raise tells the time as it was stored last: the system's clock should not be
+// far ahead of it.
 func (k *Clock) Raise(t time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	mono := k.c.Monotonic()
-	if k.known && !t.After(k.floor.now(mono)) || t.Before(k.c.Built) {
+	if !t.After(k.floor.now(mono)) && (k.known || t.Before(k.floor.at)) {
 		return
 	}
 	first := !k.known

@@ -123,6 +123,17 @@ func TestClock_WhoKnowsTheTimeCorrectsAClockThatWasBelieved(t *testing.T) {
 	}
 }
 
+func TestClock_WhatIsOnlyKnownToBeOverIsNoJump(t *testing.T) {
+	b := &board{system: built.AddDate(1, 0, 0)}
+	k := b.clock()
+	k.AtLeast(b.system.AddDate(0, 0, -7))
+	is(t, k, b.system, identity.ClockRTC, true)
+	b.system = time.Unix(0, 0)
+	if now, trusted := k.Now(); trusted || now.Before(built.AddDate(1, 0, -7)) {
+		t.Errorf("%s, trusted %t", now, trusted)
+	}
+}
+
 func TestClock_SmallStepsOfTheSystemsClockAreNoFault(t *testing.T) {
 	b := &board{system: built.Add(2000 * time.Hour)}
 	k := b.clock()

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 
@@ -83,4 +84,9 @@ func NewSerial() (*big.Int, error) {
 		return nil, fmt.Errorf("make serial number: %w", err)
 	}
 	return n, nil
+}
+
+// PEM is a certificate (DER) in PEM.
+func PEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/support"
@@ -37,12 +38,21 @@ type Serve struct {
 	ReadyFile string `name:"ready-file" placeholder:"FILE" help:"Write a JSON file with the addresses when every listener takes work."`
 
 	MQTT    string `name:"mqtt" default:":1883" help:"Address for MQTT with passwords; empty for none."`
+	MQTTS   string `name:"mqtts" default:":8883" help:"Address for MQTT over TLS, with client certificates or passwords; empty for none."`
 	MQTTWS  string `name:"mqtt-ws" default:":9001" help:"Address for MQTT over WebSocket; empty for none."`
+	MQTTWSS string `name:"mqtt-wss" default:"" help:"Address for MQTT over WebSocket over TLS; empty for none."`
 	HTTP    string `name:"http" default:":8080" help:"Address for the web UI and the API; empty for none."`
+	HTTPS   string `name:"https" default:":8443" help:"Address for the web UI and the API over TLS, with a certificate of the site's authority; empty for none."`
 	Metrics string `name:"metrics" default:"" help:"Address for Prometheus; empty for none."`
 
 	Hosts          []string `name:"hosts" help:"Further host names under which the API may be called; * for all."`
 	TrustedOrigins []string `name:"trusted-origins" help:"Other origins whose pages may use the API and MQTT over WebSocket."`
+
+	Names             []string      `name:"names" help:"Further names and addresses under which clients reach the hub: they are in its certificate."`
+	DeviceCertificate time.Duration `name:"device-certificate-life" default:"17520h" help:"How long a device's certificate is good; it is renewed when two thirds are over."`
+	ServerCertificate time.Duration `name:"server-certificate-life" default:"9528h" help:"How long the hub's own certificate is good."`
+	SiteAuthority     time.Duration `name:"site-authority-life" default:"43800h" help:"How long the site's authority is good; the next one begins a year before its end."`
+	RenewLate         time.Duration `name:"certificate-quarantine" default:"2160h" help:"How long a device whose certificate has expired may connect to renew it, and for nothing else."`
 
 	MaxDevices   int  `name:"max-devices" default:"2000" help:"Devices of the site."`
 	MaxDocuments int  `name:"max-policy-documents" default:"4096" help:"Security profiles and ACL documents of the site."`
@@ -99,6 +109,8 @@ func (s Serve) Check() error {
 		return err
 	}
 	if err := positive(map[string]time.Duration{
+		"device-certificate-life": s.DeviceCertificate, "server-certificate-life": s.ServerCertificate,
+		"site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
 		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
 	}); err != nil {
 		return err
@@ -137,6 +149,10 @@ func (s Serve) Hub() hub.Config {
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
 		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
+		Names: s.Names,
+		PKI: pki.Config{
+			DeviceLife: s.DeviceCertificate, ServerLife: s.ServerCertificate, AuthorityLife: s.SiteAuthority, Quarantine: s.RenewLate,
+		},
 		Broker:   s.MQTTLimits.limits(),
 		Presence: presence.Config{SweepEvery: s.PresenceSweep},
 		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
@@ -162,7 +178,8 @@ func (s Serve) Listen(ctx context.Context) (l hub.Listeners, err error) {
 		name, addr string
 		to         *net.Listener
 	}{
-		{"mqtt", s.MQTT, &l.MQTT}, {"mqtt-ws", s.MQTTWS, &l.MQTTWS}, {"http", s.HTTP, &l.HTTP}, {"metrics", s.Metrics, &l.Metrics},
+		{"mqtt", s.MQTT, &l.MQTT}, {"mqtts", s.MQTTS, &l.MQTTS}, {"mqtt-ws", s.MQTTWS, &l.MQTTWS}, {"mqtt-wss", s.MQTTWSS, &l.MQTTWSS},
+		{"http", s.HTTP, &l.HTTP}, {"https", s.HTTPS, &l.HTTPS}, {"metrics", s.Metrics, &l.Metrics},
 	} {
 		if v.addr == "" {
 			continue

@@ -14,7 +14,9 @@ import (
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/dialect"
+	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
@@ -34,6 +36,9 @@ type devices struct {
 	maxPayload int
 	registry   *registry.Registry
 	presence   *presence.Presence
+	pki        *pki.PKI
+	journal    *journal.Journal
+	came       chan arrival // with a certificate, which may have replaced others
 	requests   *request.Requests
 	commands   *command.Commands
 	notifier   *notify.Notifier
@@ -69,13 +74,17 @@ type delivery struct {
 	command string
 }
 
-// Authenticate implements broker.Authenticator: user name and password.
+// Authenticate implements broker.Authenticator: a client certificate, or user
+// name and password. Whoever shows a certificate is who that says.
 func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
+	if c.Certificate != nil {
+		return d.certified(c)
+	}
 	dev, err := d.registry.Identify(c.Username, c.Password)
 	if err != nil {
 		return broker.Identity{}, err
 	}
-	return d.identityOf(dev, c.Username)
+	return d.identityOf(dev, c.Username, "")
 }
 
 // Connected implements broker.Handler.
@@ -86,6 +95,12 @@ func (d *devices) Connected(s broker.Session) {
 	d.mu.Unlock()
 	d.traffic.Reconnected(s.Identity.ClientID, d.now())
 	d.doubt(id) // its rights may have changed since Authenticate
+	if s.Identity.Certificate != "" {
+		select {
+		case d.came <- arrival{id, s.Identity.Certificate}:
+		default: // it will come again
+		}
+	}
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
 }
@@ -253,6 +268,9 @@ func (d *devices) message(ctx context.Context, s *broker.Session, dev *fleet.Dev
 		return d.watchAction(ctx, dev, id, m)
 	}
 	d.presence.Heard(dev.ID, nil)
+	if m.Topic.Action == topic.Renew {
+		return d.renew(ctx, s, dev, m)
+	}
 	return nil
 }
 

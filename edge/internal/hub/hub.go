@@ -1,7 +1,7 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	disk → store → journal → policy, registry, presence, requests, commands,
+//	disk → store → journal → policy, pki, registry, presence, requests, commands,
 //	      notifier → traffic → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
@@ -11,6 +11,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
@@ -79,6 +81,10 @@ type Config struct {
 	// Hosts and TrustedOrigins of the API: see rest.Config. Pages of those origins
 	// may use MQTT over WebSocket too.
 	Hosts, TrustedOrigins []string
+	// Names under which clients reach the hub, besides those of the machine: they
+	// are in the certificate of its server.
+	Names []string
+	PKI   pki.Config
 	// StopWithin is how long a clean stop may take. 5 s.
 	StopWithin time.Duration
 	// Settings as the support bundle shows them: see support.Settings.
@@ -91,13 +97,15 @@ type Config struct {
 
 // Listeners are the ways in, bound already; nil for one that is off.
 type Listeners struct {
-	MQTT, MQTTWS, HTTP, Metrics, Local net.Listener
+	MQTT, MQTTS, MQTTWS, MQTTWSS, HTTP, HTTPS, Metrics, Local net.Listener
 }
 
 // Addresses names the address of each listener, as the ready file does.
 func (l Listeners) Addresses() map[string]string {
 	out := map[string]string{}
-	for name, v := range map[string]net.Listener{"mqtt": l.MQTT, "mqtt_ws": l.MQTTWS, "http": l.HTTP, "metrics": l.Metrics} {
+	for name, v := range map[string]net.Listener{
+		"mqtt": l.MQTT, "mqtts": l.MQTTS, "mqtt_ws": l.MQTTWS, "mqtt_wss": l.MQTTWSS, "http": l.HTTP, "https": l.HTTPS, "metrics": l.Metrics,
+	} {
 		if v != nil {
 			out[name] = v.Addr().String()
 		}
@@ -107,7 +115,7 @@ func (l Listeners) Addresses() map[string]string {
 
 // Close closes all listeners.
 func (l Listeners) Close() {
-	for _, v := range []net.Listener{l.MQTT, l.MQTTWS, l.HTTP, l.Metrics, l.Local} {
+	for _, v := range []net.Listener{l.MQTT, l.MQTTS, l.MQTTWS, l.MQTTWSS, l.HTTP, l.HTTPS, l.Metrics, l.Local} {
 		if v != nil {
 			_ = v.Close()
 		}
@@ -125,6 +133,7 @@ type Hub struct {
 	store    *store.Store
 	journal  *journal.Journal
 	policies *policy.Policies
+	pki      *pki.PKI
 	registry *registry.Registry
 	presence *presence.Presence
 	commands *command.Commands
@@ -204,8 +213,20 @@ func (h *Hub) build(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	kc := c.PKI
+	kc.Dir, kc.Site, kc.Store, kc.Journal, kc.Clock, kc.Names, kc.Logger = c.Data, site, h.store, h.journal, h.clock, h.names, h.log
+	if c.FS != nil {
+		kc.Dir = "" // a file system of a test's has no place for keys
+	}
+	if h.pki, err = pki.Open(kc); err != nil {
+		return err
+	}
 	if h.registry, err = registry.New(registry.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices, Profiles: h.policies,
+		Leaving: func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error {
+			_, err := h.pki.RevokeAllIn(tx, by, id, "", fleet.RevokedCeased)
+			return err
+		},
 	}); err != nil {
 		return err
 	}
@@ -227,7 +248,7 @@ func (h *Hub) build(ctx context.Context) error {
 	requests := request.New(rc)
 
 	h.devices = &devices{
-		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence,
+		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence, pki: h.pki, journal: h.journal, came: make(chan arrival, 4096),
 		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), legacy: c.LegacyTopics,
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
@@ -348,6 +369,16 @@ func (h *Hub) mqttListeners() []broker.Listener {
 	if l := h.c.Listeners.MQTTWS; l != nil {
 		ls = append(ls, broker.Listener{Name: "mqtt_ws", Kind: broker.WebSocket, Net: l, Origins: h.c.TrustedOrigins})
 	}
+	for name, v := range map[string]struct {
+		net  net.Listener
+		kind broker.Kind
+	}{"mqtts": {h.c.Listeners.MQTTS, broker.TCP}, "mqtt_wss": {h.c.Listeners.MQTTWSS, broker.WebSocket}} {
+		if v.net != nil {
+			ls = append(ls, broker.Listener{
+				Name: name, Kind: v.kind, Net: tls.NewListener(v.net, h.pki.DeviceTLS()), Origins: h.c.TrustedOrigins,
+			})
+		}
+	}
 	return ls
 }
 
@@ -399,8 +430,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.disk.Tell(h.traffic)
 	start(&inside, "disk", inner, h.disk.Run)
 	start(&inside, "clock", inner, h.keepTime)
+	start(&inside, "pki", inner, h.pki.Run)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
+	start(&inside, "certificates", inner, h.devices.settleCertificates)
 	start(&inside, "commands", inner, h.commands.Run)
 	start(&inside, "notify", inner, h.notifier.Run)
 	start(&inside, "devices", inner, h.followJournal)
@@ -424,6 +457,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		server   *http.Server
 	}{
 		"http":    {l.HTTP, h.api.Server()},
+		"https":   {l.HTTPS, h.secureServer()},
 		"metrics": {l.Metrics, h.metricsServer()},
 		"local":   {l.Local, h.api.LocalServer()},
 	} {
@@ -496,9 +530,12 @@ func (h *Hub) followJournal(ctx context.Context) error {
 		}
 		h.meters.event(item.Value)
 		for _, c := range item.Value.Changes {
-			if d, ok := c.After.(fleet.Device); ok {
+			switch v := c.After.(type) {
+			case fleet.Device:
 				before, _ := c.Before.(fleet.Device)
-				h.deviceChanged(before, d)
+				h.deviceChanged(before, v)
+			case fleet.Certificate:
+				h.devices.certificateChanged(v)
 			}
 		}
 	}

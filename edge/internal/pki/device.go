@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/url"
@@ -52,23 +53,44 @@ func (p *PKI) Verify(leaf *x509.Certificate) (Shown, error) {
 	}
 	s := Shown{Device: device, Serial: serialOf(leaf)}
 	c, ok := p.known.certificate(s.Serial)
+	against := func(why error) (Shown, error) {
+		return s, fmt.Errorf("%w (device %s, serial %s)", why, device, s.Serial)
+	}
 	if !ok || c.Fingerprint != identity.Fingerprint(leaf) || c.Device != device {
-		return s, ErrUnknown
+		return against(ErrUnknown)
 	}
 	if c.Revoked() {
-		return s, ErrRevoked
+		return against(ErrRevoked)
 	}
 	now, trusted := p.c.Clock.Now()
 	// A clock that cannot be right says nothing against a certificate that this
 	// hub has made itself.
 	if trusted && now.Before(leaf.NotBefore) {
-		return s, ErrNotYet
+		return against(ErrNotYet)
 	}
 	if certain := p.c.Clock.Certain(); certain.After(leaf.NotAfter) {
 		if certain.After(leaf.NotAfter.Add(p.c.Quarantine)) {
-			return s, ErrExpired
+			return against(ErrExpired)
 		}
 		s.RenewOnly = true
+	}
+	return s, nil
+}
+
+// Standing is what Verify would say of a certificate with that serial number
+// that was shown before.
+func (p *PKI) Standing(serial string) (Shown, error) {
+	c, ok := p.known.certificate(serial)
+	s := Shown{Device: c.Device, Serial: serial}
+	switch certain := p.c.Clock.Certain(); {
+	case !ok:
+		return s, ErrUnknown
+	case c.Revoked():
+		return s, ErrRevoked
+	case certain.After(c.NotAfter.Add(p.c.Quarantine)):
+		return s, ErrExpired
+	default:
+		s.RenewOnly = certain.After(c.NotAfter)
 	}
 	return s, nil
 }
@@ -166,4 +188,62 @@ func (p *PKI) Due(c fleet.Certificate) bool {
 	due := c.NotBefore.Add(c.NotAfter.Sub(c.NotBefore) * 2 / 3)
 	key, err := identity.KeyID(&p.issuer().key.PublicKey)
 	return err == nil && (!p.c.Clock.Certain().Before(due) || c.Authority != key)
+}
+
+// RenewIn gives a device a new certificate in the place of the one that it came
+// with (its serial number; empty for none), inside a decision: PEM, with the
+// certificates that the device is to trust behind it. Asked again for the same
+// key it gives the same. fleet.ErrState when it is not time yet.
+func (p *PKI) RenewIn(tx *journal.Tx, by fleet.Actor, device fleet.DeviceID, with string, pub *ecdsa.PublicKey) ([]byte, error) {
+	key, err := identity.KeyID(pub)
+	if err != nil {
+		return nil, err
+	}
+	all := p.known.of(device)
+	if len(all) > 0 && !all[0].Revoked() && all[0].Key == key && all[0].Serial != with {
+		der, found, err := store.CertificateBytes(p.c.Store, all[0].Serial)
+		if err != nil || found {
+			return p.Bundle(der), err
+		}
+	}
+	i := slices.IndexFunc(all, func(c fleet.Certificate) bool { return c.Serial == with })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: only who has shown a certificate of this hub has one to renew", fleet.ErrForbidden)
+	}
+	if !p.Due(all[i]) {
+		return nil, fmt.Errorf("%w: the certificate is good until %s: renew it when two thirds of its time are over",
+			fleet.ErrState, all[i].NotAfter.Format(time.RFC3339))
+	}
+	cert, err := p.IssueIn(tx, by, device, pub)
+	if err != nil {
+		return nil, err
+	}
+	return p.Bundle(cert.Raw), nil
+}
+
+// Bundle is a certificate (DER) in PEM, with the certificates that a device is
+// to trust behind it.
+func (p *PKI) Bundle(der []byte) []byte {
+	return append(identity.PEM(der), p.AnchorsPEM()...)
+}
+
+// AnchorsPEM are Anchors in PEM.
+func (p *PKI) AnchorsPEM() []byte {
+	var out []byte
+	for _, c := range p.Anchors() {
+		out = append(out, identity.PEM(c.Raw)...)
+	}
+	return out
+}
+
+// ParseRequest reads a certificate request, DER or PEM, and returns the key that
+// it proves possession of: P-256 only. fleet.ErrInvalid.
+func ParseRequest(b []byte) (*ecdsa.PublicKey, error) {
+	if block, _ := pem.Decode(b); block != nil {
+		if block.Type != "CERTIFICATE REQUEST" && block.Type != "NEW CERTIFICATE REQUEST" {
+			return nil, fmt.Errorf("%w: PEM with %s: want CERTIFICATE REQUEST", fleet.ErrInvalid, block.Type)
+		}
+		b = block.Bytes
+	}
+	return identity.RequestedKey(b)
 }

@@ -43,8 +43,8 @@ const (
 type Clock interface {
 	Now() (now time.Time, trusted bool)
 	Certain() time.Time
-	// Raise is told a time that has certainly passed.
-	Raise(time.Time)
+	// AtLeast is told a time that has certainly passed.
+	AtLeast(time.Time)
 }
 
 // Config is what Open needs. Zero fields take their defaults.
@@ -285,7 +285,7 @@ func (p *PKI) take(current, old authority) {
 	if old.cert != nil {
 		p.authorities = append(p.authorities, old)
 	}
-	p.c.Clock.Raise(current.cert.NotBefore)
+	p.c.Clock.AtLeast(current.cert.NotBefore)
 }
 
 // record appends that a certificate was issued, once.
@@ -384,7 +384,7 @@ func (p *PKI) Certified(chain []*x509.Certificate) error {
 	p.mu.Lock()
 	p.fleetChain = chain
 	p.mu.Unlock()
-	p.c.Clock.Raise(chain[0].NotBefore)
+	p.c.Clock.AtLeast(chain[0].NotBefore)
 	p.serve(p.server.Load().Leaf, p.server.Load().PrivateKey.(*ecdsa.PrivateKey))
 	p.c.Logger.Info("authority of the site certified by the fleet", "fleet_root", identity.Fingerprint(chain[len(chain)-1]))
 	return nil

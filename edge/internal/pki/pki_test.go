@@ -328,16 +328,15 @@ func TestDeviceTLS_OnlyACertificateOfADeviceOfTheSiteThatCounts(t *testing.T) {
 		"with a known serial":  {forge(func(c *x509.Certificate) { c.SerialNumber = good.Leaf.SerialNumber }), "not one that this hub has issued"},
 		"that was revoked":     {revoked, "revoked"},
 	} {
-		var held error
-		client, server, _ := handshake(s, s.DeviceTLS(func(_ tls.ConnectionState, err error) { held = err }), c.cert)
-		if client == nil || server == nil || !errors.Is(held, fleet.ErrUnauthenticated) || !strings.Contains(held.Error(), c.want) {
-			t.Errorf("%s: client %v, server %v, held against it: %v", name, client, server, held)
+		client, server, _ := handshake(s, s.DeviceTLS(), c.cert)
+		if client == nil || !errors.Is(server, fleet.ErrUnauthenticated) || !strings.Contains(server.Error(), c.want) {
+			t.Errorf("%s: client %v, server %v", name, client, server)
 		}
 	}
-	if client, server, _ := handshake(s, s.DeviceTLS(nil), good); client != nil || server != nil {
+	if client, server, _ := handshake(s, s.DeviceTLS(), good); client != nil || server != nil {
 		t.Errorf("the right one: %v, %v", client, server)
 	}
-	if client, server, _ := handshake(s, s.DeviceTLS(nil)); client != nil || server != nil {
+	if client, server, _ := handshake(s, s.DeviceTLS()); client != nil || server != nil {
 		t.Errorf("none: %v, %v", client, server)
 	}
 }
@@ -355,7 +354,7 @@ func (s *site) authority() *ecdsa.PrivateKey {
 func TestRevoke_ReachesResumedSessionsToo(t *testing.T) {
 	s := newSite(t)
 	cert := s.issue("btn-001")
-	config := s.DeviceTLS(nil)
+	config := s.DeviceTLS()
 	sessions = tls.NewLRUClientSessionCache(4)
 	t.Cleanup(func() { sessions = nil })
 	for i, wantResumed := range []bool{false, true} {

@@ -124,9 +124,9 @@ func (p *PKI) newServer(ctx context.Context) error {
 
 // DeviceTLS returns the settings of listeners for devices: a client certificate
 // is asked for, and one that is shown must be of a device of the site that may
-// connect. A client without one has to say a password. refused is told what is
-// held against a certificate.
-func (p *PKI) DeviceTLS(refused func(tls.ConnectionState, error)) *tls.Config {
+// connect; the handshake's error says what is held against it. A client without
+// one has to say a password.
+func (p *PKI) DeviceTLS() *tls.Config {
 	c := p.tls()
 	c.ClientAuth = tls.RequestClientCert // Verify does more than the library would
 	c.ClientCAs = p.Trust()
@@ -135,9 +135,6 @@ func (p *PKI) DeviceTLS(refused func(tls.ConnectionState, error)) *tls.Config {
 			return nil
 		}
 		_, err := p.Verify(s.PeerCertificates[0])
-		if err != nil && refused != nil {
-			refused(s, err)
-		}
 		return err
 	}
 	return c

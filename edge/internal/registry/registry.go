@@ -39,6 +39,9 @@ type Config struct {
 	// Profiles that devices may have; those named like the built-in types, which
 	// are always there, if nil.
 	Profiles Profiles
+	// Leaving is called in the decision that removes or retires a device; may be
+	// nil.
+	Leaving func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error
 }
 
 // Registry holds the devices of one site.
@@ -48,6 +51,7 @@ type Registry struct {
 	journal  *journal.Journal
 	max      int
 	profiles Profiles
+	leaving  func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error
 	proven   provenPasswords
 	copied   *copied
 
@@ -60,6 +64,9 @@ func New(c Config) (*Registry, error) {
 	r := &Registry{
 		site: c.Site, store: c.Store, journal: c.Journal, max: cmp.Or(c.MaxDevices, 2000),
 		profiles: c.Profiles, proven: newProvenPasswords(),
+	}
+	if r.leaving = c.Leaving; r.leaving == nil {
+		r.leaving = func(*journal.Tx, fleet.Actor, fleet.DeviceID) error { return nil }
 	}
 	var err error
 	if r.copied, err = newCopy(c.Store); err != nil {
@@ -270,7 +277,10 @@ func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, v
 	d.Removed, d.UpdatedAt = true, tx.Now()
 	d.Version++
 	tx.DeleteCredential(id)
-	return r.put(tx, by, d)
+	if err := r.put(tx, by, d); err != nil {
+		return err
+	}
+	return r.leaving(tx, by, id)
 }
 
 // AddIn registers a device inside a decision, without a password.
