@@ -23,8 +23,10 @@ import (
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -33,16 +35,21 @@ import (
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/rest"
 )
 
 // Config is what New needs.
 type Config struct {
-	Version   string
-	Identity  store.Identity
-	SiteName  string
-	Clock     journal.Clock
+	Version  string
+	Identity store.Identity
+	SiteName string
+	Clock    journal.Clock
+	// Time is the clock with what it knows of itself; it may be set.
+	Time      *identity.Clock
+	PKI       *pki.PKI
+	Provision *provision.Provision
 	Store     *store.Store
 	Journal   *journal.Journal
 	Registry  *registry.Registry
@@ -59,6 +66,8 @@ type Config struct {
 	StartedAt time.Time
 	// Ready says what is not ready, or nil.
 	Ready func() error
+	// PlainHTTPRoles are the roles that may sign in without TLS; nil for all.
+	PlainHTTPRoles []account.Role
 	// Hosts and TrustedOrigins: see rest.Config.
 	Hosts          []string
 	TrustedOrigins []string
@@ -102,7 +111,7 @@ func New(c Config) (*API, error) {
 	}
 	r, err := rest.New(rest.Config{
 		Title: "Obedio hub", Version: c.Version, Accounts: c.Accounts, Log: c.Logger, Now: c.now,
-		Cookie: "obedio_hub", Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins, UI: ui, Ready: c.Ready,
+		Cookie: "obedio_hub", Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins, UI: ui, Ready: c.Ready, PlainHTTPRoles: c.PlainHTTPRoles,
 	})
 	if err != nil {
 		return nil, err
@@ -114,6 +123,9 @@ func New(c Config) (*API, error) {
 	a.requestRoutes()
 	a.commandRoutes()
 	a.systemRoutes()
+	a.clockRoutes()
+	a.certificateRoutes()
+	a.provisionRoutes()
 	a.profileRoutes()
 	a.aclRoutes()
 	a.explainRoutes()

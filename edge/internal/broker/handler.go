@@ -45,6 +45,9 @@ type Identity struct {
 	// this one.
 	ClientID string
 	Username string
+	// Token is the id of the provisioning token that a client has come with which
+	// is no device yet.
+	Token string
 	// Certificate is the serial number of the certificate that shows who it is;
 	// empty for one that came with a password.
 	Certificate string

@@ -15,6 +15,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/notify"
 	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
@@ -53,6 +54,10 @@ type Serve struct {
 	ServerCertificate time.Duration `name:"server-certificate-life" default:"9528h" help:"How long the hub's own certificate is good."`
 	SiteAuthority     time.Duration `name:"site-authority-life" default:"43800h" help:"How long the site's authority is good; the next one begins a year before its end."`
 	RenewLate         time.Duration `name:"certificate-quarantine" default:"2160h" help:"How long a device whose certificate has expired may connect to renew it, and for nothing else."`
+
+	ProvisionLife time.Duration `name:"provision-life" default:"30m" help:"How long a provisioning token is good when nobody says otherwise; at most 7 days."`
+	ProvisionOpen int           `name:"provision-open" default:"1000" help:"Provisioning tokens that may be open at a time."`
+	ProvisionKeep time.Duration `name:"provision-keep" default:"720h" help:"How long it is remembered what became of a provisioning token."`
 
 	MaxDevices   int  `name:"max-devices" default:"2000" help:"Devices of the site."`
 	MaxDocuments int  `name:"max-policy-documents" default:"4096" help:"Security profiles and ACL documents of the site."`
@@ -103,14 +108,14 @@ func (s Serve) Check() error {
 	}
 	if err := positive(map[string]int{
 		"max-devices": s.MaxDevices, "max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
-		"uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
+		"provision-open": s.ProvisionOpen, "uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
 		"backups-keep": s.BackupsKeep, "log-kept": s.LogKept,
 	}); err != nil {
 		return err
 	}
 	if err := positive(map[string]time.Duration{
 		"device-certificate-life": s.DeviceCertificate, "server-certificate-life": s.ServerCertificate,
-		"site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
+		"provision-life": s.ProvisionLife, "provision-keep": s.ProvisionKeep, "site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
 		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
 	}); err != nil {
 		return err
@@ -153,12 +158,13 @@ func (s Serve) Hub() hub.Config {
 		PKI: pki.Config{
 			DeviceLife: s.DeviceCertificate, ServerLife: s.ServerCertificate, AuthorityLife: s.SiteAuthority, Quarantine: s.RenewLate,
 		},
-		Broker:   s.MQTTLimits.limits(),
-		Presence: presence.Config{SweepEvery: s.PresenceSweep},
-		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
-		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
-		Disk:     s.DiskSettings.guard(),
-		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat},
+		Provision: provision.Config{Life: s.ProvisionLife, MaxOpen: s.ProvisionOpen, Keep: s.ProvisionKeep},
+		Broker:    s.MQTTLimits.limits(),
+		Presence:  presence.Config{SweepEvery: s.PresenceSweep},
+		Requests:  request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
+		Commands:  command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
+		Disk:      s.DiskSettings.guard(),
+		Notify:    notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
 			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout, SummariesEvery: s.SummariesEvery, SummariesAgain: s.SummariesAgain,

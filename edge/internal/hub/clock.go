@@ -2,12 +2,15 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/topic"
 )
 
 const (
@@ -76,5 +79,42 @@ func (h *Hub) consoleTime(t time.Time) {
 	}
 	if off := t.Sub(before.Now); before.Source != identity.ClockNTP && off.Abs() > time.Minute {
 		h.log.Warn("the console's time differs from the hub's", "console", t, "hub", before.Now, "source", before.Source)
+	}
+}
+
+// timeMessage is the payload of system/time.
+type timeMessage struct {
+	Time    time.Time            `json:"time"`
+	UnixMS  int64                `json:"unix_ms"`
+	Source  identity.ClockSource `json:"source"`
+	Trusted bool                 `json:"trusted"`
+}
+
+// tellEvery is how often devices are told the time.
+const tellEvery = time.Minute
+
+// tellTime tells devices the time, until ctx ends. The message is retained, so
+// that one that has just connected need not wait; a hub that does not know the
+// time says so.
+func (h *Hub) tellTime(ctx context.Context) error {
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for {
+		r := h.clock.Read()
+		now := fleet.Millis(r.Now)
+		payload, err := json.Marshal(timeMessage{Time: now, UnixMS: now.UnixMilli(), Source: r.Source, Trusted: r.Trusted})
+		if err == nil {
+			err = h.broker.Send(ctx, broker.Message{
+				Name: topic.System(h.identity.Site, topic.SystemTime), Payload: payload, QoS: 1, Retain: true,
+			})
+		}
+		if err != nil && ctx.Err() == nil {
+			h.log.Warn("time not told to devices", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/traffic"
@@ -38,6 +39,9 @@ type devices struct {
 	presence   *presence.Presence
 	pki        *pki.PKI
 	journal    *journal.Journal
+	provision  *provision.Provision
+	// claim answers a claim that came as a message.
+	claim      func(ctx context.Context, payload []byte, from string) []byte
 	came       chan arrival // with a certificate, which may have replaced others
 	requests   *request.Requests
 	commands   *command.Commands
@@ -77,8 +81,11 @@ type delivery struct {
 // Authenticate implements broker.Authenticator: a client certificate, or user
 // name and password. Whoever shows a certificate is who that says.
 func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
-	if c.Certificate != nil {
+	switch {
+	case c.Certificate != nil:
 		return d.certified(c)
+	case c.Username == joining:
+		return d.joins(c)
 	}
 	dev, err := d.registry.Identify(c.Username, c.Password)
 	if err != nil {
@@ -90,6 +97,9 @@ func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.
 // Connected implements broker.Handler.
 func (d *devices) Connected(s broker.Session) {
 	id := s.Identity.Device.ID
+	if id == "" {
+		return // it is joining
+	}
 	d.mu.Lock()
 	d.sessions[id] = &session{generation: s.Generation, identity: s.Identity, will: s.Will}
 	d.mu.Unlock()
@@ -108,6 +118,9 @@ func (d *devices) Connected(s broker.Session) {
 // Disconnected implements broker.Handler.
 func (d *devices) Disconnected(s broker.Session, cause broker.Cause) {
 	id := s.Identity.Device.ID
+	if id == "" {
+		return
+	}
 	d.mu.Lock()
 	if known, ok := d.sessions[id]; ok && known.generation == s.Generation {
 		delete(d.sessions, id)
@@ -195,8 +208,11 @@ func (d *devices) report(id fleet.DeviceID, issues ...string) {
 // again it would be no better.
 func (d *devices) Publish(ctx context.Context, s *broker.Session, m *broker.Message) error {
 	from := &s.Identity.Device
-	if m.Topic.IsZero() || m.Topic.System {
+	if m.Topic.IsZero() {
 		return nil
+	}
+	if m.Topic.System {
+		return d.join(ctx, s, m)
 	}
 	dev, via, err := d.speaker(from, &m.Topic)
 	if err != nil {

@@ -33,6 +33,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -85,6 +86,8 @@ type Config struct {
 	// are in the certificate of its server.
 	Names []string
 	PKI   pki.Config
+	// Provision says how long tokens last, and how many there may be.
+	Provision provision.Config
 	// StopWithin is how long a clean stop may take. 5 s.
 	StopWithin time.Duration
 	// Settings as the support bundle shows them: see support.Settings.
@@ -124,28 +127,29 @@ func (l Listeners) Close() {
 
 // Hub is the whole program but its command line.
 type Hub struct {
-	c        Config
-	log      *slog.Logger
-	recent   *support.Ring
-	identity store.Identity
-	clock    *identity.Clock
-	disk     *disk.Guard
-	store    *store.Store
-	journal  *journal.Journal
-	policies *policy.Policies
-	pki      *pki.PKI
-	registry *registry.Registry
-	presence *presence.Presence
-	commands *command.Commands
-	notifier *notify.Notifier
-	devices  *devices
-	broker   *broker.Broker
-	traffic  *traffic.Traffic
-	uplink   *uplink.Uplink
-	accounts *account.Accounts
-	api      *api.API
-	started  time.Time
-	meters   *meters
+	c         Config
+	log       *slog.Logger
+	recent    *support.Ring
+	identity  store.Identity
+	clock     *identity.Clock
+	disk      *disk.Guard
+	store     *store.Store
+	journal   *journal.Journal
+	policies  *policy.Policies
+	pki       *pki.PKI
+	provision *provision.Provision
+	registry  *registry.Registry
+	presence  *presence.Presence
+	commands  *command.Commands
+	notifier  *notify.Notifier
+	devices   *devices
+	broker    *broker.Broker
+	traffic   *traffic.Traffic
+	uplink    *uplink.Uplink
+	accounts  *account.Accounts
+	api       *api.API
+	started   time.Time
+	meters    *meters
 
 	ready chan struct{} // closed when every listener takes work
 	built atomic.Bool   // New has returned: from then on writes need room
@@ -295,8 +299,16 @@ func (h *Hub) build(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	vc := c.Provision
+	vc.Site, vc.Store, vc.Journal, vc.Clock, vc.Registry, vc.Authority = site, h.store, h.journal, h.clock, h.registry, h.pki
+	vc.Profiles, vc.Addresses, vc.Logger = h.policies, h.addresses, h.log
+	if h.provision, err = provision.New(ctx, vc); err != nil {
+		return err
+	}
+	h.devices.provision = h.provision
 	h.api, err = api.New(api.Config{
-		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock,
+		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock, Time: h.clock,
+		PKI: h.pki, Provision: h.provision, PlainHTTPRoles: h.plainHTTPRoles(),
 		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
@@ -308,10 +320,12 @@ func (h *Hub) build(ctx context.Context) error {
 		Disk: h.disk, Backups: h.backups(),
 		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
-	if err == nil {
-		h.api.Rest().ServeMetrics(h.metrics())
+	if err != nil {
+		return err
 	}
-	return err
+	h.devices.claim = h.api.ClaimMessage
+	h.api.Rest().ServeMetrics(h.metrics())
+	return nil
 }
 
 // identify reads whose store this is, or makes a new store the site's.
@@ -431,6 +445,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "disk", inner, h.disk.Run)
 	start(&inside, "clock", inner, h.keepTime)
 	start(&inside, "pki", inner, h.pki.Run)
+	start(&inside, "provision", inner, h.provision.Run)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
 	start(&inside, "certificates", inner, h.devices.settleCertificates)
@@ -465,6 +480,7 @@ func (h *Hub) Run(ctx context.Context) error {
 			start(&ways, name, ctx, func(ctx context.Context) error { return program.Serve(ctx, s.server, s.listener, h.c.StopWithin/2) })
 		}
 	}
+	start(&ways, "time", ctx, h.tellTime)
 	close(h.ready)
 	h.log.Info("hub is ready", "site", h.identity.Site, "listeners", l.Addresses())
 

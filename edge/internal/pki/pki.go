@@ -317,8 +317,9 @@ func (p *PKI) sign(t *x509.Certificate, life time.Duration, by authority, pub *e
 	if t.SerialNumber, err = identity.NewSerial(); err != nil {
 		return nil, err
 	}
-	now, _ := p.c.Clock.Now()
-	t.NotBefore = now.UTC().Add(-backdate).Truncate(time.Second)
+	// By the certain time: a clock that has jumped ahead must not make certificates
+	// that nobody else takes.
+	t.NotBefore = p.c.Clock.Certain().UTC().Add(-backdate).Truncate(time.Second)
 	t.NotAfter = t.NotBefore.Add(life)
 	if by.cert != t && by.cert.NotAfter.Before(t.NotAfter) {
 		t.NotAfter = by.cert.NotAfter

@@ -29,6 +29,10 @@ type Profiles interface {
 	HasProfile(v fleet.View, name string) (bool, error)
 }
 
+// ClaimPrefix begins the client ids of devices that are joining the site; no
+// device has an id like that.
+const ClaimPrefix = "provision-"
+
 // Config is what New needs.
 type Config struct {
 	Site    fleet.SiteID
@@ -157,6 +161,21 @@ func (r *Registry) Add(ctx context.Context, by fleet.Actor, d fleet.Device, p Pa
 	return d, plain, nil
 }
 
+// Full reports as fleet.ErrLimit that the site may have no more devices.
+func (r *Registry) Full() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.full()
+}
+
+// GivePasswordIn makes the password of a device anew, inside a decision, and
+// returns it: it is kept nowhere.
+func (r *Registry) GivePasswordIn(tx *journal.Tx, id fleet.DeviceID) (string, error) {
+	plain, cred := Password{Generate: true}.make()
+	cred.ChangedAt = tx.Now()
+	return plain, tx.PutCredential(id, *cred)
+}
+
 // full reports as fleet.ErrLimit that the site may have no more devices. The
 // caller holds mu.
 func (r *Registry) full() error {
@@ -224,6 +243,9 @@ func RoomName(id fleet.RoomID) string {
 func (r *Registry) check(d fleet.Device) error {
 	if err := d.Check(); err != nil {
 		return err
+	}
+	if strings.HasPrefix(string(d.ID), ClaimPrefix) {
+		return fmt.Errorf("%w: device_id %q: ids that begin with %s are those of devices that are joining", fleet.ErrInvalid, d.ID, ClaimPrefix)
 	}
 	if d.Room == "system" {
 		return fmt.Errorf("%w: room %q is the name of the hub's own topics", fleet.ErrInvalid, d.Room)
