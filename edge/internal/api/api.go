@@ -123,6 +123,7 @@ func New(c Config) (*API, error) {
 	a.trafficRoutes()
 	a.backupRoutes()
 	a.supportRoute()
+	a.auditRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

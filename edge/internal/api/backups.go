@@ -151,8 +151,8 @@ func (a *API) streamBackup(c *gin.Context) {
 	}
 	defer leave()
 	c.Header("Content-Type", "application/octet-stream")
-	if _, err := a.Backups.Stream(ctx, deadlineWriter{c.Writer}, in.lock(), a.more(in)...); err != nil {
-		a.breakOff(c, slog.LevelWarn, "backup was not streamed to its end", err)
+	if _, err := a.Backups.Stream(ctx, rest.DeadlineWriter(c.Writer), in.lock(), a.more(in)...); err != nil {
+		a.rest.BreakOff(c, slog.LevelWarn, "backup was not streamed to its end", err)
 		return
 	}
 	a.Logger.Info("backup was streamed")
@@ -175,5 +175,5 @@ func (a *API) downloadBackup(c *gin.Context) {
 	}()
 	c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q", kept.Name))
 	c.Header("Content-Type", "application/octet-stream")
-	http.ServeContent(deadlineWriter{c.Writer}, c.Request, kept.Name, kept.CreatedAt, f)
+	http.ServeContent(rest.DeadlineWriter(c.Writer), c.Request, kept.Name, kept.CreatedAt, f)
 }

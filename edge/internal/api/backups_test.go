@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/obedio/obedio/edge/internal/backup"
+	"github.com/obedio/obedio/shared/rest"
 )
 
 // waited is an answer that notes when its writes have to be done.
@@ -43,7 +44,7 @@ func TestDownloadBackup_GivesUpAClientThatDoesNotRead(t *testing.T) {
 	if !bytes.Equal(out.Body.Bytes(), want) {
 		t.Errorf("%d bytes came, want %d", out.Body.Len(), len(want))
 	}
-	if len(out.within) < 2 || out.within[0] <= 0 || out.within[0] > writeWithin {
-		t.Errorf("deadlines of the writes: %v, want one each of at most %v", out.within, writeWithin)
+	if len(out.within) < 2 || out.within[0] <= 0 || out.within[0] > rest.WriteWithin {
+		t.Errorf("deadlines of the writes: %v, want one each of at most %v", out.within, rest.WriteWithin)
 	}
 }

@@ -79,6 +79,9 @@ var rights = resttest.Rights{
 	"GET /api/v1/system/support":             "admin",
 	"GET /api/v1/security/bans":              "admin chief",
 	"DELETE /api/v1/security/bans/{address}": "admin",
+	"GET /api/v1/audit":                      "admin",
+	"GET /api/v1/audit/verify":               "admin",
+	"GET /api/v1/audit/export":               "admin",
 	"GET /metrics":                           "admin",
 	"GET /api/v1/events":                     "admin chief crew viewer",
 

@@ -31,7 +31,7 @@ func (a *API) supportRoute() {
 		c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q",
 			fmt.Sprintf("support-%s-%s.zip", a.Identity.Site, now.UTC().Format("20060102T150405Z"))))
 		if err := a.supportBundle().Write(c.Writer); err != nil {
-			a.breakOff(c, slog.LevelWarn, "support bundle was not sent to its end", err)
+			a.rest.BreakOff(c, slog.LevelWarn, "support bundle was not sent to its end", err)
 		}
 	})
 }
