@@ -27,6 +27,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
@@ -72,6 +73,8 @@ type Config struct {
 	Policies *policy.Policies
 	// Denials is what the broker held against clients lately.
 	Denials *denial.Log
+	// Security tells the audit what people did that is no change of its own.
+	Security *security.Log
 	// Recorded are the messages that passed the broker; nil when none are kept.
 	Recorded policy.Recorded
 	// Mosquitto moves files of that broker in and out.
