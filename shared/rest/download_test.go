@@ -22,3 +22,11 @@ func TestBreakOff_AnAnswerThatWasBegunDoesNotLookWhole(t *testing.T) {
 	}()
 	a.BreakOff(c, slog.LevelInfo, "test", errors.New("input/output error"))
 }
+
+func TestCell_IsNoFormula(t *testing.T) {
+	for in, want := range map[string]string{"": "", "btn-1": "btn-1", "=1+1": "'=1+1", "@x": "'@x", "-1": "'-1", "+1": "'+1", "\tx": "'\tx"} {
+		if got := Cell(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

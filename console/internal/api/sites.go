@@ -62,7 +62,7 @@ type siteView struct {
 	Requests      siteRequestCounts `json:"requests"`
 	OrdersPending int               `json:"orders_pending"`
 	DeadLetters   int               `json:"dead_letters"`
-	AuditForks    int               `json:"audit_forks" doc:"Records that told of a second history of the hub's audit; somebody has rewritten it, or two hubs speak for the site."`
+	AuditForks    int               `json:"audit_forks,omitempty" doc:"Records that told of a second history of the hub's audit; somebody has rewritten it, or two hubs speak for the site."`
 	Attention     int               `json:"attention" doc:"How much the site needs somebody; 0 for nobody."`
 	Reasons       []string          `json:"attention_reasons" nullable:"false"`
 }

@@ -95,7 +95,7 @@ func TestRestore_TheAuditGoesOnInANewChain(t *testing.T) {
 		t.Errorf("the audit of devices is %+v", all)
 	}
 	begins := auditOf(h, "chain="+string(h.identity.Epoch))
-	if first := begins[len(begins)-1]; first.N != 1 || first.Prev != chains[0].Head {
+	if first := begins[len(begins)-1]; first.N != 1 || first.Action != "hub.restored" || first.Detail["epoch_before"] != string(old) || first.Prev != chains[0].Head {
 		t.Errorf("the new chain begins with %+v, the old one ends with %s", first, chains[0].Head)
 	}
 }

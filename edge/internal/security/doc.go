@@ -14,6 +14,6 @@
 // unseen. What people do is written always, with the person.
 //
 // What comes while nothing can be written is counted, and written when it can
-// be. All methods may be called from any goroutine, and none but Record blocks;
+// be; it is lost only if the hub ends before. All methods may be called from any goroutine, and none but Record blocks;
 // Run from one.
 package security

@@ -19,6 +19,8 @@ const (
 	CredentialsRefused = "mqtt.credentials_refused"
 	// ConnectionRefused: who had shown who he is may not be here all the same.
 	ConnectionRefused = "mqtt.connection_refused"
+	// SignInRefused: somebody came to the API with a wrong name or password.
+	SignInRefused = "session.refused"
 	// CertificateRefused: see CertificateRefusal.
 	CertificateRefused = "certificate.refused"
 	AddressBanned      = "address.banned"
@@ -39,7 +41,7 @@ const (
 // refused credentials are not among them: the log of denials tells of those
 // while they go on.
 var alerts = []string{
-	CertificateRefused, AddressBanned, AddressUnbanned, DiskStopped, DiskRecovered, BackupMade, BackupStreamed, BackupDownloaded,
+	SignInRefused, CertificateRefused, AddressBanned, AddressUnbanned, DiskStopped, DiskRecovered, BackupMade, BackupStreamed, BackupDownloaded,
 	BackupRemoved, FilesExported, Unwritten, "certificate.revoked", "hub.restored", "hub.enrolled", "mosquitto.imported",
 }
 
@@ -67,6 +69,12 @@ func (l *Log) Denied(d Denial) {
 // device that there is, or empty: what else is typed there may be a password.
 func (l *Log) CredentialsRefused(at time.Time, from netip.Addr, username string) {
 	l.note(at, broker, CredentialsRefused, network(from), "username", username)
+}
+
+// SignInRefused is CredentialsRefused for people and programs at the API.
+// username is that of a person that there is, or empty.
+func (l *Log) SignInRefused(at time.Time, from netip.Addr, username string) {
+	l.note(at, fleet.System("api"), SignInRefused, network(from), "username", username)
 }
 
 // ConnectionRefused notes that a connection got no session, for a reason of the

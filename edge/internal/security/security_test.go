@@ -237,6 +237,7 @@ func TestEvents_SayWhatHappenedAndNoMore(t *testing.T) {
 		l.CertificateRefused(CertificateRefusal{At: at, Reason: CertificateRevoked, Device: "btn-1", Serial: "0a"})
 		l.CertificateRefused(CertificateRefusal{At: at, Reason: CertificateIssuer, Remote: netip.MustParseAddr("2001:db8::7")})
 		l.CredentialsRefused(at, netip.MustParseAddr("::ffff:192.0.2.9"), "")
+		l.SignInRefused(at, netip.MustParseAddr("fe80::1"), "mila")
 		l.ConnectionRefused(at, netip.MustParseAddr("192.0.2.9"), "forbidden", "btn-1")
 		l.Denied(Denial{At: at, Client: "a\x1b[2Jb\xff", Topic: strings.Repeat("x", 5000)})
 	})
@@ -244,6 +245,7 @@ func TestEvents_SayWhatHappenedAndNoMore(t *testing.T) {
 		{CertificateRefused, "btn-1", "reason", "revoked"},
 		{CertificateRefused, "2001:db8::/64", "reason", "unknown_issuer"},
 		{CredentialsRefused, "192.0.2.9", "username", ""},
+		{SignInRefused, "fe80::1", "username", "mila"},
 		{ConnectionRefused, "192.0.2.9", "reason", "forbidden"},
 		{Denied, "a\uFFFD[2Jb\uFFFD", "topic", strings.Repeat("x", maxText)},
 	} {

@@ -1262,7 +1262,7 @@ export interface components {
              * Format: int64
              * @description Records that told of a second history of the hub's audit; somebody has rewritten it, or two hubs speak for the site.
              */
-            audit_forks: number;
+            audit_forks?: number;
             backlog?: components["schemas"]["SiteBacklog"];
             /**
              * Format: int64
