@@ -21,6 +21,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/audit"
@@ -179,7 +180,10 @@ func TestSecurity_WhatHappensIsInTheAudit(t *testing.T) {
 			At: time.Now(), Kind: broker.ObjectionRefused, Reason: string(broker.RefusedCredentials), Username: name, Remote: from,
 		})
 	}
-	h.security.CertificateRefused(security.CertificateRefusal{At: time.Now(), Reason: security.CertificateExpired, Device: "btn-001", Remote: from.Addr()})
+	h.devices.objected(broker.Objection{
+		At: time.Now(), Kind: broker.ObjectionRefused, Reason: string(broker.RefusedCertificate), Remote: from, Listener: "mqtts",
+		Detail: fmt.Errorf("%w (device %s, serial %s)", pki.ErrRevoked, "btn-001", "0a").Error(),
+	})
 	var made struct {
 		Name string `json:"name"`
 	}
@@ -209,6 +213,9 @@ func TestSecurity_WhatHappensIsInTheAudit(t *testing.T) {
 	}
 	if made := auditOf(h, "action=backup.made")[0]; made.Actor.ID != "local" || made.Detail["encrypted"] != "false" {
 		t.Errorf("%+v", made)
+	}
+	if refused := auditOf(h, "action=certificate.refused")[0]; refused.Target != "192.0.2.7" || refused.Detail["reason"] != "revoked" {
+		t.Errorf("%+v", refused)
 	}
 	if imports := auditOf(h, "action=mosquitto.imported"); len(imports) != 1 {
 		t.Errorf("a dry run is in the audit: %+v", imports)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
@@ -42,12 +44,30 @@ func (d *devices) tellSecurity(o broker.Objection) {
 		case broker.RefusedCredentials:
 			d.security.CredentialsRefused(at, from, d.knownName(o.Username))
 			d.suspected.Store(true)
+		case broker.RefusedCertificate:
+			d.security.CertificateRefused(security.CertificateRefusal{
+				At: at, Reason: certificateReason(o.Detail), Remote: from, Listener: o.Listener, Detail: o.Detail,
+			})
 		case broker.RefusedForbidden, broker.RefusedClientID, broker.RefusedOrigin, broker.RefusedWill:
 			d.security.ConnectionRefused(at, from, o.Reason, d.knownName(o.Username))
 		default: // limits, and what is no client
 		}
 	case broker.ObjectionLimited:
 	}
+}
+
+// certificateReason is why a certificate was refused, of which the broker knows
+// the words.
+func certificateReason(detail string) security.CertificateReason {
+	for err, reason := range map[error]security.CertificateReason{
+		pki.ErrExpired: security.CertificateExpired, pki.ErrNotYet: security.CertificateNotYet, pki.ErrRevoked: security.CertificateRevoked,
+		pki.ErrOtherAuthority: security.CertificateIssuer, pki.ErrUnknown: security.CertificateUnknown, pki.ErrNotForClients: security.CertificateUse,
+	} {
+		if strings.HasPrefix(detail, err.Error()) {
+			return reason
+		}
+	}
+	return security.CertificateIdentity // the rest of what pki says is about the name
 }
 
 // knownName is a user name that is a device's; what else somebody has typed

@@ -97,14 +97,13 @@ type CertificateReason string
 
 // The reasons.
 const (
-	CertificateExpired     CertificateReason = "expired"
-	CertificateNotYet      CertificateReason = "not_yet_valid"
-	CertificateIssuer      CertificateReason = "unknown_issuer"
-	CertificateRevoked     CertificateReason = "revoked"
-	CertificateIdentity    CertificateReason = "wrong_identity" // not exactly one name of a device of this site
-	CertificateDevice      CertificateReason = "unknown_device"
-	CertificateUse         CertificateReason = "wrong_use" // not made for clients
-	CertificateOtherDevice CertificateReason = "other_device"
+	CertificateExpired  CertificateReason = "expired"
+	CertificateNotYet   CertificateReason = "not_yet_valid"
+	CertificateIssuer   CertificateReason = "unknown_issuer"
+	CertificateRevoked  CertificateReason = "revoked"
+	CertificateIdentity CertificateReason = "wrong_identity"  // not exactly one name of a device of this site
+	CertificateUnknown  CertificateReason = "not_issued_here" // signed by this site, and not known to the hub
+	CertificateUse      CertificateReason = "wrong_use"       // not made for clients
 )
 
 // CertificateRefusal is a client certificate that was not accepted.
@@ -115,8 +114,8 @@ type CertificateRefusal struct {
 	// Device and Serial as the certificate says; empty when they are not known.
 	Device fleet.DeviceID
 	Serial string
-	// Listener is the way in.
-	Listener string
+	// Listener is the way in; Detail says more for people, and may be empty.
+	Listener, Detail string
 }
 
 // CertificateRefused notes it: by reason and device, or address.
@@ -126,7 +125,7 @@ func (l *Log) CertificateRefused(r CertificateRefusal) {
 		who = network(r.Remote)
 	}
 	l.note(r.At, broker, CertificateRefused, who,
-		"reason", string(r.Reason), "serial", r.Serial, "remote", address(r.Remote), "listener", r.Listener)
+		"reason", string(r.Reason), "serial", r.Serial, "remote", address(r.Remote), "listener", r.Listener, "detail", r.Detail)
 }
 
 // DiskLevel notes that the disk has stopped something, or that everything goes
