@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -132,6 +133,13 @@ func (a Audited) Entry(r Record) AuditEntry {
 	return e
 }
 
+// forked ends the reason of what applyAudited refuses.
+const forked = "the audit was forked"
+
+// AuditForked reports whether a record was refused, for the given reason,
+// because it told of a second history.
+func AuditForked(reason string) bool { return strings.HasSuffix(reason, forked) }
+
 // applyAudited refuses an entry that does not continue its chain: then somebody
 // has written a second history (ErrState).
 func applyAudited(v View, r Record, b Audited) ([]Change, error) {
@@ -145,10 +153,10 @@ func applyAudited(v View, r Record, b Audited) ([]Change, error) {
 		if err != nil || known.Hash == e.Hash {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: audit entry %d of chain %s is another one than before: the audit was forked", ErrState, b.N, b.Chain)
+		return nil, fmt.Errorf("%w: audit entry %d of chain %s is another one than before: %s", ErrState, b.N, b.Chain, forked)
 	}
 	if b.N != head.N+1 || found && b.Prev != head.Hash {
-		return nil, fmt.Errorf("%w: audit entry %d of chain %s does not continue entry %d: the audit was forked", ErrState, b.N, b.Chain, head.N)
+		return nil, fmt.Errorf("%w: audit entry %d of chain %s does not continue entry %d: %s", ErrState, b.N, b.Chain, head.N, forked)
 	}
 	changes := changed(false, AuditEntry{}, e)
 	return append(changes, changed(found, head, AuditHead{Chain: b.Chain, N: e.N, Hash: e.Hash})...), nil

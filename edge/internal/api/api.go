@@ -29,6 +29,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
@@ -81,6 +82,8 @@ type Config struct {
 	Policies *policy.Policies
 	// Denials is what the broker held against clients lately.
 	Denials *denial.Log
+	// Security tells the audit what people did that is no change of its own.
+	Security *security.Log
 	// Recorded are the messages that passed the broker; nil when none are kept.
 	Recorded policy.Recorded
 	// Mosquitto moves files of that broker in and out.
@@ -135,6 +138,7 @@ func New(c Config) (*API, error) {
 	a.trafficRoutes()
 	a.backupRoutes()
 	a.supportRoute()
+	a.auditRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

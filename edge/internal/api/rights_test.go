@@ -97,6 +97,9 @@ var rights = resttest.Rights{
 	"DELETE /api/v1/security/bans/{address}":    "admin",
 	"GET /metrics":                              "admin",
 	"GET /api/v1/events":                        "admin chief crew viewer",
+	"GET /api/v1/audit":                         "admin",
+	"GET /api/v1/audit/verify":                  "admin",
+	"GET /api/v1/audit/export":                  "admin",
 
 	"GET /api/v1/security/profiles":           "admin chief",
 	"POST /api/v1/security/profiles":          "admin",

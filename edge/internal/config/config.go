@@ -64,6 +64,7 @@ type Serve struct {
 	MaxDenials   int  `name:"max-denials" default:"1000" help:"Groups of denials that are remembered; the quietest is dropped first."`
 	LegacyTopics bool `name:"legacy-topics" help:"Let devices use the topics of old firmware, obedio/device/{id}/… and obedio/button/{id}/…."`
 	MQTTLimits   MQTT `embed:""`
+	AuditSettings
 
 	CollapseAccepted time.Duration `name:"collapse-accepted" default:"1m" help:"A press within this time after its request was accepted joins it."`
 	LateAfter        time.Duration `name:"late-after" default:"30s" help:"A press that was under way for longer says so."`
@@ -132,6 +133,9 @@ func (s Serve) Check() error {
 	if err := s.DiskSettings.check(); err != nil {
 		return err
 	}
+	if err := s.AuditSettings.check(); err != nil {
+		return err
+	}
 	return s.MQTTLimits.check()
 }
 
@@ -152,7 +156,7 @@ func (s Serve) Hub() hub.Config {
 	return hub.Config{
 		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
-		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
+		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, Security: s.AuditSettings.security(), LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
 		Names: s.Names,
 		PKI: pki.Config{

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/broker"
@@ -22,6 +23,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
@@ -52,9 +54,11 @@ type devices struct {
 	log        *slog.Logger
 	policies   *policy.Policies
 	denials    *denial.Log
+	security   *security.Log
 	legacy     bool
 	deliveries chan delivery
 	look       chan struct{} // of capacity 1; somebody is unsure of rights
+	suspected  atomic.Bool   // somebody has shown wrong credentials: there may be a ban
 
 	mu       sync.Mutex // guards all below
 	sessions map[fleet.DeviceID]*session

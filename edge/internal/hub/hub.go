@@ -2,7 +2,7 @@
 // stops, in reverse. Read this first.
 //
 //	disk → store → journal → policy, pki, registry, presence, requests, commands,
-//	      notifier → traffic → broker, uplink → api
+//	      notifier → traffic → security → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.
@@ -36,6 +36,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/traffic"
@@ -77,6 +78,8 @@ type Config struct {
 	// MaxDocuments of the site's policy.
 	MaxDocuments int
 	Denials      denial.Config
+	// Security is how much of what happens by itself is told to the audit.
+	Security security.Config
 	// LegacyTopics: devices may use the topics of old firmware; see topic.Legacy.
 	LegacyTopics bool
 	// Hosts and TrustedOrigins of the API: see rest.Config. Pages of those origins
@@ -150,6 +153,7 @@ type Hub struct {
 	api       *api.API
 	started   time.Time
 	meters    *meters
+	security  *security.Log
 
 	ready chan struct{} // closed when every listener takes work
 	built atomic.Bool   // New has returned: from then on writes need room
@@ -212,6 +216,9 @@ func (h *Hub) build(ctx context.Context) error {
 	h.journal = journal.New(journal.Config{
 		Store: h.store, Clock: h.clock, Chain: h.identity.Epoch, Before: before, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
 	})
+	sc := c.Security
+	sc.Write, sc.Logger = h.writeSecurity, h.log
+	h.security = security.New(sc)
 	if h.policies, err = policy.New(policy.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDocuments: c.MaxDocuments,
 	}); err != nil {
@@ -253,7 +260,7 @@ func (h *Hub) build(ctx context.Context) error {
 
 	h.devices = &devices{
 		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence, pki: h.pki, journal: h.journal, came: make(chan arrival, 4096),
-		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), legacy: c.LegacyTopics,
+		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), security: h.security, legacy: c.LegacyTopics,
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
 	}
@@ -313,7 +320,7 @@ func (h *Hub) build(ctx context.Context) error {
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
-		Policies: h.policies, Recorded: recorded{h.traffic}, Denials: h.devices.denials,
+		Policies: h.policies, Recorded: recorded{h.traffic}, Denials: h.devices.denials, Security: h.security,
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
@@ -457,6 +464,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "events", inner, h.api.Run)
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
+	start(&inside, "disk events", inner, h.watchDisk)
+	start(&inside, "bans", inner, h.devices.watchBans)
+	// What the others note while they stop is written too.
+	events, stopEvents := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEvents()
+	var telling sync.WaitGroup
+	start(&telling, "security", events, h.security.Run)
 
 	// The record stops when nobody is left who could add to it.
 	record, stopRecord := context.WithCancel(context.WithoutCancel(ctx))
@@ -494,6 +508,8 @@ func (h *Hub) Run(ctx context.Context) error {
 		ways.Wait()
 		stopInner()
 		inside.Wait()
+		stopEvents()
+		telling.Wait()
 		stopRecord()
 		recording.Wait()
 	}()

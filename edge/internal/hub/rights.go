@@ -183,4 +183,5 @@ func (d *devices) objected(o broker.Objection) {
 		e.Action = o.Action.String()
 	}
 	d.denials.Note(e)
+	d.tellSecurity(o)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/obedio/obedio/shared/audit"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
 	"github.com/obedio/obedio/shared/wire"
@@ -40,8 +41,8 @@ const maxFindings = 1000
 // Verify reads every key and value, and names what is wrong: what cannot be
 // read, keys that no program has written, values that do not decode or belong
 // to another key, a chain of records that is broken or does not end at its
-// head, entities that do not follow from the journal, and marks that mark
-// nothing or are missing. An error means that the reading itself ended early.
+// head, entities that do not follow from the journal, an audit that is not what
+// was written, and marks that mark nothing or are missing. An error means that the reading itself ended early.
 func (s *Store) Verify() (Report, error) {
 	v := &verification{
 		s: s, Report: Report{Store: Name, Findings: []Finding{}}, entities: map[fleet.Ref][]byte{}, folded: folded{},
@@ -62,7 +63,18 @@ func (s *Store) Verify() (Report, error) {
 		return v.Report, nil
 	}
 	v.finish()
-	return v.Report, nil
+	return v.Report, v.audit()
+}
+
+// audit walks through the chains of the audit.
+func (v *verification) audit() error {
+	chains, err := audit.Verify(audit.Of(v.entities), true)
+	for _, c := range chains {
+		if !c.OK {
+			v.find("audit chain "+string(c.Chain), c.What)
+		}
+	}
+	return err
 }
 
 type verification struct {
