@@ -71,6 +71,8 @@ type Serve struct {
 	EnrolAll      float64       `name:"enrol-all" default:"20" help:"Tries to enrol of all addresses, a second."`
 	EnrolAllBurst int           `name:"enrol-all-burst" default:"400" help:"Tries to enrol of all addresses at once."`
 
+	Constraints string `name:"name-constraints" default:"non-critical" help:"Bind the authority of each site to its own site by name constraints: critical, non-critical or off. Small TLS libraries refuse critical ones."`
+
 	StateEvery   time.Duration `name:"state-every" default:"0s" help:"How often hubs send the newest device states; 0 leaves it to them."`
 	PullWait     time.Duration `name:"pull-wait" default:"1m" help:"The longest that a hub's question for orders is held."`
 	ContactEvery time.Duration `name:"contact-every" default:"90s" help:"A hub without contact for longer is late."`
@@ -91,6 +93,9 @@ func (s Serve) Check() error {
 	}
 	if err := s.Link.Check(); err != nil {
 		return err
+	}
+	if _, err := identity.ParseConstraints(s.Constraints); err != nil {
+		return fmt.Errorf("--name-constraints: %w", err)
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		return fmt.Errorf("%w: --tls-cert and --tls-key go together", fleet.ErrInvalid)
@@ -123,7 +128,7 @@ func (s Serve) Check() error {
 // Console is the settings as the console takes them, without listeners.
 func (s Serve) Console() (console.Config, error) {
 	c := console.Config{
-		Data: s.Data.Data, HubLinkURL: strings.TrimSuffix(s.HubLinkURL, "/"), ClaimTTL: s.ClaimTTL, MaxSites: s.MaxSites,
+		Data: s.Data.Data, HubLinkURL: strings.TrimSuffix(s.HubLinkURL, "/"), Constraints: identity.Constraints(s.Constraints), ClaimTTL: s.ClaimTTL, MaxSites: s.MaxSites,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin, TrafficAge: s.TrafficAge,
 		Store: badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
 		HubLink: hublink.Config{

@@ -29,6 +29,7 @@ import (
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
 )
 
@@ -51,6 +52,9 @@ type Config struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	UI     fs.FS
+
+	// Constraints on the authorities of sites: see pki.Config.
+	Constraints identity.Constraints
 
 	Store     badger.Config
 	HubLink   hublink.Config
@@ -124,7 +128,7 @@ func (v *Console) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if v.pki, err = pki.Open(pki.Config{Dir: c.Data, Root: root, Now: c.Now, Logger: v.log}); err != nil {
+	if v.pki, err = pki.Open(pki.Config{Dir: c.Data, Root: root, Now: c.Now, Constraints: c.Constraints, Logger: v.log}); err != nil {
 		return err
 	}
 	if root == "" {

@@ -64,8 +64,8 @@ func TestEnrol_RefusesWhatIsNotRight(t *testing.T) {
 	wantCode(t, "no site", err, connect.CodeInvalidArgument)
 	_, err = cl.Enrol(t.Context(), connect.NewRequest(&pb.EnrolRequest{SiteId: "yacht-1", Claim: c.Secret, Csr: []byte("no request")}))
 	wantCode(t, "broken request", err, connect.CodeInvalidArgument)
-	_, err = cl.Enrol(t.Context(), connect.NewRequest(&pb.EnrolRequest{SiteId: "yacht-1", Claim: c.Secret, SiteCsr: []byte("x")}))
-	wantCode(t, "site authority", err, connect.CodeUnimplemented)
+	_, err = cl.Enrol(t.Context(), connect.NewRequest(&pb.EnrolRequest{SiteId: "yacht-1", Claim: c.Secret, SiteCsr: []byte("x"), Csr: request(t, k)}))
+	wantCode(t, "site authority", err, connect.CodeInvalidArgument)
 	now = now.Add(2 * time.Hour)
 	_, err = enrol(t.Context(), cl, c, k)
 	wantCode(t, "expired claim", err, connect.CodePermissionDenied)
@@ -443,4 +443,79 @@ func TestPull_EndsWhenTheConsoleStops(t *testing.T) {
 		t.Errorf("stopping took %s", took)
 	}
 	<-done
+}
+
+func request(t *testing.T, k *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	csr, err := identity.Request(k, "hub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return csr
+}
+
+// siteRequest is what a hub asks for the authority of its site.
+func siteRequest(t *testing.T, k *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	name, err := identity.SiteAuthorityName("yacht-1", &k.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := identity.RequestFor(k, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return csr
+}
+
+func TestCertify_TheSitesAuthorityIsUnderTheFleetRootAndTheHubsCertificateIsRenewed(t *testing.T) {
+	now := time.Now()
+	r := start(t, Config{Now: func() time.Time { return now }, HubLink: manyEnrolments, Constraints: identity.ConstraintsCritical})
+	r.addSite("yacht-1")
+	c, k, site := r.claim("yacht-1"), newKey(t), newKey(t)
+	m, err := r.newcomer(c).Enrol(t.Context(), connect.NewRequest(&pb.EnrolRequest{
+		SiteId: "yacht-1", Claim: c.Secret, Csr: request(t, k), SiteCsr: siteRequest(t, site),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(chain [][]byte) {
+		t.Helper()
+		if len(chain) != 2 {
+			t.Fatalf("%d certificates", len(chain))
+		}
+		ca, err := x509.ParseCertificate(chain[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, err := x509.ParseCertificate(chain[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ca.CheckSignatureFrom(root); err != nil || identity.Fingerprint(root) != c.FleetRoot {
+			t.Error(err)
+		}
+		if !site.PublicKey.Equal(ca.PublicKey) || !ca.IsCA || !ca.MaxPathLenZero || !ca.PermittedDNSDomainsCritical ||
+			len(ca.PermittedURIDomains) != 1 || ca.PermittedURIDomains[0] != identity.TrustDomain(ca) {
+			t.Errorf("%+v", ca.PermittedURIDomains)
+		}
+	}
+	check(m.Msg.SiteChain)
+	h := r.enrolled("yacht-1", m.Msg, k)
+	now = now.AddDate(1, 6, 0)
+	renewed, err := h.cl.Certify(t.Context(), connect.NewRequest(&pb.CertifyRequest{Csr: request(t, k), SiteCsr: siteRequest(t, site)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(renewed.Msg.SiteChain)
+	leaf, err := x509.ParseCertificate(renewed.Msg.HubChain[0])
+	if err != nil || !leaf.NotAfter.After(now.AddDate(1, 11, 0)) {
+		t.Errorf("ends at %s, %v", leaf.NotAfter, err)
+	}
+	_, err = h.cl.Certify(t.Context(), connect.NewRequest(&pb.CertifyRequest{Csr: request(t, newKey(t))}))
+	wantCode(t, "another key", err, connect.CodePermissionDenied)
+	_, err = h.cl.Certify(t.Context(), connect.NewRequest(&pb.CertifyRequest{SiteCsr: request(t, site)}))
+	wantCode(t, "no site's request", err, connect.CodeInvalidArgument)
+	_, err = r.newcomer(c).Certify(t.Context(), connect.NewRequest(&pb.CertifyRequest{Csr: request(t, k)}))
+	wantCode(t, "nobody", err, connect.CodeUnauthenticated)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -31,9 +32,6 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 	}
 	if len(m.Claim) < 20 || len(m.Claim) > 200 || len(m.InstallId) > 128 || len(m.HubVersion) > 128 {
 		return nil, fmt.Errorf("%w: claim, install_id or hub_version is too short or too long", fleet.ErrInvalid)
-	}
-	if len(m.SiteCsr) > 0 {
-		return nil, connect.NewError(connect.CodeUnimplemented, errors.New("this console certifies no site authorities"))
 	}
 	pub, err := identity.RequestedKey(m.Csr)
 	if err != nil {
@@ -81,8 +79,51 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 		l.End(before.Hub)
 		l.events.Publish(Event{Site: site})
 	}
+	siteChain, err := l.signSite(m.SiteCsr)
+	if err != nil {
+		return nil, err
+	}
 	return connect.NewResponse(&pb.EnrolResponse{
-		HubId: string(c.Hub), SiteId: string(site), HubChain: c.Chain, FleetRoot: l.c.Authority.Root().Raw,
+		HubId: string(c.Hub), SiteId: string(site), HubChain: c.Chain, FleetRoot: l.c.Authority.Root().Raw, SiteChain: siteChain,
 		ConsoleId: l.c.Identity.ConsoleID, ConsoleEpoch: l.c.Identity.Epoch,
 	}), nil
+}
+
+// signSite certifies the authority of a site; nothing for no request. The same
+// key may be certified again: each time it is the same site.
+func (l *Link) signSite(csr []byte) ([][]byte, error) {
+	if len(csr) == 0 {
+		return nil, nil
+	}
+	return l.c.Authority.SignSite(csr)
+}
+
+// Certify implements HubLink: it renews what Enrol has given.
+func (l *Link) Certify(ctx context.Context, req *connect.Request[pb.CertifyRequest]) (*connect.Response[pb.CertifyResponse], error) {
+	hub, err := l.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.CertifyResponse{FleetRoot: l.c.Authority.Root().Raw}
+	if len(req.Msg.Csr) > 0 {
+		pub, err := identity.RequestedKey(req.Msg.Csr)
+		if err != nil {
+			return nil, err
+		}
+		if key, err := identity.KeyID(pub); err != nil || key != hub.Key {
+			return nil, fmt.Errorf("%w: the request is for another key than the hub's: enrol it anew", errors.Join(fleet.ErrForbidden, err))
+		}
+		var notAfter time.Time
+		if out.HubChain, notAfter, err = l.c.Authority.SignHub(hub.ID, pub); err != nil {
+			return nil, err
+		}
+		if err := l.c.Store.RenewHub(ctx, hub.ID, notAfter); err != nil {
+			return nil, err
+		}
+		l.c.Logger.Info("hub's certificate renewed", "site", hub.Site, "hub", hub.ID, "not_after", notAfter)
+	}
+	if out.SiteChain, err = l.signSite(req.Msg.SiteCsr); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(out), nil
 }

@@ -1,4 +1,4 @@
-// Package hublink is the service that hubs call: Enrol, Hello, Push and Pull
+// Package hublink is the service that hubs call: Enrol, Certify, Hello, Push and Pull
 // over Connect. It owns the connect handler.
 //
 // What always holds: a call other than Enrol is answered only to a hub whose
@@ -38,6 +38,8 @@ type Authority interface {
 	Root() *x509.Certificate
 	Authority() *x509.Certificate
 	SignHub(hub fleet.HubID, pub *ecdsa.PublicKey) (chain [][]byte, notAfter time.Time, err error)
+	// SignSite certifies the key of a site's authority: DER, up to the root.
+	SignSite(csr []byte) (chain [][]byte, err error)
 }
 
 // Orders are what the console wants of hubs; package dispatch.

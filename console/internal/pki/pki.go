@@ -15,6 +15,7 @@
 package pki
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -49,6 +50,7 @@ const (
 	backdate   = 7 * day
 	rootYears  = 20
 	hubYears   = 2
+	siteYears  = 5
 	serverDays = 397
 )
 
@@ -60,6 +62,9 @@ type Config struct {
 	// Root is the fingerprint of the fleet root that the fleet knows. Empty: the
 	// fleet is new, and an authority may be made.
 	Root string
+	// Constraints on the authorities of sites: non-critical. Small TLS libraries
+	// refuse a certificate in which they are critical.
+	Constraints identity.Constraints
 	// Now is the clock; time.Now.
 	Now func() time.Time
 	// CheckEvery is how often the server certificate's age is looked at; 1 h.
@@ -87,6 +92,7 @@ func Open(c Config) (*PKI, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Constraints = cmp.Or(c.Constraints, identity.ConstraintsNonCritical)
 	if c.CheckEvery == 0 {
 		c.CheckEvery = time.Hour
 	}
@@ -211,6 +217,19 @@ func (p *PKI) SignHub(hub fleet.HubID, pub *ecdsa.PublicKey) (chain [][]byte, no
 		return nil, time.Time{}, err
 	}
 	return [][]byte{cert.Raw}, cert.NotAfter, nil
+}
+
+// SignSite certifies the authority of a site, for whose key the request (PKCS #10,
+// DER) is: five years, for its own site only as Constraints says. The chain is
+// DER, leaf first, with the fleet root behind it.
+func (p *PKI) SignSite(csr []byte) ([][]byte, error) {
+	begin := p.c.Now().UTC().Add(-backdate)
+	cert, err := identity.SignSiteAuthority(p.root.cert, p.root.key, csr, begin, begin.Add(siteYears*365*day), p.c.Constraints)
+	if err != nil {
+		return nil, err
+	}
+	p.c.Logger.Info("authority of a site certified", "subject", cert.Subject.String(), "not_after", cert.NotAfter)
+	return [][]byte{cert.Raw, p.root.cert.Raw}, nil
 }
 
 // Run renews the server certificate when it is time, until ctx ends.

@@ -16,6 +16,7 @@ const (
 	AuditSiteRevoked   = "site.revoked"
 	AuditClaimMade     = "claim.made"
 	AuditHubEnrolled   = "hub.enrolled"
+	AuditHubRenewed    = "hub.renewed"
 	AuditCommandQueued = "command.queued"
 	AuditCancelQueued  = "command.cancel_queued"
 	AuditOrderQueued   = "order.queued"

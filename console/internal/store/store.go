@@ -69,6 +69,9 @@ type Store interface {
 	// one that another key has used; fleet.ErrExpired; fleet.ErrForbidden for
 	// one whose site or hub was revoked.
 	UseClaim(ctx context.Context, hash SecretHash, h Hub, chain [][]byte) (Claim, error)
+	// RenewHub notes that a hub's certificate ends later than before.
+	// fleet.ErrNotFound; fleet.ErrForbidden when it was revoked.
+	RenewHub(ctx context.Context, id fleet.HubID, notAfter time.Time) error
 	// Hub returns a hub; fleet.ErrNotFound.
 	Hub(ctx context.Context, id fleet.HubID) (Hub, error)
 

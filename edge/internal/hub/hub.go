@@ -295,7 +295,7 @@ func (h *Hub) build(ctx context.Context) error {
 	uc.Site, uc.Epoch, uc.Install, uc.Version = site, h.identity.Epoch, h.identity.InstallID, c.Version
 	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, h.clock, h.log
 	uc.Dial = h.meters.dialer(uc.Dial)
-	uc.ConsoleTime = h.consoleTime
+	uc.ConsoleTime, uc.Authority = h.consoleTime, h.pki
 	uc.Summaries = summaries{h.traffic, h.log}
 	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands}
 	if h.uplink, err = uplink.New(uc); err != nil {

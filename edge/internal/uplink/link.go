@@ -136,12 +136,18 @@ func (u *Uplink) Enroll(ctx context.Context, by fleet.Actor, c identity.Claim) (
 	if err != nil {
 		return "", err
 	}
+	var siteCSR []byte
+	if u.c.Authority != nil {
+		if siteCSR, err = u.c.Authority.Request(); err != nil {
+			return "", err
+		}
+	}
 	l := u.dial(c.URL, "", identity.EnrolClient(c.FleetRoot, u.c.now))
 	defer l.close()
 	ctx, cancel := context.WithTimeout(ctx, u.c.CallTimeout)
 	defer cancel()
 	answer, err := l.client.Enrol(ctx, connect.NewRequest(&pb.EnrolRequest{
-		SiteId: string(c.Site), Claim: c.Secret, Csr: csr, InstallId: u.c.Install, HubVersion: u.c.Version,
+		SiteId: string(c.Site), Claim: c.Secret, Csr: csr, SiteCsr: siteCSR, InstallId: u.c.Install, HubVersion: u.c.Version,
 	}))
 	if err != nil {
 		return "", fmt.Errorf("enrol at %s: %w", c.URL, err)
@@ -152,6 +158,9 @@ func (u *Uplink) Enroll(ctx context.Context, by fleet.Actor, c identity.Claim) (
 		return "", fmt.Errorf("enrol at %s: %w", c.URL, err)
 	}
 	if err := checkEnrolled(m, key.Public(), c); err != nil {
+		return "", fmt.Errorf("enrol at %s: %w", c.URL, err)
+	}
+	if err := u.certified(m.SiteChain, m.FleetRoot); err != nil {
 		return "", fmt.Errorf("enrol at %s: %w", c.URL, err)
 	}
 	err = u.c.Journal.Do(ctx, func(tx *journal.Tx) error {

@@ -23,6 +23,9 @@ func (u *Uplink) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := u.keepCertified(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pulls := make(chan pulled, 1)
@@ -58,6 +61,9 @@ func (u *Uplink) session(ctx context.Context) error {
 			withStates = true
 		case <-summaries.C:
 			if err := u.beginRound(ctx); err != nil {
+				return err
+			}
+			if err := u.keepCertified(ctx); err != nil {
 				return err
 			}
 		case <-u.resync:

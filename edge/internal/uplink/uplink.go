@@ -13,6 +13,7 @@ package uplink
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -76,10 +77,22 @@ type Config struct {
 	// RetryFirst and RetryMost bound the pause after a failure: a random time up
 	// to RetryFirst, doubled each time up to RetryMost. 60 s and 15 min.
 	RetryFirst, RetryMost time.Duration
+	// Authority is the site's, which the fleet root certifies; nil for none.
+	Authority Authority
 	// ConsoleTime is told what the console says that the time is; may be nil.
 	ConsoleTime func(time.Time)
 	// Dial opens connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Authority is the site's authority; see package pki.
+type Authority interface {
+	// Request asks for a certificate of its key (PKCS #10, DER).
+	Request() ([]byte, error)
+	// Certified takes the certificate, and what it needs up to the fleet root.
+	Certified(chain []*x509.Certificate) error
+	// Fleet is what Certified took last; nil when that is not of its key.
+	Fleet() []*x509.Certificate
 }
 
 // State is how the link is.

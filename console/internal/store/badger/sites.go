@@ -283,6 +283,28 @@ func usedBefore(t *tx, c store.Claim, key string) error {
 	return err
 }
 
+// RenewHub implements store.Store.
+func (s *Store) RenewHub(ctx context.Context, id fleet.HubID, notAfter time.Time) error {
+	return s.change(ctx, func(t *tx) error {
+		k := fleetKey(fleetHub, string(id))
+		h, found, err := getJSON[store.Hub](t, k)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return fmt.Errorf("%w: hub %s", fleet.ErrNotFound, id)
+		case !h.RevokedAt.IsZero():
+			return fmt.Errorf("%w: hub %s was revoked", fleet.ErrForbidden, id)
+		}
+		h.NotAfter = notAfter
+		detail := map[string]string{"not_after": notAfter.UTC().Format(time.RFC3339), "site_id": string(h.Site)}
+		if err := t.audit(fleet.System("hublink"), store.AuditHubRenewed, string(id), detail); err != nil {
+			return err
+		}
+		return t.setJSON(k, h)
+	})
+}
+
 // Hub implements store.Store.
 func (s *Store) Hub(ctx context.Context, id fleet.HubID) (h store.Hub, err error) {
 	err = s.view(ctx, func(t *tx) error {

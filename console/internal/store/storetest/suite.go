@@ -34,6 +34,7 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Claim_OneOfManyWins", claimOneWins},
 		{"Claim_SameKeySameAnswer", claimSameKey},
 		{"Claim_EndsWithItsTime", claimExpires},
+		{"Hub_IsRenewedUntilItIsRevoked", hubRenewed},
 		{"Claim_NewHubRevokesTheOld", claimReplaces},
 		{"Revoke_ShutsOutHubAndClaims", revokeShutsOut},
 		{"Update_ErrorUndoesEverything", updateUndoes},
@@ -217,6 +218,21 @@ func claimSameKey(t *testing.T, s store.Store) {
 	want(t, err, fleet.ErrNotFound)
 	_, err = s.UseClaim(t.Context(), h, hub(3, "other key"), nil)
 	want(t, err, fleet.ErrExists)
+}
+
+func hubRenewed(t *testing.T, s store.Store) {
+	AddSite(t, s, "a")
+	c, err := s.UseClaim(t.Context(), addClaim(t, s, "a", 1), hub(1, "key"), nil)
+	must(t, err)
+	end := At.AddDate(2, 0, 0)
+	must(t, s.RenewHub(t.Context(), c.Hub, end))
+	h, err := s.Hub(t.Context(), c.Hub)
+	must(t, err)
+	same(t, h.NotAfter.UTC(), end)
+	want(t, s.RenewHub(t.Context(), hub(9, "key").ID, end), fleet.ErrNotFound)
+	_, err = s.RevokeSite(t.Context(), fleet.System("test"), "a", At)
+	must(t, err)
+	want(t, s.RenewHub(t.Context(), c.Hub, end), fleet.ErrForbidden)
 }
 
 func claimExpires(t *testing.T, s store.Store) {

@@ -336,6 +336,122 @@ func (x *EnrolResponse) GetConsoleEpoch() string {
 	return ""
 }
 
+type CertifyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PKCS #10, DER: the key of the hub's identity; empty when it is not due.
+	Csr []byte `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`
+	// PKCS #10, DER: the key of the site's authority; empty when it has what it
+	// needs.
+	SiteCsr       []byte `protobuf:"bytes,2,opt,name=site_csr,json=siteCsr,proto3" json:"site_csr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertifyRequest) Reset() {
+	*x = CertifyRequest{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertifyRequest) ProtoMessage() {}
+
+func (x *CertifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertifyRequest.ProtoReflect.Descriptor instead.
+func (*CertifyRequest) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CertifyRequest) GetCsr() []byte {
+	if x != nil {
+		return x.Csr
+	}
+	return nil
+}
+
+func (x *CertifyRequest) GetSiteCsr() []byte {
+	if x != nil {
+		return x.SiteCsr
+	}
+	return nil
+}
+
+type CertifyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in EnrolResponse; empty for what was not asked for.
+	HubChain      [][]byte `protobuf:"bytes,1,rep,name=hub_chain,json=hubChain,proto3" json:"hub_chain,omitempty"`
+	SiteChain     [][]byte `protobuf:"bytes,2,rep,name=site_chain,json=siteChain,proto3" json:"site_chain,omitempty"`
+	FleetRoot     []byte   `protobuf:"bytes,3,opt,name=fleet_root,json=fleetRoot,proto3" json:"fleet_root,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertifyResponse) Reset() {
+	*x = CertifyResponse{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertifyResponse) ProtoMessage() {}
+
+func (x *CertifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertifyResponse.ProtoReflect.Descriptor instead.
+func (*CertifyResponse) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CertifyResponse) GetHubChain() [][]byte {
+	if x != nil {
+		return x.HubChain
+	}
+	return nil
+}
+
+func (x *CertifyResponse) GetSiteChain() [][]byte {
+	if x != nil {
+		return x.SiteChain
+	}
+	return nil
+}
+
+func (x *CertifyResponse) GetFleetRoot() []byte {
+	if x != nil {
+		return x.FleetRoot
+	}
+	return nil
+}
+
 // LaneHead is what a hub holds of a log lane.
 type LaneHead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -352,7 +468,7 @@ type LaneHead struct {
 
 func (x *LaneHead) Reset() {
 	*x = LaneHead{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[2]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +480,7 @@ func (x *LaneHead) String() string {
 func (*LaneHead) ProtoMessage() {}
 
 func (x *LaneHead) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[2]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +493,7 @@ func (x *LaneHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneHead.ProtoReflect.Descriptor instead.
 func (*LaneHead) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{2}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LaneHead) GetLane() uint32 {
@@ -424,7 +540,7 @@ type LaneDurable struct {
 
 func (x *LaneDurable) Reset() {
 	*x = LaneDurable{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[3]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +552,7 @@ func (x *LaneDurable) String() string {
 func (*LaneDurable) ProtoMessage() {}
 
 func (x *LaneDurable) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[3]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +565,7 @@ func (x *LaneDurable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneDurable.ProtoReflect.Descriptor instead.
 func (*LaneDurable) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{3}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LaneDurable) GetLane() uint32 {
@@ -496,7 +612,7 @@ type HelloRequest struct {
 
 func (x *HelloRequest) Reset() {
 	*x = HelloRequest{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[4]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +624,7 @@ func (x *HelloRequest) String() string {
 func (*HelloRequest) ProtoMessage() {}
 
 func (x *HelloRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[4]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +637,7 @@ func (x *HelloRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelloRequest.ProtoReflect.Descriptor instead.
 func (*HelloRequest) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{4}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HelloRequest) GetProtocolMin() uint32 {
@@ -635,7 +751,7 @@ type HelloResponse struct {
 
 func (x *HelloResponse) Reset() {
 	*x = HelloResponse{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[5]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +763,7 @@ func (x *HelloResponse) String() string {
 func (*HelloResponse) ProtoMessage() {}
 
 func (x *HelloResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[5]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +776,7 @@ func (x *HelloResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelloResponse.ProtoReflect.Descriptor instead.
 func (*HelloResponse) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{5}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HelloResponse) GetProtocol() uint32 {
@@ -745,7 +861,7 @@ type LinkPolicy struct {
 
 func (x *LinkPolicy) Reset() {
 	*x = LinkPolicy{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[6]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +873,7 @@ func (x *LinkPolicy) String() string {
 func (*LinkPolicy) ProtoMessage() {}
 
 func (x *LinkPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[6]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +886,7 @@ func (x *LinkPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkPolicy.ProtoReflect.Descriptor instead.
 func (*LinkPolicy) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{6}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LinkPolicy) GetStateIntervalMs() uint32 {
@@ -796,7 +912,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[7]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +924,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[7]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +937,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{7}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Batch) GetLane() uint32 {
@@ -871,7 +987,7 @@ type DeviceState struct {
 
 func (x *DeviceState) Reset() {
 	*x = DeviceState{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[8]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +999,7 @@ func (x *DeviceState) String() string {
 func (*DeviceState) ProtoMessage() {}
 
 func (x *DeviceState) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[8]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1012,7 @@ func (x *DeviceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceState.ProtoReflect.Descriptor instead.
 func (*DeviceState) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{8}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeviceState) GetDeviceId() string {
@@ -984,7 +1100,7 @@ type StateBatch struct {
 
 func (x *StateBatch) Reset() {
 	*x = StateBatch{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[9]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1112,7 @@ func (x *StateBatch) String() string {
 func (*StateBatch) ProtoMessage() {}
 
 func (x *StateBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[9]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1125,7 @@ func (x *StateBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateBatch.ProtoReflect.Descriptor instead.
 func (*StateBatch) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{9}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StateBatch) GetAfter() uint64 {
@@ -1056,7 +1172,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[10]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1184,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[10]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1197,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{10}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PushRequest) GetTicket() []byte {
@@ -1133,7 +1249,7 @@ type SummaryField struct {
 
 func (x *SummaryField) Reset() {
 	*x = SummaryField{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1261,7 @@ func (x *SummaryField) String() string {
 func (*SummaryField) ProtoMessage() {}
 
 func (x *SummaryField) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[11]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1274,7 @@ func (x *SummaryField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SummaryField.ProtoReflect.Descriptor instead.
 func (*SummaryField) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{11}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SummaryField) GetName() string {
@@ -1218,7 +1334,7 @@ type SummaryRow struct {
 
 func (x *SummaryRow) Reset() {
 	*x = SummaryRow{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1346,7 @@ func (x *SummaryRow) String() string {
 func (*SummaryRow) ProtoMessage() {}
 
 func (x *SummaryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[12]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1359,7 @@ func (x *SummaryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SummaryRow.ProtoReflect.Descriptor instead.
 func (*SummaryRow) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{12}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SummaryRow) GetDeviceId() string {
@@ -1344,7 +1460,7 @@ type SummaryPart struct {
 
 func (x *SummaryPart) Reset() {
 	*x = SummaryPart{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1472,7 @@ func (x *SummaryPart) String() string {
 func (*SummaryPart) ProtoMessage() {}
 
 func (x *SummaryPart) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[13]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1485,7 @@ func (x *SummaryPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SummaryPart.ProtoReflect.Descriptor instead.
 func (*SummaryPart) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{13}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SummaryPart) GetStartMs() int64 {
@@ -1425,7 +1541,7 @@ type SummaryHeld struct {
 
 func (x *SummaryHeld) Reset() {
 	*x = SummaryHeld{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1553,7 @@ func (x *SummaryHeld) String() string {
 func (*SummaryHeld) ProtoMessage() {}
 
 func (x *SummaryHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[14]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1566,7 @@ func (x *SummaryHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SummaryHeld.ProtoReflect.Descriptor instead.
 func (*SummaryHeld) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{14}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SummaryHeld) GetStartMs() int64 {
@@ -1480,7 +1596,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[15]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1492,7 +1608,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[15]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1505,7 +1621,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{15}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Rejected) GetLane() uint32 {
@@ -1546,7 +1662,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[16]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1674,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[16]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1687,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{16}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PushResponse) GetLanes() []*LaneDurable {
@@ -1628,7 +1744,7 @@ type PullRequest struct {
 
 func (x *PullRequest) Reset() {
 	*x = PullRequest{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[17]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1756,7 @@ func (x *PullRequest) String() string {
 func (*PullRequest) ProtoMessage() {}
 
 func (x *PullRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[17]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1769,7 @@ func (x *PullRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullRequest.ProtoReflect.Descriptor instead.
 func (*PullRequest) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{17}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PullRequest) GetTicket() []byte {
@@ -1695,7 +1811,7 @@ type PullResponse struct {
 
 func (x *PullResponse) Reset() {
 	*x = PullResponse{}
-	mi := &file_obedio_v1_hublink_proto_msgTypes[18]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1823,7 @@ func (x *PullResponse) String() string {
 func (*PullResponse) ProtoMessage() {}
 
 func (x *PullResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_hublink_proto_msgTypes[18]
+	mi := &file_obedio_v1_hublink_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1836,7 @@ func (x *PullResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullResponse.ProtoReflect.Descriptor instead.
 func (*PullResponse) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{18}
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PullResponse) GetOrders() []*Order {
@@ -1768,7 +1884,16 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"site_chain\x18\x05 \x03(\fR\tsiteChain\x12\x1d\n" +
 	"\n" +
 	"console_id\x18\x06 \x01(\tR\tconsoleId\x12#\n" +
-	"\rconsole_epoch\x18\a \x01(\tR\fconsoleEpoch\"g\n" +
+	"\rconsole_epoch\x18\a \x01(\tR\fconsoleEpoch\"=\n" +
+	"\x0eCertifyRequest\x12\x10\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\x12\x19\n" +
+	"\bsite_csr\x18\x02 \x01(\fR\asiteCsr\"l\n" +
+	"\x0fCertifyResponse\x12\x1b\n" +
+	"\thub_chain\x18\x01 \x03(\fR\bhubChain\x12\x1d\n" +
+	"\n" +
+	"site_chain\x18\x02 \x03(\fR\tsiteChain\x12\x1d\n" +
+	"\n" +
+	"fleet_root\x18\x03 \x01(\fR\tfleetRoot\"g\n" +
 	"\bLaneHead\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x14\n" +
@@ -1921,9 +2046,10 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\rPRESENCE_LATE\x10\x04\x12\x11\n" +
 	"\rPRESENCE_LOST\x10\x05\x12\x19\n" +
 	"\x15PRESENCE_DISCONNECTED\x10\x06\x12\x14\n" +
-	"\x10PRESENCE_RETIRED\x10\a2\xf3\x01\n" +
+	"\x10PRESENCE_RETIRED\x10\a2\xb5\x02\n" +
 	"\aHubLink\x12:\n" +
-	"\x05Enrol\x12\x17.obedio.v1.EnrolRequest\x1a\x18.obedio.v1.EnrolResponse\x12:\n" +
+	"\x05Enrol\x12\x17.obedio.v1.EnrolRequest\x1a\x18.obedio.v1.EnrolResponse\x12@\n" +
+	"\aCertify\x12\x19.obedio.v1.CertifyRequest\x1a\x1a.obedio.v1.CertifyResponse\x12:\n" +
 	"\x05Hello\x12\x17.obedio.v1.HelloRequest\x1a\x18.obedio.v1.HelloResponse\x127\n" +
 	"\x04Push\x12\x16.obedio.v1.PushRequest\x1a\x17.obedio.v1.PushResponse\x127\n" +
 	"\x04Pull\x12\x16.obedio.v1.PullRequest\x1a\x17.obedio.v1.PullResponseB7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
@@ -1941,58 +2067,62 @@ func file_obedio_v1_hublink_proto_rawDescGZIP() []byte {
 }
 
 var file_obedio_v1_hublink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_obedio_v1_hublink_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_obedio_v1_hublink_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_obedio_v1_hublink_proto_goTypes = []any{
-	(Verdict)(0),          // 0: obedio.v1.Verdict
-	(Presence)(0),         // 1: obedio.v1.Presence
-	(*EnrolRequest)(nil),  // 2: obedio.v1.EnrolRequest
-	(*EnrolResponse)(nil), // 3: obedio.v1.EnrolResponse
-	(*LaneHead)(nil),      // 4: obedio.v1.LaneHead
-	(*LaneDurable)(nil),   // 5: obedio.v1.LaneDurable
-	(*HelloRequest)(nil),  // 6: obedio.v1.HelloRequest
-	(*HelloResponse)(nil), // 7: obedio.v1.HelloResponse
-	(*LinkPolicy)(nil),    // 8: obedio.v1.LinkPolicy
-	(*Batch)(nil),         // 9: obedio.v1.Batch
-	(*DeviceState)(nil),   // 10: obedio.v1.DeviceState
-	(*StateBatch)(nil),    // 11: obedio.v1.StateBatch
-	(*PushRequest)(nil),   // 12: obedio.v1.PushRequest
-	(*SummaryField)(nil),  // 13: obedio.v1.SummaryField
-	(*SummaryRow)(nil),    // 14: obedio.v1.SummaryRow
-	(*SummaryPart)(nil),   // 15: obedio.v1.SummaryPart
-	(*SummaryHeld)(nil),   // 16: obedio.v1.SummaryHeld
-	(*Rejected)(nil),      // 17: obedio.v1.Rejected
-	(*PushResponse)(nil),  // 18: obedio.v1.PushResponse
-	(*PullRequest)(nil),   // 19: obedio.v1.PullRequest
-	(*PullResponse)(nil),  // 20: obedio.v1.PullResponse
-	(*Order)(nil),         // 21: obedio.v1.Order
+	(Verdict)(0),            // 0: obedio.v1.Verdict
+	(Presence)(0),           // 1: obedio.v1.Presence
+	(*EnrolRequest)(nil),    // 2: obedio.v1.EnrolRequest
+	(*EnrolResponse)(nil),   // 3: obedio.v1.EnrolResponse
+	(*CertifyRequest)(nil),  // 4: obedio.v1.CertifyRequest
+	(*CertifyResponse)(nil), // 5: obedio.v1.CertifyResponse
+	(*LaneHead)(nil),        // 6: obedio.v1.LaneHead
+	(*LaneDurable)(nil),     // 7: obedio.v1.LaneDurable
+	(*HelloRequest)(nil),    // 8: obedio.v1.HelloRequest
+	(*HelloResponse)(nil),   // 9: obedio.v1.HelloResponse
+	(*LinkPolicy)(nil),      // 10: obedio.v1.LinkPolicy
+	(*Batch)(nil),           // 11: obedio.v1.Batch
+	(*DeviceState)(nil),     // 12: obedio.v1.DeviceState
+	(*StateBatch)(nil),      // 13: obedio.v1.StateBatch
+	(*PushRequest)(nil),     // 14: obedio.v1.PushRequest
+	(*SummaryField)(nil),    // 15: obedio.v1.SummaryField
+	(*SummaryRow)(nil),      // 16: obedio.v1.SummaryRow
+	(*SummaryPart)(nil),     // 17: obedio.v1.SummaryPart
+	(*SummaryHeld)(nil),     // 18: obedio.v1.SummaryHeld
+	(*Rejected)(nil),        // 19: obedio.v1.Rejected
+	(*PushResponse)(nil),    // 20: obedio.v1.PushResponse
+	(*PullRequest)(nil),     // 21: obedio.v1.PullRequest
+	(*PullResponse)(nil),    // 22: obedio.v1.PullResponse
+	(*Order)(nil),           // 23: obedio.v1.Order
 }
 var file_obedio_v1_hublink_proto_depIdxs = []int32{
-	4,  // 0: obedio.v1.HelloRequest.lanes:type_name -> obedio.v1.LaneHead
-	5,  // 1: obedio.v1.HelloResponse.lanes:type_name -> obedio.v1.LaneDurable
+	6,  // 0: obedio.v1.HelloRequest.lanes:type_name -> obedio.v1.LaneHead
+	7,  // 1: obedio.v1.HelloResponse.lanes:type_name -> obedio.v1.LaneDurable
 	0,  // 2: obedio.v1.HelloResponse.verdict:type_name -> obedio.v1.Verdict
-	8,  // 3: obedio.v1.HelloResponse.policy:type_name -> obedio.v1.LinkPolicy
+	10, // 3: obedio.v1.HelloResponse.policy:type_name -> obedio.v1.LinkPolicy
 	1,  // 4: obedio.v1.DeviceState.presence:type_name -> obedio.v1.Presence
-	10, // 5: obedio.v1.StateBatch.states:type_name -> obedio.v1.DeviceState
-	9,  // 6: obedio.v1.PushRequest.batches:type_name -> obedio.v1.Batch
-	11, // 7: obedio.v1.PushRequest.state:type_name -> obedio.v1.StateBatch
-	15, // 8: obedio.v1.PushRequest.summaries:type_name -> obedio.v1.SummaryPart
-	13, // 9: obedio.v1.SummaryRow.fields:type_name -> obedio.v1.SummaryField
-	14, // 10: obedio.v1.SummaryPart.rows:type_name -> obedio.v1.SummaryRow
-	5,  // 11: obedio.v1.PushResponse.lanes:type_name -> obedio.v1.LaneDurable
-	17, // 12: obedio.v1.PushResponse.rejected:type_name -> obedio.v1.Rejected
-	21, // 13: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
-	16, // 14: obedio.v1.PushResponse.summaries:type_name -> obedio.v1.SummaryHeld
-	21, // 15: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
+	12, // 5: obedio.v1.StateBatch.states:type_name -> obedio.v1.DeviceState
+	11, // 6: obedio.v1.PushRequest.batches:type_name -> obedio.v1.Batch
+	13, // 7: obedio.v1.PushRequest.state:type_name -> obedio.v1.StateBatch
+	17, // 8: obedio.v1.PushRequest.summaries:type_name -> obedio.v1.SummaryPart
+	15, // 9: obedio.v1.SummaryRow.fields:type_name -> obedio.v1.SummaryField
+	16, // 10: obedio.v1.SummaryPart.rows:type_name -> obedio.v1.SummaryRow
+	7,  // 11: obedio.v1.PushResponse.lanes:type_name -> obedio.v1.LaneDurable
+	19, // 12: obedio.v1.PushResponse.rejected:type_name -> obedio.v1.Rejected
+	23, // 13: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
+	18, // 14: obedio.v1.PushResponse.summaries:type_name -> obedio.v1.SummaryHeld
+	23, // 15: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
 	2,  // 16: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
-	6,  // 17: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
-	12, // 18: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
-	19, // 19: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
-	3,  // 20: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
-	7,  // 21: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
-	18, // 22: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
-	20, // 23: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
+	4,  // 17: obedio.v1.HubLink.Certify:input_type -> obedio.v1.CertifyRequest
+	8,  // 18: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
+	14, // 19: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
+	21, // 20: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
+	3,  // 21: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
+	5,  // 22: obedio.v1.HubLink.Certify:output_type -> obedio.v1.CertifyResponse
+	9,  // 23: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
+	20, // 24: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
+	22, // 25: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
 	16, // [16:16] is the sub-list for extension extendee
 	0,  // [0:16] is the sub-list for field type_name
@@ -2004,14 +2134,14 @@ func file_obedio_v1_hublink_proto_init() {
 		return
 	}
 	file_obedio_v1_order_proto_init()
-	file_obedio_v1_hublink_proto_msgTypes[8].OneofWrappers = []any{}
+	file_obedio_v1_hublink_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_hublink_proto_rawDesc), len(file_obedio_v1_hublink_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,8 @@ const (
 const (
 	// HubLinkEnrolProcedure is the fully-qualified name of the HubLink's Enrol RPC.
 	HubLinkEnrolProcedure = "/obedio.v1.HubLink/Enrol"
+	// HubLinkCertifyProcedure is the fully-qualified name of the HubLink's Certify RPC.
+	HubLinkCertifyProcedure = "/obedio.v1.HubLink/Certify"
 	// HubLinkHelloProcedure is the fully-qualified name of the HubLink's Hello RPC.
 	HubLinkHelloProcedure = "/obedio.v1.HubLink/Hello"
 	// HubLinkPushProcedure is the fully-qualified name of the HubLink's Push RPC.
@@ -49,6 +51,9 @@ type HubLinkClient interface {
 	// claim with the same key gets the same answer, another key is refused with
 	// already_exists.
 	Enrol(context.Context, *connect.Request[v1.EnrolRequest]) (*connect.Response[v1.EnrolResponse], error)
+	// Certify renews the hub's certificate, for the key that it has, and certifies
+	// the site's authority.
+	Certify(context.Context, *connect.Request[v1.CertifyRequest]) (*connect.Response[v1.CertifyResponse], error)
 	// Hello compares what both sides hold and chooses the protocol. Its ticket is
 	// required on Push and Pull.
 	Hello(context.Context, *connect.Request[v1.HelloRequest]) (*connect.Response[v1.HelloResponse], error)
@@ -78,6 +83,12 @@ func NewHubLinkClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 			connect.WithSchema(hubLinkMethods.ByName("Enrol")),
 			connect.WithClientOptions(opts...),
 		),
+		certify: connect.NewClient[v1.CertifyRequest, v1.CertifyResponse](
+			httpClient,
+			baseURL+HubLinkCertifyProcedure,
+			connect.WithSchema(hubLinkMethods.ByName("Certify")),
+			connect.WithClientOptions(opts...),
+		),
 		hello: connect.NewClient[v1.HelloRequest, v1.HelloResponse](
 			httpClient,
 			baseURL+HubLinkHelloProcedure,
@@ -101,15 +112,21 @@ func NewHubLinkClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 
 // hubLinkClient implements HubLinkClient.
 type hubLinkClient struct {
-	enrol *connect.Client[v1.EnrolRequest, v1.EnrolResponse]
-	hello *connect.Client[v1.HelloRequest, v1.HelloResponse]
-	push  *connect.Client[v1.PushRequest, v1.PushResponse]
-	pull  *connect.Client[v1.PullRequest, v1.PullResponse]
+	enrol   *connect.Client[v1.EnrolRequest, v1.EnrolResponse]
+	certify *connect.Client[v1.CertifyRequest, v1.CertifyResponse]
+	hello   *connect.Client[v1.HelloRequest, v1.HelloResponse]
+	push    *connect.Client[v1.PushRequest, v1.PushResponse]
+	pull    *connect.Client[v1.PullRequest, v1.PullResponse]
 }
 
 // Enrol calls obedio.v1.HubLink.Enrol.
 func (c *hubLinkClient) Enrol(ctx context.Context, req *connect.Request[v1.EnrolRequest]) (*connect.Response[v1.EnrolResponse], error) {
 	return c.enrol.CallUnary(ctx, req)
+}
+
+// Certify calls obedio.v1.HubLink.Certify.
+func (c *hubLinkClient) Certify(ctx context.Context, req *connect.Request[v1.CertifyRequest]) (*connect.Response[v1.CertifyResponse], error) {
+	return c.certify.CallUnary(ctx, req)
 }
 
 // Hello calls obedio.v1.HubLink.Hello.
@@ -133,6 +150,9 @@ type HubLinkHandler interface {
 	// claim with the same key gets the same answer, another key is refused with
 	// already_exists.
 	Enrol(context.Context, *connect.Request[v1.EnrolRequest]) (*connect.Response[v1.EnrolResponse], error)
+	// Certify renews the hub's certificate, for the key that it has, and certifies
+	// the site's authority.
+	Certify(context.Context, *connect.Request[v1.CertifyRequest]) (*connect.Response[v1.CertifyResponse], error)
 	// Hello compares what both sides hold and chooses the protocol. Its ticket is
 	// required on Push and Pull.
 	Hello(context.Context, *connect.Request[v1.HelloRequest]) (*connect.Response[v1.HelloResponse], error)
@@ -158,6 +178,12 @@ func NewHubLinkHandler(svc HubLinkHandler, opts ...connect.HandlerOption) (strin
 		connect.WithSchema(hubLinkMethods.ByName("Enrol")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hubLinkCertifyHandler := connect.NewUnaryHandler(
+		HubLinkCertifyProcedure,
+		svc.Certify,
+		connect.WithSchema(hubLinkMethods.ByName("Certify")),
+		connect.WithHandlerOptions(opts...),
+	)
 	hubLinkHelloHandler := connect.NewUnaryHandler(
 		HubLinkHelloProcedure,
 		svc.Hello,
@@ -180,6 +206,8 @@ func NewHubLinkHandler(svc HubLinkHandler, opts ...connect.HandlerOption) (strin
 		switch r.URL.Path {
 		case HubLinkEnrolProcedure:
 			hubLinkEnrolHandler.ServeHTTP(w, r)
+		case HubLinkCertifyProcedure:
+			hubLinkCertifyHandler.ServeHTTP(w, r)
 		case HubLinkHelloProcedure:
 			hubLinkHelloHandler.ServeHTTP(w, r)
 		case HubLinkPushProcedure:
@@ -197,6 +225,10 @@ type UnimplementedHubLinkHandler struct{}
 
 func (UnimplementedHubLinkHandler) Enrol(context.Context, *connect.Request[v1.EnrolRequest]) (*connect.Response[v1.EnrolResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("obedio.v1.HubLink.Enrol is not implemented"))
+}
+
+func (UnimplementedHubLinkHandler) Certify(context.Context, *connect.Request[v1.CertifyRequest]) (*connect.Response[v1.CertifyResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("obedio.v1.HubLink.Certify is not implemented"))
 }
 
 func (UnimplementedHubLinkHandler) Hello(context.Context, *connect.Request[v1.HelloRequest]) (*connect.Response[v1.HelloResponse], error) {
