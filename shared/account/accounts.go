@@ -43,6 +43,8 @@ type Accounts struct {
 	passwords *passwords
 	limiter   *limiter
 
+	people sync.Mutex // one at a time changes who administers
+
 	mu    sync.Mutex // guards setup
 	setup string     // the setup code as printed; "" until SetupCode was asked
 }

@@ -146,27 +146,43 @@ func (p *Policy) CheckSites(role Role, sites []fleet.SiteID) error {
 	return nil
 }
 
-// Covers reports whether a subject with (role, sites) may hand out
-// (otherRole, otherSites): nobody gives away more than they have.
-func (p *Policy) Covers(role Role, sites []fleet.SiteID, otherRole Role, otherSites []fleet.SiteID) bool {
-	for a := range p.grants[otherRole] {
-		if !p.grants[role][a] {
+// Rights are what a person, a program or a subject has: a role, and the sites
+// that a role bound to sites sees.
+type Rights struct {
+	Role  Role
+	Sites []fleet.SiteID
+}
+
+// Covers reports whether whoever has mine may hand out, change or take away
+// other: nobody gives away more than they have.
+func (p *Policy) Covers(mine, other Rights) bool {
+	for a := range p.grants[other.Role] {
+		if !p.grants[mine.Role][a] {
 			return false
 		}
 	}
-	if !p.bySite[role] {
+	if !p.bySite[mine.Role] {
 		return true
 	}
-	if !p.bySite[otherRole] {
+	if !p.bySite[other.Role] {
 		return false
 	}
-	if slices.Contains(sites, AllSites) {
+	if slices.Contains(mine.Sites, AllSites) {
 		return true
 	}
-	for _, s := range otherSites {
-		if !slices.Contains(sites, s) {
+	for _, s := range other.Sites {
+		if !slices.Contains(mine.Sites, s) {
 			return false
 		}
 	}
 	return true
+}
+
+// checkRights reports as ErrInvalid a role of another program, or a list of
+// sites that does not go with the role.
+func (p *Policy) checkRights(r Rights) error {
+	if _, err := p.ParseRole(string(r.Role)); err != nil {
+		return err
+	}
+	return p.CheckSites(r.Role, r.Sites)
 }

@@ -26,13 +26,11 @@ func (a *Accounts) AddToken(ctx context.Context, by Subject, n NewToken) (Token,
 	if err := checkDisplayName(n.Name); err != nil {
 		return Token{}, "", err
 	}
-	if _, err := a.policy.ParseRole(string(n.Role)); err != nil {
+	rights := Rights{Role: n.Role, Sites: n.Sites}
+	if err := a.policy.checkRights(rights); err != nil {
 		return Token{}, "", err
 	}
-	if err := a.policy.CheckSites(n.Role, n.Sites); err != nil {
-		return Token{}, "", err
-	}
-	if !a.policy.Covers(by.Role, by.Sites, n.Role, n.Sites) {
+	if !a.policy.Covers(by.Rights(), rights) {
 		return Token{}, "", fmt.Errorf("%w: role %s may not make a token with role %q on these sites",
 			fleet.ErrForbidden, by.Role, n.Role)
 	}

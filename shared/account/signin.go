@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -63,6 +64,14 @@ func (a *Accounts) SignIn(ctx context.Context, in SignIn) (Session, string, Subj
 	if err := a.store.AddSession(ctx, s); err != nil {
 		return Session{}, "", Subject{}, fmt.Errorf("add session of %s: %w", u.Username, err)
 	}
+	// A password that was changed after it was checked opens nothing: whoever
+	// changes it ends the sessions that are there by then.
+	if now, err := a.store.User(ctx, u.ID); err != nil || now.PasswordHash != u.PasswordHash {
+		if err == nil || missing(err) {
+			err = no
+		}
+		return Session{}, "", Subject{}, errors.Join(err, a.store.RemoveSession(ctx, s.ID))
+	}
 	if plausibleSession(in.Previous) {
 		if old, err := a.store.SessionByHash(ctx, HashSecret(in.Previous)); err == nil {
 			if err := a.store.RemoveSession(ctx, old.ID); err != nil && !missing(err) {
@@ -98,24 +107,26 @@ func (a *Accounts) checkPassword(ctx context.Context, folded, password string) (
 		return User{}, false, nil
 	}
 	if renew {
-		a.renewHash(ctx, u, password)
+		u = a.renewHash(ctx, u, password)
 	}
 	return u, true, nil
 }
 
 // renewHash stores the password under today's parameters. It may fail: the
 // old hash is good still, and the next sign-in tries again.
-func (a *Accounts) renewHash(ctx context.Context, u User, password string) {
+func (a *Accounts) renewHash(ctx context.Context, u User, password string) User {
+	renewed := u
 	hash, err := a.passwords.hash(ctx, password)
 	if err == nil {
-		version := u.Version
-		u.PasswordHash = hash
-		u.Version++
-		err = a.store.ChangeUser(ctx, u, version)
+		renewed.PasswordHash = hash
+		renewed.Version++
+		err = a.store.ChangeUser(ctx, renewed, u.Version)
 	}
 	if err != nil {
 		a.cfg.Log.Warn("password hash not renewed", "user", u.ID, "err", err)
+		return u
 	}
+	return renewed
 }
 
 // makeRoom ends the sessions of user that were not used for the longest time,
@@ -224,7 +235,7 @@ func (a *Accounts) valid(ctx context.Context, t Token) (Subject, error) {
 		if err != nil {
 			return Subject{}, fmt.Errorf("find owner of token: %w", err)
 		}
-		if u.Disabled || !a.policy.Covers(u.Role, u.Sites, t.Role, t.Sites) {
+		if u.Disabled || !a.policy.Covers(u.Rights(), t.Rights()) {
 			return Subject{}, no
 		}
 	}

@@ -80,6 +80,9 @@ func (p *Policy) Sees(s Subject, site fleet.SiteID) bool {
 	return slices.Contains(s.Sites, AllSites) || slices.Contains(s.Sites, site)
 }
 
+// Rights are what s has.
+func (s Subject) Rights() Rights { return Rights{Role: s.Role, Sites: s.Sites} }
+
 // Known reports whether somebody is signed in.
 func (s Subject) Known() bool {
 	return s.Kind == KindUser || s.Kind == KindToken || s.Kind == KindLocal

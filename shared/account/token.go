@@ -26,6 +26,9 @@ type Token struct {
 	UsedAt time.Time `json:"used_at,omitzero"`
 }
 
+// Rights are what t has, as long as the person that it belongs to has them.
+func (t Token) Rights() Rights { return Rights{Role: t.Role, Sites: t.Sites} }
+
 func (t Token) subject() Subject {
 	return Subject{
 		Kind: KindToken, ID: string(t.ID), Name: t.Name, Role: t.Role, Sites: t.Sites,

@@ -74,6 +74,9 @@ func checkDisplayName(s string) error {
 	return nil
 }
 
+// Rights are what u has.
+func (u User) Rights() Rights { return Rights{Role: u.Role, Sites: u.Sites} }
+
 // subject is u as signed in by session s, which lasts for at most that long.
 func (u User) subject(s Session, most time.Duration) Subject {
 	return Subject{

@@ -208,18 +208,3 @@ func TestTokens_MakeListRevoke(t *testing.T) {
 	f.problem(f.call("GET", "/api/v1/sessions/current", nil, bearer), 401, "unauthenticated")
 	f.problem(f.call("DELETE", "/api/v1/tokens/"+made["id"].(string), nil, admin), 404, "not-found")
 }
-
-func TestUsers_AddAndList(t *testing.T) {
-	f := newFace(t, account.HubPolicy(), nil)
-	body := map[string]any{"username": "Carl", "password": "correct horse", "role": "crew"}
-	u := f.ok(f.call("POST", "/api/v1/users", body, as(account.Admin)), 201)
-	if u["username"] != "Carl" || u["disabled"] != false || u["user_id"] == "" {
-		t.Errorf("user is %v", u)
-	}
-	f.problem(f.call("POST", "/api/v1/users", body, as(account.Admin)), 409, "exists")
-	list := f.call("GET", "/api/v1/users", nil, as(account.Chief))
-	f.ok(list, 200)
-	if s := list.Body.String(); strings.Contains(s, "argon2") || strings.Contains(s, "hash") || !strings.Contains(s, "Carl") {
-		t.Errorf("users are %s", s)
-	}
-}

@@ -17,6 +17,61 @@ func (c *setup) Run(ctx context.Context, env *program.Env) error {
 	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.Setup(ctx, env, c.Output, "owner") })
 }
 
+type user struct {
+	Add   userAdd   `cmd:"" help:"Add a person; the password comes from standard input."`
+	List  userList  `cmd:"" help:"List people."`
+	Reset userReset `cmd:"" help:"Set a forgotten password, from standard input; needs no sign-in, and works whether the program runs or not."`
+}
+
+type userAdd struct {
+	config.Data
+	program.Output
+	program.NewPassword
+	Username string   `arg:"" help:"What the person signs in with."`
+	Name     string   `name:"name" help:"What others read; the username if empty."`
+	Role     string   `name:"role" default:"viewer" help:"owner, manager or viewer."`
+	Sites    []string `name:"sites" help:"The sites of a manager or viewer; all if none is named."`
+}
+
+// Run adds a person.
+func (c *userAdd) Run(ctx context.Context, env *program.Env) error {
+	n := program.NewUser{Username: c.Username, Name: c.Name, Role: c.Role, Sites: sitesOf(c.Role, c.Sites)}
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.AddUser(ctx, env, c.Output, n, c.NewPassword) })
+}
+
+type userList struct {
+	config.Data
+	program.Output
+}
+
+// Run lists people.
+func (c *userList) Run(ctx context.Context, env *program.Env) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.ListUsers(ctx, env, c.Output) })
+}
+
+type userReset struct {
+	config.Data
+	program.Output
+	program.NewPassword
+	Username string `arg:"" help:"Whose password it is."`
+}
+
+// Run sets a forgotten password.
+func (c *userReset) Run(ctx context.Context, env *program.Env) error {
+	return withConsole(ctx, c.Data, env, func(l *program.Local) error {
+		return l.ResetUser(ctx, env, c.Output, c.Username, c.NewPassword)
+	})
+}
+
+// sitesOf are the sites that a role is given: all where none is named and the
+// role is bound to sites.
+func sitesOf(role string, named []string) []string {
+	if len(named) == 0 && role != "owner" {
+		return []string{"*"}
+	}
+	return named
+}
+
 type token struct {
 	Create tokenCreate `cmd:"" help:"Make an API token; it is shown once."`
 }
@@ -32,11 +87,8 @@ type tokenCreate struct {
 // Run makes a token.
 func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
 	in := map[string]any{"name": c.Name, "role": c.Role}
-	switch {
-	case len(c.Sites) > 0:
-		in["sites"] = c.Sites
-	case c.Role != "owner":
-		in["sites"] = []string{"*"}
+	if sites := sitesOf(c.Role, c.Sites); len(sites) > 0 {
+		in["sites"] = sites
 	}
 	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.AddToken(ctx, env, c.Output, in) })
 }
