@@ -136,6 +136,9 @@ func (a *Accounts) ChangeUser(ctx context.Context, by Subject, id UserID, versio
 		return User{}, err
 	}
 	u.Name, u.Role, u.Sites, u.Disabled = c.Name, c.Role, c.Sites, c.Disabled
+	if u.Role != Crew {
+		u.PINHash = ""
+	}
 	if u, err = a.replace(ctx, u, version); err != nil {
 		return User{}, err
 	}

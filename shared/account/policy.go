@@ -45,7 +45,7 @@ func HubPolicy() *Policy {
 	crew := append(slices.Clone(viewer),
 		RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel, RequestsDelegate, AlertsAck)
 	chief := append(slices.Clone(crew),
-		DevicesWrite, RoomsWrite, CommandsSend, CommandsCancel, CrewWrite, ProvisionWrite,
+		DevicesWrite, RoomsWrite, CommandsSend, CommandsCancel, CrewWrite, TabletsWrite, ProvisionWrite,
 		TrafficPayloads, TrafficPublish, SecurityRead, SyncControl, UsersRead)
 	return newPolicy("hub", []Role{Admin, Chief, Crew, Viewer}, nil, map[Role][]Action{
 		Admin:  without(Actions(), SitesRead, SitesWrite, TemplatesRead, TemplatesWrite, OrdersRead, OrdersWrite),
@@ -67,7 +67,7 @@ func ConsolePolicy() *Policy {
 		ProvisionWrite, SecurityRead, SyncControl)
 	return newPolicy("console", []Role{Owner, Manager, Viewer}, []Role{Manager, Viewer}, map[Role][]Action{
 		Owner: without(Actions(), RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel,
-			RequestsDelegate, CrewRead, CrewWrite, TrafficPayloads, TrafficPublish),
+			RequestsDelegate, CrewRead, CrewWrite, TabletsWrite, TrafficPayloads, TrafficPublish),
 		Manager: manager,
 		Viewer:  viewer,
 	})

@@ -64,4 +64,18 @@ type Store interface {
 	Tokens(ctx context.Context, after TokenID, limit int) ([]Token, error)
 	// RemoveToken removes the token; ErrNotFound.
 	RemoveToken(ctx context.Context, id TokenID) error
+
+	// AddTablet stores t; ErrExists if its ID or Hash is taken.
+	AddTablet(ctx context.Context, t Tablet) error
+	// TabletByHash returns the tablet; ErrNotFound.
+	TabletByHash(ctx context.Context, hash SecretHash) (Tablet, error)
+	// Tablet returns the tablet; ErrNotFound.
+	Tablet(ctx context.Context, id TabletID) (Tablet, error)
+	// UseTablet sets UsedAt as SeeSession sets SeenAt.
+	UseTablet(ctx context.Context, id TabletID, used time.Time) error
+	// Tablets lists tablets by ID.
+	Tablets(ctx context.Context, after TabletID, limit int) ([]Tablet, error)
+	// RemoveTablet removes the tablet with the sessions that were made on it;
+	// ErrNotFound.
+	RemoveTablet(ctx context.Context, id TabletID) error
 }

@@ -28,6 +28,8 @@ type User struct {
 	Sites []fleet.SiteID `json:"sites,omitempty"`
 	// PasswordHash is in the PHC form, with its parameters. Never shown.
 	PasswordHash string `json:"password_hash"`
+	// PINHash is of the same form; empty without a PIN. Never shown.
+	PINHash string `json:"pin_hash,omitempty"`
 	// Disabled: cannot sign in, and what was signed in has ended.
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -76,6 +78,9 @@ func checkDisplayName(s string) error {
 
 // Rights are what u has.
 func (u User) Rights() Rights { return Rights{Role: u.Role, Sites: u.Sites} }
+
+// hasPIN reports whether u may sign in with a PIN: only crew may.
+func (u User) hasPIN() bool { return u.PINHash != "" && u.Role == Crew && !u.Disabled }
 
 // subject is u as signed in by session s, which lasts for at most that long.
 func (u User) subject(s Session, most time.Duration) Subject {

@@ -27,6 +27,7 @@ type UserView struct {
 	Name      string         `json:"name"`
 	Role      account.Role   `json:"role"`
 	Sites     []fleet.SiteID `json:"sites,omitempty" nullable:"false" doc:"The sites that a role bound to sites sees; * for all."`
+	HasPIN    bool           `json:"has_pin,omitempty" doc:"Whether a PIN is set: crew sign in with it on enrolled tablets."`
 	Disabled  bool           `json:"disabled" doc:"Cannot sign in, and what was signed in has ended."`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
@@ -36,7 +37,7 @@ type UserView struct {
 func viewUser(u account.User) UserView {
 	return UserView{
 		ID: u.ID, Username: u.Username, Name: u.Name, Role: u.Role, Sites: u.Sites,
-		Disabled: u.Disabled, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, ETag: ETag(u.Version),
+		HasPIN: u.PINHash != "", Disabled: u.Disabled, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, ETag: ETag(u.Version),
 	}
 }
 

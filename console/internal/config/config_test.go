@@ -16,6 +16,7 @@ func good(t *testing.T) Serve {
 		MaxTTL: 24 * time.Hour, MaxPending: 1, PullWait: time.Minute, ContactEvery: time.Minute, OfflineAfter: time.Hour,
 		StalledAfter: time.Minute, CacheBytes: 8 << 20, MemTableBytes: 2 << 20, StopWithin: time.Second,
 		EnrolEvery: time.Second, EnrolBurst: 1, EnrolAll: 1, EnrolAllBurst: 1, TrafficAge: time.Hour,
+		SessionIdle: time.Hour, SessionMax: time.Hour,
 	}
 }
 
@@ -36,6 +37,8 @@ func TestCheck_NamesTheSetting(t *testing.T) {
 		"--enrol-all:":   func(s *Serve) { s.EnrolAll = 0 },
 		"--enrol-burst":  func(s *Serve) { s.EnrolBurst = 0 },
 		"--traffic-age":  func(s *Serve) { s.TrafficAge = 0 },
+		"--session-idle": func(s *Serve) { s.SessionIdle = 0 },
+		"--session-max":  func(s *Serve) { s.SessionMax = -1 },
 		"--max-pending-": func(s *Serve) { s.MaxPending = 0 },
 	} {
 		s := good(t)

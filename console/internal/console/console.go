@@ -61,6 +61,8 @@ type Config struct {
 	// ClaimTTL and MaxSites: see api.Config.
 	ClaimTTL time.Duration
 	MaxSites int
+	// Sessions are the limits of people's sessions: see account.Config.
+	Sessions account.SessionLimits
 	// Hosts and TrustedOrigins of the API: see rest.Config.
 	Hosts, TrustedOrigins []string
 	// StopWithin is how long a clean stop may take. 5 s.
@@ -148,6 +150,7 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	if v.accounts, err = account.New(account.Config{
 		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log,
+		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max,
 	}); err != nil {
 		return err
 	}

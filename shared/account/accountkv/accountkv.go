@@ -11,6 +11,8 @@
 //	session-hash/{hash}   a session's id
 //	token/{id}            a token
 //	token-hash/{hash}     a token's id
+//	tablet/{id}           a tablet
+//	tablet-hash/{hash}    a tablet's id
 package accountkv
 
 import (
@@ -66,6 +68,8 @@ const (
 	sessionHashes = "session-hash/"
 	tokens        = "token/"
 	tokenHashes   = "token-hash/"
+	tablets       = "tablet/"
+	tabletHashes  = "tablet-hash/"
 )
 
 func hashKey(prefix string, h account.SecretHash) string { return prefix + hex.EncodeToString(h[:]) }

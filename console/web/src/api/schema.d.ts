@@ -930,6 +930,8 @@ export interface components {
              */
             seen_at: string;
             session_id: string;
+            /** @description The tablet on which it was made with a PIN; absent for one that was made with a password. */
+            tablet_id?: string;
             user_id: string;
         };
         Setup: {
@@ -1340,6 +1342,8 @@ export interface components {
             /** @description Cannot sign in, and what was signed in has ended. */
             disabled: boolean;
             etag: string;
+            /** @description Whether a PIN is set: crew sign in with it on enrolled tablets. */
+            has_pin?: boolean;
             name: string;
             role: string;
             /** @description The sites that a role bound to sites sees; * for all. */
