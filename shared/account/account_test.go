@@ -381,6 +381,44 @@ func TestToken_LivesAndEnds(t *testing.T) {
 	wantErr(t, err, fleet.ErrUnauthenticated)
 }
 
+func TestToken_ScopesNarrowItAndWhatItHandsOn(t *testing.T) {
+	w := newWorld(t, account.HubPolicy(), nil)
+	ctx := t.Context()
+	_, secret, err := w.AddToken(ctx, w.admin, account.NewToken{
+		Name: "maker", Role: account.Admin, Scopes: []account.Action{account.TokensWrite, account.DevicesRead, account.UsersWrite, account.TokensWrite},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	maker, err := w.ByToken(ctx, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]account.Action{account.DevicesRead, account.TokensWrite, account.UsersWrite}, maker.Scopes); d != "" {
+		t.Error(d)
+	}
+	for _, n := range []account.NewToken{
+		{Name: "t", Role: account.Admin},
+		{Name: "t", Role: account.Viewer},
+		{Name: "t", Role: account.Chief, Scopes: []account.Action{account.DevicesRead, account.DevicesWrite}},
+	} {
+		_, _, err := w.AddToken(ctx, maker, n)
+		wantErr(t, err, fleet.ErrForbidden)
+	}
+	_, _, err = w.AddToken(ctx, maker, account.NewToken{Name: "t", Role: account.Viewer, Scopes: []account.Action{account.DevicesRead}})
+	wantErr(t, err, nil)
+	// It may change users, and yet make none that may more.
+	_, err = w.AddUser(ctx, maker, account.NewUser{Username: "eve", Password: "correct horse", Role: account.Admin})
+	wantErr(t, err, fleet.ErrForbidden)
+	anna := w.addUser(t, "anna", account.Admin)
+	wantErr(t, w.SetPassword(ctx, maker, anna.ID, account.PasswordChange{New: "battery staple"}), fleet.ErrForbidden)
+
+	for _, scopes := range [][]account.Action{{}, {"no.such"}, {account.DevicesRead, account.UsersWrite}} {
+		_, _, err := w.AddToken(ctx, w.admin, account.NewToken{Name: "t", Role: account.Viewer, Scopes: scopes})
+		wantErr(t, err, fleet.ErrInvalid)
+	}
+}
+
 func TestToken_NeverMayMoreThanItsMaker(t *testing.T) {
 	w := newWorld(t, account.ConsolePolicy(), nil)
 	ctx := t.Context()

@@ -108,6 +108,11 @@ func (p *Policy) Actions(role Role) []Action {
 	return slices.Sorted(maps.Keys(p.grants[role]))
 }
 
+// ActionsOf are what s may do, on some site at least, sorted.
+func (p *Policy) ActionsOf(s Subject) []Action {
+	return slices.DeleteFunc(p.Actions(s.Role), func(a Action) bool { return !p.Can(s, a, Resource{}) })
+}
+
 // BySite reports whether role sees only the sites of its list.
 func (p *Policy) BySite(role Role) bool { return p.bySite[role] }
 
@@ -146,18 +151,25 @@ func (p *Policy) CheckSites(role Role, sites []fleet.SiteID) error {
 	return nil
 }
 
-// Rights are what a person, a program or a subject has: a role, and the sites
-// that a role bound to sites sees.
+// Rights are what a person, a program or a subject has: a role, the sites that
+// a role bound to sites sees, and the actions to which it is narrowed.
 type Rights struct {
 	Role  Role
 	Sites []fleet.SiteID
+	// Scopes are the only actions of the role; empty for all of them.
+	Scopes []Action
+}
+
+// has reports whether r has a, on some site at least.
+func (p *Policy) has(r Rights, a Action) bool {
+	return p.grants[r.Role][a] && (len(r.Scopes) == 0 || slices.Contains(r.Scopes, a))
 }
 
 // Covers reports whether whoever has mine may hand out, change or take away
 // other: nobody gives away more than they have.
 func (p *Policy) Covers(mine, other Rights) bool {
 	for a := range p.grants[other.Role] {
-		if !p.grants[mine.Role][a] {
+		if p.has(other, a) && !p.has(mine, a) {
 			return false
 		}
 	}
@@ -178,11 +190,19 @@ func (p *Policy) Covers(mine, other Rights) bool {
 	return true
 }
 
-// checkRights reports as ErrInvalid a role of another program, or a list of
-// sites that does not go with the role.
+// checkRights reports as ErrInvalid a role of another program, a list of sites
+// that does not go with the role, or a scope that the role does not have.
 func (p *Policy) checkRights(r Rights) error {
 	if _, err := p.ParseRole(string(r.Role)); err != nil {
 		return err
+	}
+	if r.Scopes != nil && len(r.Scopes) == 0 {
+		return fmt.Errorf("%w: scopes: name at least one action, or leave them out for the whole role", fleet.ErrInvalid)
+	}
+	for _, a := range r.Scopes {
+		if !p.grants[r.Role][a] {
+			return fmt.Errorf("%w: scope %q: role %s may do %v", fleet.ErrInvalid, a, r.Role, p.Actions(r.Role))
+		}
 	}
 	return p.CheckSites(r.Role, r.Sites)
 }

@@ -10,7 +10,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
+
+// NewToken is what is said of a new API token on the command line.
+type NewToken struct {
+	Name, Role    string
+	Sites, Scopes []string
+	// Expires is how long it lasts; 0 for ever.
+	Expires time.Duration
+}
 
 // NewUser is what is said of a new person on the command line.
 type NewUser struct {
@@ -151,4 +160,29 @@ func (l *Local) ResetUser(ctx context.Context, env *Env, out Output, username st
 	}
 	u.Password = p.shown(password)
 	return u.print(env, out, "can sign in again")
+}
+
+// AddToken makes an API token, and prints it: it is shown once.
+func (l *Local) AddToken(ctx context.Context, env *Env, out Output, n NewToken) error {
+	in := map[string]any{"name": n.Name, "role": n.Role}
+	if len(n.Sites) > 0 {
+		in["sites"] = n.Sites
+	}
+	if len(n.Scopes) > 0 {
+		in["scopes"] = n.Scopes
+	}
+	if n.Expires != 0 {
+		in["expires_at"] = time.Now().Add(n.Expires)
+	}
+	var made struct {
+		ID    string `json:"id"`
+		Token string `json:"token"`
+	}
+	if err := l.Call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
+		return err
+	}
+	return out.Print(env, made, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, made.Token)
+		return err
+	})
 }

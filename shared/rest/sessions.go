@@ -27,8 +27,8 @@ type WhoView struct {
 	Session account.SessionID   `json:"session_id,omitempty" doc:"Absent for tokens."`
 	Kind    account.SubjectKind `json:"kind" enum:"user,token,local" doc:"By which way the subject is known."`
 	User    SubjectView         `json:"user"`
-	// Permissions are the actions of the role.
-	Permissions []account.Action `json:"permissions" nullable:"false" doc:"What the role may do."`
+	// Permissions are what the subject may do.
+	Permissions []account.Action `json:"permissions" nullable:"false" doc:"What the role may do, as far as a token is not narrowed."`
 	ExpiresAt   *time.Time       `json:"expires_at" doc:"When the session or token ends by itself at the latest; null for never."`
 }
 
@@ -45,7 +45,7 @@ func (a *API) who(s account.Subject) WhoView {
 	v := WhoView{
 		Session: s.Session, Kind: s.Kind,
 		User:        SubjectView{ID: s.ID, Username: s.Username, Name: s.Name, Role: s.Role, Sites: s.Sites},
-		Permissions: a.policy.Actions(s.Role),
+		Permissions: a.policy.ActionsOf(s),
 	}
 	if !s.Until.IsZero() {
 		v.ExpiresAt = &s.Until

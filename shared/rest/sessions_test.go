@@ -198,6 +198,7 @@ func TestTokens_MakeListRevoke(t *testing.T) {
 	if who["kind"] != "token" || who["session_id"] != nil || who["user"].(map[string]any)["name"] != "script" {
 		t.Errorf("who is %v", who)
 	}
+	f.problem(f.call("POST", "/api/v1/tokens", map[string]any{"name": "t", "role": "viewer", "scopes": []string{"users.write"}}, admin), 422, "invalid")
 	list := f.call("GET", "/api/v1/tokens", nil, admin)
 	items := f.ok(list, 200)["items"].([]any)
 	if len(items) != 1 || items[0].(map[string]any)["used_at"] == nil || strings.Contains(list.Body.String(), secret) {
@@ -207,4 +208,23 @@ func TestTokens_MakeListRevoke(t *testing.T) {
 	f.ok(f.call("DELETE", "/api/v1/tokens/"+made["id"].(string), nil, admin), 204)
 	f.problem(f.call("GET", "/api/v1/sessions/current", nil, bearer), 401, "unauthenticated")
 	f.problem(f.call("DELETE", "/api/v1/tokens/"+made["id"].(string), nil, admin), 404, "not-found")
+}
+
+func TestTokens_ScopesAreShownAndEnforced(t *testing.T) {
+	f := newFace(t, account.HubPolicy(), nil)
+	f.addThings(none)
+	in := map[string]any{"name": "script", "role": "chief", "scopes": []string{"sessions.own", "devices.read"}}
+	made := f.ok(f.call("POST", "/api/v1/tokens", in, as(account.Admin)), 201)
+	bearer := header("Authorization", "Bearer "+made["token"].(string))
+	f.ok(f.call("GET", "/api/v1/things/a", nil, bearer), 200)
+	f.problem(f.call("PUT", "/api/v1/things/a", map[string]any{"name": "xy"}, bearer), 403, "forbidden")
+	f.problem(f.call("GET", "/api/v1/users", nil, bearer), 403, "forbidden")
+	want := "devices.read sessions.own"
+	if got := strings.Join(texts(f.ok(f.call("GET", "/api/v1/sessions/current", nil, bearer), 200)["permissions"]), " "); got != want {
+		t.Errorf("permissions are %s", got)
+	}
+	list := f.ok(f.call("GET", "/api/v1/tokens", nil, as(account.Admin)), 200)["items"].([]any)
+	if got := strings.Join(texts(list[0].(map[string]any)["scopes"]), " "); got != want {
+		t.Errorf("scopes are %s", got)
+	}
 }

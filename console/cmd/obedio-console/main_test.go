@@ -62,7 +62,7 @@ func TestCommands_WithoutARunningConsole(t *testing.T) {
 		t.Errorf("show is %s", out)
 	}
 	var token struct{ ID, Token string }
-	if err := json.Unmarshal([]byte(must(t, "", "token", "create", "--data", dir, "--name", "n", "--role", "viewer", "--json")), &token); err != nil || token.Token == "" {
+	if err := json.Unmarshal([]byte(must(t, "", "token", "create", "--data", dir, "--name", "n", "--role", "viewer", "--scopes", "sites.read,devices.read", "--expires-in", "24h", "--json")), &token); err != nil || token.Token == "" {
 		t.Errorf("token is %+v, %v", token, err)
 	}
 	must(t, "correct horse battery", "user", "add", "max", "--data", dir, "--role", "manager", "--sites", "yacht-1")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/obedio/obedio/console/internal/config"
 	"github.com/obedio/obedio/shared/program"
@@ -79,16 +80,15 @@ type token struct {
 type tokenCreate struct {
 	config.Data
 	program.Output
-	Name  string   `name:"name" required:"" help:"What the token is for."`
-	Role  string   `name:"role" default:"viewer" help:"owner, manager or viewer."`
-	Sites []string `name:"sites" help:"The sites of a manager or viewer; all if none is named."`
+	Name    string        `name:"name" required:"" help:"What the token is for."`
+	Role    string        `name:"role" default:"viewer" help:"owner, manager or viewer."`
+	Sites   []string      `name:"sites" help:"The sites of a manager or viewer; all if none is named."`
+	Scopes  []string      `name:"scopes" help:"Actions to which the role is narrowed, such as devices.read; all if none is named."`
+	Expires time.Duration `name:"expires-in" help:"The token ends after this time; never if 0."`
 }
 
 // Run makes a token.
 func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
-	in := map[string]any{"name": c.Name, "role": c.Role}
-	if sites := sitesOf(c.Role, c.Sites); len(sites) > 0 {
-		in["sites"] = sites
-	}
+	in := program.NewToken{Name: c.Name, Role: c.Role, Sites: sitesOf(c.Role, c.Sites), Scopes: c.Scopes, Expires: c.Expires}
 	return withConsole(ctx, c.Data, env, func(l *program.Local) error { return l.AddToken(ctx, env, c.Output, in) })
 }

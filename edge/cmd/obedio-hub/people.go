@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/shared/identity"
@@ -74,14 +75,16 @@ type token struct {
 type tokenCreate struct {
 	config.Data
 	program.Output
-	Name string `name:"name" required:"" help:"What the token is for."`
-	Role string `name:"role" default:"viewer" help:"admin, chief, crew or viewer."`
+	Name    string        `name:"name" required:"" help:"What the token is for."`
+	Role    string        `name:"role" default:"viewer" help:"admin, chief, crew or viewer."`
+	Scopes  []string      `name:"scopes" help:"Actions to which the role is narrowed, such as devices.read; all if none is named."`
+	Expires time.Duration `name:"expires-in" help:"The token ends after this time; never if 0."`
 }
 
 // Run makes a token.
 func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
-		return l.AddToken(ctx, env, c.Output, map[string]string{"name": c.Name, "role": c.Role})
+		return l.AddToken(ctx, env, c.Output, program.NewToken{Name: c.Name, Role: c.Role, Scopes: c.Scopes, Expires: c.Expires})
 	})
 }
 

@@ -453,6 +453,6 @@ func cloneUser(u account.User) account.User {
 }
 
 func cloneToken(t account.Token) account.Token {
-	t.Sites = slices.Clone(t.Sites)
+	t.Sites, t.Scopes = slices.Clone(t.Sites), slices.Clone(t.Scopes)
 	return t
 }

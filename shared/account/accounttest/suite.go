@@ -66,7 +66,7 @@ func token(n int, of account.UserID) account.Token {
 	return account.Token{
 		ID:   account.TokenID(fmt.Sprintf("00000000-0000-7000-a000-%012d", n)),
 		Hash: account.HashSecret(fmt.Sprint("token", n)), Name: fmt.Sprint("token ", n), Role: account.Manager,
-		Sites: []fleet.SiteID{account.AllSites}, Person: of, CreatedAt: base, ExpiresAt: base.Add(time.Hour),
+		Sites: []fleet.SiteID{account.AllSites}, Scopes: []account.Action{account.DevicesRead, account.SitesRead}, Person: of, CreatedAt: base, ExpiresAt: base.Add(time.Hour),
 	}
 }
 

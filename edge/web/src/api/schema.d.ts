@@ -1901,6 +1901,8 @@ export interface components {
             expires_at?: string;
             name: string;
             role: string;
+            /** @description Actions to which the role is narrowed, as x-permission of the routes names them; absent for all. */
+            scopes?: string[];
             /** @description For a role bound to sites; * for all. */
             sites?: string[];
         };
@@ -1917,6 +1919,8 @@ export interface components {
             /** @description Who made it; it ends with them. */
             person_id?: string;
             role: string;
+            /** @description The only actions of the role that it may do; absent for all. */
+            scopes?: string[];
             sites?: string[];
             /** @description The secret. It is not kept and not told again. */
             token: string;
@@ -2430,6 +2434,8 @@ export interface components {
             /** @description Who made it; it ends with them. */
             person_id?: string;
             role: string;
+            /** @description The only actions of the role that it may do; absent for all. */
+            scopes?: string[];
             sites?: string[];
             /**
              * Format: date-time
@@ -2630,7 +2636,7 @@ export interface components {
              * @enum {string}
              */
             kind: "user" | "token" | "local";
-            /** @description What the role may do. */
+            /** @description What the role may do, as far as a token is not narrowed. */
             permissions: string[];
             /** @description Absent for tokens. */
             session_id?: string;
