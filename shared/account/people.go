@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -160,6 +161,9 @@ func (a *Accounts) checkChange(ctx context.Context, by Subject, u User, name str
 		return fmt.Errorf("%w: role %s may not change a user with role %s to role %s on these sites",
 			fleet.ErrForbidden, by.Role, u.Role, rights.Role)
 	}
+	if u.External != nil && (u.Role != rights.Role || !slices.Equal(u.Sites, rights.Sites)) {
+		return fmt.Errorf("%w: the role of %s comes from the identity provider at each sign-in", fleet.ErrState, u.Username)
+	}
 	if a.administers(u) && (disabled || rights.Role != a.policy.Administrator()) {
 		return a.notLast(ctx, u.ID)
 	}
@@ -208,6 +212,9 @@ func (a *Accounts) SetPassword(ctx context.Context, by Subject, id UserID, c Pas
 	u, err := a.whosePassword(ctx, by, own, id)
 	if err != nil {
 		return err
+	}
+	if u.External != nil {
+		return fmt.Errorf("%w: %s signs in at the identity provider", fleet.ErrState, u.Username)
 	}
 	if err := a.passwords.checkNew(c.New, u.Folded); err != nil {
 		return err
@@ -292,8 +299,9 @@ func (a *Accounts) endSessions(ctx context.Context, u User, but SessionID) error
 }
 
 // administers reports whether u can sign in and do everything.
+// Those who depend on an identity provider do not count: it may be away.
 func (a *Accounts) administers(u User) bool {
-	return u.Role == a.policy.Administrator() && !u.Disabled
+	return u.Role == a.policy.Administrator() && !u.Disabled && u.External == nil
 }
 
 // notLast reports as ErrState that no other administrator could sign in.

@@ -93,8 +93,9 @@ func (a *Accounts) checkPassword(ctx context.Context, folded, password string) (
 		var err error
 		u, err = a.store.UserByName(ctx, folded)
 		switch {
-		case err == nil:
+		case err == nil && u.PasswordHash != "":
 			hash, known = u.PasswordHash, true
+		case err == nil: // signs in at an identity provider
 		case !missing(err):
 			return User{}, false, fmt.Errorf("find user: %w", err)
 		}

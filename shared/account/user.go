@@ -26,8 +26,11 @@ type User struct {
 	Name  string         `json:"name"`
 	Role  Role           `json:"role"`
 	Sites []fleet.SiteID `json:"sites,omitempty"`
-	// PasswordHash is in the PHC form, with its parameters. Never shown.
+	// PasswordHash is in the PHC form, with its parameters; empty for an External
+	// user, who has none. Never shown.
 	PasswordHash string `json:"password_hash"`
+	// External is who signs in at an identity provider; nil for who has a password.
+	External *External `json:"external,omitempty"`
 	// PINHash is of the same form; empty without a PIN. Never shown.
 	PINHash string `json:"pin_hash,omitempty"`
 	// Disabled: cannot sign in, and what was signed in has ended.

@@ -28,6 +28,7 @@ type UserView struct {
 	Role      account.Role   `json:"role"`
 	Sites     []fleet.SiteID `json:"sites,omitempty" nullable:"false" doc:"The sites that a role bound to sites sees; * for all."`
 	HasPIN    bool           `json:"has_pin,omitempty" doc:"Whether a PIN is set: crew sign in with it on enrolled tablets."`
+	Issuer    string         `json:"issuer,omitempty" doc:"The identity provider at which the person signs in; absent for who has a password."`
 	Disabled  bool           `json:"disabled" doc:"Cannot sign in, and what was signed in has ended."`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
@@ -35,9 +36,13 @@ type UserView struct {
 }
 
 func viewUser(u account.User) UserView {
+	issuer := ""
+	if u.External != nil {
+		issuer = u.External.Issuer
+	}
 	return UserView{
 		ID: u.ID, Username: u.Username, Name: u.Name, Role: u.Role, Sites: u.Sites,
-		HasPIN: u.PINHash != "", Disabled: u.Disabled, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, ETag: ETag(u.Version),
+		HasPIN: u.PINHash != "", Issuer: issuer, Disabled: u.Disabled, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, ETag: ETag(u.Version),
 	}
 }
 

@@ -80,6 +80,7 @@ type Serve struct {
 
 	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
 
+	OIDC        `embed:""`
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
 
@@ -138,6 +139,10 @@ func (s Serve) Console() (console.Config, error) {
 		},
 		Dispatch:  dispatch.Config{TTL: s.OrderTTL, MaxTTL: s.MaxTTL, MaxPending: s.MaxPending},
 		Intervals: fleetview.Intervals{Contact: s.ContactEvery, Offline: s.OfflineAfter, Stalled: s.StalledAfter},
+	}
+	var err error
+	if c.OIDC, err = s.provider(); err != nil {
+		return c, err
 	}
 	if s.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)

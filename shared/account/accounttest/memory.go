@@ -71,7 +71,7 @@ func (m *Memory) AddUser(ctx context.Context, u account.User) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if _, ok := m.users[u.ID]; ok || m.nameTaken(u) {
+	if _, ok := m.users[u.ID]; ok || m.nameTaken(u) || u.External != nil && m.external(*u.External) != nil {
 		return fmt.Errorf("add user %s: %w", u.Folded, fleet.ErrExists)
 	}
 	m.users[u.ID] = cloneUser(u)
@@ -85,6 +85,28 @@ func (m *Memory) nameTaken(u account.User) bool {
 		}
 	}
 	return false
+}
+
+// external returns the user of e, or nil.
+func (m *Memory) external(e account.External) *account.User {
+	for _, u := range m.users {
+		if u.External != nil && *u.External == e {
+			return &u
+		}
+	}
+	return nil
+}
+
+// UserByExternal implements account.Store.
+func (m *Memory) UserByExternal(ctx context.Context, e account.External) (account.User, error) {
+	if err := m.begin(ctx); err != nil {
+		return account.User{}, err
+	}
+	defer m.mu.Unlock()
+	if u := m.external(e); u != nil {
+		return cloneUser(*u), nil
+	}
+	return account.User{}, fmt.Errorf("external user: %w", fleet.ErrNotFound)
 }
 
 // ChangeUser implements account.Store.

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 	}{
 		{"users are found by id and by name", usersAreFound},
 		{"a name or an id is taken once", usersAreUnique},
+		{"external users are found, are unique and free their place", externalsAreFound},
 		{"a user changes only from the version that was seen", usersHaveVersions},
 		{"a new name frees the old one", usersAreRenamed},
 		{"users are listed by name", usersAreListed},
@@ -103,6 +104,37 @@ func usersAreUnique(t *testing.T, s account.Store) {
 	taken := user(2, "anna")
 	taken.Version = 2
 	is(t, s.ChangeUser(ctx, taken, 1), fleet.ErrExists)
+}
+
+func externalsAreFound(t *testing.T, s account.Store) {
+	ctx := t.Context()
+	external := func(n int, name, subject string) account.User {
+		u := user(n, name)
+		u.External = &account.External{Issuer: "https://id.example", Subject: subject}
+		return u
+	}
+	anna, bert := external(1, "anna", "1"), external(2, "bert", "2")
+	must(t, s.AddUser(ctx, anna))
+	must(t, s.AddUser(ctx, bert))
+	is(t, s.AddUser(ctx, external(3, "carl", "1")), fleet.ErrExists)
+	_, err := s.UserByName(ctx, "carl")
+	is(t, err, fleet.ErrNotFound)
+	got, err := s.UserByExternal(ctx, *bert.External)
+	must(t, err)
+	same(t, got, bert)
+	for _, e := range []account.External{{}, {Issuer: "https://id.example", Subject: "3"}, {Issuer: "https://other.example", Subject: "1"}} {
+		_, err := s.UserByExternal(ctx, e)
+		is(t, err, fleet.ErrNotFound)
+	}
+	bert.Role, bert.Version = account.Viewer, 2
+	must(t, s.ChangeUser(ctx, bert, 1))
+	got, err = s.UserByExternal(ctx, *bert.External)
+	must(t, err)
+	same(t, got, bert)
+	must(t, s.RemoveUser(ctx, bert.ID))
+	_, err = s.UserByExternal(ctx, *bert.External)
+	is(t, err, fleet.ErrNotFound)
+	must(t, s.AddUser(ctx, external(4, "bert", "2")))
 }
 
 func usersHaveVersions(t *testing.T, s account.Store) {

@@ -2616,6 +2616,8 @@ export interface components {
             etag: string;
             /** @description Whether a PIN is set: crew sign in with it on enrolled tablets. */
             has_pin?: boolean;
+            /** @description The identity provider at which the person signs in; absent for who has a password. */
+            issuer?: string;
             name: string;
             role: string;
             /** @description The sites that a role bound to sites sees; * for all. */
