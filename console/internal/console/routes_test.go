@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/obedio/obedio/console/web"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest/resttest"
@@ -93,6 +96,30 @@ func TestDocument_HasEveryRoute(t *testing.T) {
 	}
 	if len(v.Paths) < 25 || v.OpenAPI != "3.1.0" {
 		t.Errorf("%d paths of OpenAPI %s", len(v.Paths), v.OpenAPI)
+	}
+}
+
+func TestFace_WithstandsTheWeb(t *testing.T) {
+	c, err := New(t.Context(), Config{InMemory: true, UI: resttest.UI()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	resttest.Withstand(t, c.API().Rest())
+}
+
+func TestUI_HasNothingInline(t *testing.T) {
+	source, err := os.ReadFile("../../web/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resttest.NoInline(t, "index.html", source)
+	if web.Ready() {
+		built, err := fs.ReadFile(web.Files(), "index.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resttest.NoInline(t, "the built index.html", built)
 	}
 }
 

@@ -1,10 +1,13 @@
 package api_test
 
 import (
+	"io/fs"
+	"os"
 	"testing"
 
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/edge/web"
 	"github.com/obedio/obedio/shared/rest/resttest"
 )
 
@@ -19,6 +22,34 @@ func TestRoutes_EveryRoleMayDoWhatTheTableSaysAndNothingElse(t *testing.T) {
 		}
 	})
 	resttest.WalkRoles(t, h.API().Rest(), rights)
+}
+
+func TestFace_WithstandsTheWeb(t *testing.T) {
+	h, err := hub.New(t.Context(), hub.Config{Data: "hub", Site: "yacht-1", FS: store.InMemory(), UI: resttest.UI()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	resttest.Withstand(t, h.API().Rest())
+}
+
+func TestUI_HasNothingInline(t *testing.T) {
+	source, err := os.ReadFile("../../web/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resttest.NoInline(t, "index.html", source)
+	if web.Ready() {
+		built, err := fs.ReadFile(web.Files(), "index.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resttest.NoInline(t, "the built index.html", built)
+	}
 }
 
 // rights is written by hand: who may use a route is decided here, and the
