@@ -53,6 +53,8 @@ type Accounts struct {
 	// pinLimiter counts by user id and by tablet id.
 	pinLimiter *limiter
 
+	changes *listeners // also of store
+
 	people sync.Mutex // one at a time changes who administers
 
 	mu    sync.Mutex // guards setup
@@ -87,8 +89,9 @@ func New(c Config) (*Accounts, error) {
 	if c.Tokens <= 0 {
 		c.Tokens = 1000
 	}
+	changes := &listeners{}
 	return &Accounts{
-		cfg: c, store: c.Store, policy: c.Policy,
+		cfg: c, store: telling{c.Store, changes}, changes: changes, policy: c.Policy,
 		passwords: newPasswords(c.Passwords), limiter: newLimiter(c.Limiter, c.Now),
 		pinLimiter: newLimiter(c.PINLimiter, c.Now),
 	}, nil

@@ -71,7 +71,7 @@ func (a *Accounts) externalUser(ctx context.Context, in ExternalSignIn) (User, e
 		return User{}, fmt.Errorf("find external user: %w", err)
 	case u.Disabled:
 		return User{}, fmt.Errorf("%w: %s is disabled here", fleet.ErrForbidden, u.Username)
-	case u.Role == in.Role && slices.Equal(u.Sites, in.Sites):
+	case u.Rights().Equal(in.Rights):
 		return u, nil
 	}
 	u.Role, u.Sites = in.Role, in.Sites

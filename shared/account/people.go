@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -161,7 +160,7 @@ func (a *Accounts) checkChange(ctx context.Context, by Subject, u User, name str
 		return fmt.Errorf("%w: role %s may not change a user with role %s to role %s on these sites",
 			fleet.ErrForbidden, by.Role, u.Role, rights.Role)
 	}
-	if u.External != nil && (u.Role != rights.Role || !slices.Equal(u.Sites, rights.Sites)) {
+	if u.External != nil && !u.Rights().Equal(rights) {
 		return fmt.Errorf("%w: the role of %s comes from the identity provider at each sign-in", fleet.ErrState, u.Username)
 	}
 	if a.administers(u) && (disabled || rights.Role != a.policy.Administrator()) {

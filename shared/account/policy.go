@@ -160,6 +160,11 @@ type Rights struct {
 	Scopes []Action
 }
 
+// Equal reports whether r and other are the same.
+func (r Rights) Equal(other Rights) bool {
+	return r.Role == other.Role && slices.Equal(r.Sites, other.Sites) && slices.Equal(r.Scopes, other.Scopes)
+}
+
 // has reports whether r has a, on some site at least.
 func (p *Policy) has(r Rights, a Action) bool {
 	return p.grants[r.Role][a] && (len(r.Scopes) == 0 || slices.Contains(r.Scopes, a))

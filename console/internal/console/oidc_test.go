@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -187,6 +188,27 @@ func TestOIDC_CookiesAreShortLivedAndOfTheHostAlone(t *testing.T) {
 	}
 	if resp.Header.Get("Location") != "/" {
 		t.Errorf("led to %s", resp.Header.Get("Location"))
+	}
+}
+
+func TestOIDC_OverTLSTheCookieIsBoundToTheHostAndTheAddressIsHTTPS(t *testing.T) {
+	o := startOIDC(t, nil)
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = o.c.API().Server()
+	s.StartTLS()
+	defer s.Close()
+	c := s.Client()
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := c.Get(s.URL + "/api/v1/sessions/oidc/start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if c := resp.Cookies()[0]; c.Name != "__Host-obedio_console_oidc" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" {
+		t.Errorf("cookie is %+v", c)
+	}
+	if to, err := resp.Location(); err != nil || to.Query().Get("redirect_uri") != s.URL+"/api/v1/sessions/oidc/callback" {
+		t.Errorf("sent to %v, %v", to, err)
 	}
 }
 
