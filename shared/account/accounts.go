@@ -32,6 +32,9 @@ type Config struct {
 	SessionIdle time.Duration
 	// SessionMax ends every session so long after its sign-in; 90 days by default.
 	SessionMax time.Duration
+	// ExternalMax is SessionMax for who signs in at an identity provider, so that
+	// what the provider says of them is asked anew; 24 h by default.
+	ExternalMax time.Duration
 	// PINIdle ends a session that was made with a PIN and not used for so long;
 	// 12 h by default.
 	PINIdle time.Duration
@@ -78,6 +81,9 @@ func New(c Config) (*Accounts, error) {
 	if c.SessionMax <= 0 {
 		c.SessionMax = 90 * 24 * time.Hour
 	}
+	if c.ExternalMax <= 0 {
+		c.ExternalMax = 24 * time.Hour
+	}
 	if c.PINIdle <= 0 {
 		c.PINIdle = 12 * time.Hour
 	}
@@ -113,6 +119,14 @@ func (a *Accounts) Policy() *Policy { return a.policy }
 
 // SessionMax is how long a session lasts at most.
 func (a *Accounts) SessionMax() time.Duration { return a.cfg.SessionMax }
+
+// most is how long a session of u lasts at most.
+func (a *Accounts) most(u User) time.Duration {
+	if u.External != nil {
+		return min(a.cfg.SessionMax, a.cfg.ExternalMax)
+	}
+	return a.cfg.SessionMax
+}
 
 // Sweep removes sessions that have ended by time and says how many. Call it
 // now and then; nothing depends on when.

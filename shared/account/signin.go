@@ -82,7 +82,7 @@ func (a *Accounts) open(ctx context.Context, u User, s Session, from netip.Addr,
 			}
 		}
 	}
-	return s, secret, u.subject(s, a.cfg.SessionMax), nil
+	return s, secret, u.subject(s, a.most(u)), nil
 }
 
 // checkPassword does the same work whether the user exists or not.
@@ -188,11 +188,11 @@ func (a *Accounts) standing(ctx context.Context, s Session) (Subject, error) {
 	if s.Tablet != "" {
 		idle = min(idle, a.cfg.PINIdle)
 	}
-	if now.Sub(s.CreatedAt) >= a.cfg.SessionMax || now.Sub(s.SeenAt) >= idle {
+	if now.Sub(s.SeenAt) >= idle {
 		return Subject{}, ended
 	}
 	u, err := a.store.User(ctx, s.User)
-	if missing(err) || err == nil && u.Disabled {
+	if missing(err) || err == nil && (u.Disabled || now.Sub(s.CreatedAt) >= a.most(u)) {
 		return Subject{}, ended
 	}
 	if err != nil {
@@ -207,7 +207,7 @@ func (a *Accounts) standing(ctx context.Context, s Session) (Subject, error) {
 			return Subject{}, fmt.Errorf("find tablet: %w", err)
 		}
 	}
-	return u.subject(s, a.cfg.SessionMax), nil
+	return u.subject(s, a.most(u)), nil
 }
 
 // ByToken returns whose API token the secret is. ErrUnauthenticated when it

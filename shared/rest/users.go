@@ -88,7 +88,7 @@ func (a *API) userRoutes() {
 	Register(a, Route{
 		OperationID: "remove-user", Method: http.MethodDelete, Path: "/api/v1/users/{id}", Permission: account.UsersWrite,
 		Summary: "Remove a person, with their sessions and tokens", Tags: tags,
-		Description: "Not the last administrator (409).",
+		Description: "Not the last administrator (409). Who signs in at an identity provider comes back at the next sign-in: disable them instead.",
 	}, func(ctx context.Context, in *UserPath) (*struct{}, error) {
 		id, err := in.id()
 		if err != nil {

@@ -106,6 +106,7 @@ func (s Serve) Check() error {
 		"stop-within": int64(s.StopWithin), "enrol-every": int64(s.EnrolEvery), "enrol-burst": int64(s.EnrolBurst),
 		"enrol-all-burst": int64(s.EnrolAllBurst), "traffic-age": int64(s.TrafficAge),
 		"session-idle": int64(s.SessionIdle), "session-max": int64(s.SessionMax),
+		"oidc-session-max": int64(s.ExternalMax),
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s: want more than 0", fleet.ErrInvalid, name)
@@ -131,8 +132,8 @@ func (s Serve) Console() (console.Config, error) {
 	c := console.Config{
 		Data: s.Data.Data, HubLinkURL: strings.TrimSuffix(s.HubLinkURL, "/"), ClaimTTL: s.ClaimTTL, MaxSites: s.MaxSites,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin, TrafficAge: s.TrafficAge,
-		Sessions: account.SessionLimits{Idle: s.SessionIdle, Max: s.SessionMax},
-		Store:    badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
+		Sessions: account.SessionLimits{Idle: s.SessionIdle, Max: s.SessionMax}, ExternalMax: s.ExternalMax,
+		Store: badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
 		HubLink: hublink.Config{
 			StateEvery: s.StateEvery, PullWait: s.PullWait, PauseAfter: s.ContactEvery, EnrolEvery: s.EnrolEvery,
 			EnrolBurst: s.EnrolBurst, EnrolAll: s.EnrolAll, EnrolAllBurst: s.EnrolAllBurst,

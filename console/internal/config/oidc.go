@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/shared/account"
@@ -13,15 +14,16 @@ import (
 
 // OIDC is the settings of the identity provider at which people may sign in.
 type OIDC struct {
-	Issuer       string   `name:"oidc-issuer" placeholder:"URL" help:"Identity provider (OpenID Connect) at which people may sign in too; local accounts work as before. None if empty."`
-	ClientID     string   `name:"oidc-client-id" help:"The console's name at the identity provider."`
-	ClientSecret string   `name:"oidc-client-secret-file" placeholder:"FILE" help:"File with the console's secret at the identity provider; none for a public client."`
-	Label        string   `name:"oidc-label" help:"What the button to sign in there says; the provider's host if empty."`
-	RedirectURL  string   `name:"oidc-redirect-url" placeholder:"URL" help:"Where the provider sends browsers back to, as registered there: https://CONSOLE/api/v1/sessions/oidc/callback. By default as the browser knows the console."`
-	Scopes       []string `name:"oidc-scopes" default:"openid,profile,email" help:"What is asked for; some providers want one more for the role claim."`
-	RoleClaim    string   `name:"oidc-role-claim" default:"groups" help:"The claim that says what somebody is, a text or a list; dots lead into objects, as in realm_access.roles."`
-	Roles        []string `name:"oidc-role" sep:";" placeholder:"VALUE=ROLE[:SITE,…]" help:"What a value of that claim comes to, such as fleet-admins=owner or captains=manager:yacht-1,yacht-2; may be repeated. The most powerful role counts; who has none is refused."`
-	CA           string   `name:"oidc-ca" placeholder:"FILE" help:"Certificates to trust at the identity provider besides the system's, PEM."`
+	Issuer       string        `name:"oidc-issuer" placeholder:"URL" help:"Identity provider (OpenID Connect) at which people may sign in too; local accounts work as before. None if empty."`
+	ClientID     string        `name:"oidc-client-id" help:"The console's name at the identity provider."`
+	ClientSecret string        `name:"oidc-client-secret-file" placeholder:"FILE" help:"File with the console's secret at the identity provider; none for a public client."`
+	Label        string        `name:"oidc-label" help:"What the button to sign in there says; the provider's host if empty."`
+	RedirectURL  string        `name:"oidc-redirect-url" placeholder:"URL" help:"Where the provider sends browsers back to, as registered there: https://CONSOLE/api/v1/sessions/oidc/callback. By default as the browser knows the console."`
+	Scopes       []string      `name:"oidc-scopes" default:"openid,profile,email" help:"What is asked for; some providers want one more for the role claim."`
+	RoleClaim    string        `name:"oidc-role-claim" default:"groups" help:"The claim that says what somebody is, a text or a list; dots lead into objects, as in realm_access.roles."`
+	Roles        []string      `name:"oidc-role" sep:";" placeholder:"VALUE=ROLE[:SITE,…]" help:"What a value of that claim comes to, such as fleet-admins=owner or captains=manager:yacht-1,yacht-2; may be repeated. The most powerful role counts; who has none is refused."`
+	ExternalMax  time.Duration `name:"oidc-session-max" default:"24h" help:"Sessions of who signs in there end so long after the sign-in, so that the role is asked for anew; never later than --session-max."`
+	CA           string        `name:"oidc-ca" placeholder:"FILE" help:"Certificates to trust at the identity provider besides the system's, PEM."`
 }
 
 // provider is the settings as the console takes them; nil without an issuer.

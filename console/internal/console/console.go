@@ -62,8 +62,10 @@ type Config struct {
 	// ClaimTTL and MaxSites: see api.Config.
 	ClaimTTL time.Duration
 	MaxSites int
-	// Sessions are the limits of people's sessions: see account.Config.
-	Sessions account.SessionLimits
+	// Sessions are the limits of people's sessions, and ExternalMax that of who
+	// signs in at the identity provider: see account.Config.
+	Sessions    account.SessionLimits
+	ExternalMax time.Duration
 	// OIDC is the identity provider at which people may sign in; nil for none.
 	OIDC *oidc.Config
 	// Hosts and TrustedOrigins of the API: see rest.Config.
@@ -153,7 +155,7 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	if v.accounts, err = account.New(account.Config{
 		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log,
-		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max,
+		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max, ExternalMax: c.ExternalMax,
 	}); err != nil {
 		return err
 	}

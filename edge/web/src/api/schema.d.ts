@@ -1072,7 +1072,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a person, with their sessions and tokens
-         * @description Not the last administrator (409).
+         * @description Not the last administrator (409). Who signs in at an identity provider comes back at the next sign-in: disable them instead.
          */
         delete: operations["remove-user"];
         options?: never;
