@@ -33,7 +33,7 @@ free_port() { node -e "const s=require('net').createServer().listen(0,'127.0.0.1
 json() { node -p "JSON.parse(require('fs').readFileSync('$1'))$2"; }
 
 say "start the hub, two Mosquittos and the seed's pipeline"
-bin/obedio-hub serve --data "$work/hub" --site bench --mqtt 127.0.0.1:0 --mqtt-ws "" --http 127.0.0.1:0 \
+bin/obedio-hub serve --data "$work/hub" --site bench --mqtt 127.0.0.1:0 --mqtts 127.0.0.1:0 --mqtt-ws "" --http 127.0.0.1:0 --https "" \
 	--ready-file "$work/ready.json" --log-level warn 2>"$work/hub.log" &
 hub=$!
 pids+=("$hub")

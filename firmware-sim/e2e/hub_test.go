@@ -15,7 +15,7 @@ func startHub(t *testing.T, more ...string) (*program, *api, string) {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "hub")
 	args := append([]string{
-		"--site", "yacht-1", "--mqtt", "127.0.0.1:0", "--mqtt-ws", "127.0.0.1:0", "--http", "127.0.0.1:0",
+		"--site", "yacht-1", "--mqtt", "127.0.0.1:0", "--mqtts", "127.0.0.1:0", "--https", "127.0.0.1:0", "--mqtt-ws", "127.0.0.1:0", "--http", "127.0.0.1:0",
 		"--uplink-state-every", "500ms", "--uplink-retry-first", "300ms", "--uplink-retry-most", "1s",
 	}, more...)
 	p := start(t, "obedio-hub", data, args...)

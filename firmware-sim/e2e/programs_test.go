@@ -139,7 +139,7 @@ func (p *program) run() {
 
 // pin makes the next run listen where this one does.
 func (p *program) pin() {
-	for flag, name := range map[string]string{"--mqtt": "mqtt", "--mqtt-ws": "mqtt_ws", "--http": "http", "--hublink": "hublink"} {
+	for flag, name := range map[string]string{"--mqtt": "mqtt", "--mqtts": "mqtts", "--https": "https", "--mqtt-ws": "mqtt_ws", "--http": "http", "--hublink": "hublink"} {
 		for i, a := range p.args {
 			if a == flag {
 				p.args[i+1] = p.Listeners[name]

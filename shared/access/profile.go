@@ -53,8 +53,11 @@ type Profile struct {
 	// MaxConnections is how many connections one identity may have at once.
 	MaxConnections int `json:"max_connections"`
 	// ClientCertRequired refuses a client that has shown no certificate.
-	ClientCertRequired bool   `json:"client_cert_required"`
-	Retain             Retain `json:"retain,omitempty"`
+	ClientCertRequired bool `json:"client_cert_required"`
+	// SignMessages: messages of the profile's devices are signed (see package
+	// topic, Signed); one without a right signature does not count.
+	SignMessages bool   `json:"sign_messages,omitempty"`
+	Retain       Retain `json:"retain,omitempty"`
 	// Rate is how fast one client may publish.
 	Rate Rate `json:"rate,omitzero"`
 	// ReportingInterval in seconds, at which a device that is awake reports; 0

@@ -49,6 +49,14 @@ func Apply(v View, r Record) ([]Change, error) {
 			return nil, err
 		}
 		return changed(found, before, b.Document), nil
+	case CertificateChanged:
+		before, found, err := Get[Certificate](v, b.Certificate.Ref())
+		if err != nil || found && before.Version >= b.Certificate.Version {
+			return nil, err
+		}
+		return changed(found, before, b.Certificate), nil
+	case Audited:
+		return applyAudited(v, r, b)
 	case OrderAnswered:
 		a := OrderAnswer(b)
 		before, found, err := Get[OrderAnswer](v, a.Ref())

@@ -24,13 +24,16 @@ const (
 	EntityRoom        EntityKind = "room"         // lane 3
 	EntityOrderAnswer EntityKind = "order_answer" // lane 3
 	EntityDocument    EntityKind = "document"     // lane 3
+	EntityCertificate EntityKind = "certificate"  // lane 3
+	EntityAuditEntry  EntityKind = "audit"        // lane 3
+	EntityAuditHead   EntityKind = "audit_head"   // lane 3
 )
 
 // EntityKinds are all kinds of entities.
 func EntityKinds() []EntityKind {
 	return []EntityKind{
 		EntityPress, EntityPressCursor, EntityRequest, EntityCommand, EntityDevice, EntityRoom, EntityOrderAnswer,
-		EntityDocument,
+		EntityDocument, EntityCertificate, EntityAuditEntry, EntityAuditHead,
 	}
 }
 
@@ -155,6 +158,12 @@ func DecodeEntity(kind EntityKind, b []byte) (Entity, error) {
 		return decode[OrderAnswer](b)
 	case EntityDocument:
 		return decode[Document](b)
+	case EntityCertificate:
+		return decode[Certificate](b)
+	case EntityAuditEntry:
+		return decode[AuditEntry](b)
+	case EntityAuditHead:
+		return decode[AuditHead](b)
 	}
 	return nil, fmt.Errorf("%w: entity kind %q", ErrInvalid, kind)
 }

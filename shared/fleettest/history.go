@@ -5,6 +5,8 @@ package fleettest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
@@ -19,11 +21,12 @@ type Story struct {
 	state *Memory
 	seqs  map[fleet.DeviceID]uint64
 
-	devices  []fleet.DeviceID
-	requests []fleet.RequestID // not ended
-	commands []fleet.CommandID // not ended
-	order    uint64
-	document uint64 // numbers bodies
+	devices      []fleet.DeviceID
+	requests     []fleet.RequestID // not ended
+	commands     []fleet.CommandID // not ended
+	certificates []string          // not revoked
+	order        uint64
+	document     uint64 // numbers bodies
 }
 
 // NewStory begins a story.
@@ -55,6 +58,10 @@ func (s *Story) Next() fleet.Record {
 		r.Body = s.stepCommand()
 	case n == 8 && s.rng.IntN(4) == 0:
 		r.Body = s.changePolicy()
+	case n == 9 && s.rng.IntN(3) == 0:
+		r.Body = s.changeCertificate()
+	case n == 9 && s.rng.IntN(2) == 0:
+		r.Body = s.audit()
 	case n == 8:
 		r.Body = s.newCommand()
 	default:
@@ -109,6 +116,40 @@ func (s *Story) changePolicy() fleet.Body {
 		d.Body = fmt.Appendf(nil, `{"max_qos":1,"note":"change %d"}`, s.document)
 	}
 	return fleet.PolicyChanged{Document: d}
+}
+
+// changeCertificate issues a certificate or revokes one.
+func (s *Story) changeCertificate() fleet.Body {
+	if len(s.certificates) > 0 && s.rng.IntN(3) == 0 {
+		i, serial := pick(s, s.certificates)
+		s.certificates = slices.Delete(s.certificates, i, i+1)
+		c, _, err := fleet.Get[fleet.Certificate](s.state, fleet.CertificateRef(serial))
+		if err != nil {
+			panic(err)
+		}
+		c.RevokedAt, c.Reason, c.Version = s.now, fleet.RevokedSuperseded, 2
+		return fleet.CertificateChanged{Certificate: c}
+	}
+	_, id := pick(s, s.devices)
+	hash := func() string { return strings.ReplaceAll(s.uuid()+s.uuid(), "-", "") }
+	c := fleet.Certificate{
+		Serial: strings.ReplaceAll(s.uuid(), "-", ""), Kind: fleet.CertificateDevice, Device: id, Fingerprint: hash(), Key: hash(), Authority: hash(),
+		IssuedAt: s.now, NotBefore: s.now.Add(-7 * 24 * time.Hour), NotAfter: s.now.Add(700 * 24 * time.Hour), Version: 1,
+	}
+	s.certificates = append(s.certificates, c.Serial)
+	return fleet.CertificateChanged{Certificate: c}
+}
+
+// audit adds an entry to the audit.
+func (s *Story) audit() fleet.Body {
+	head, _, err := fleet.Get[fleet.AuditHead](s.state, fleet.AuditHeadRef("story"))
+	if err != nil {
+		panic(err)
+	}
+	return fleet.Audited{
+		Chain: "story", N: head.N + 1, Prev: head.Hash, Action: "device.moved", Target: string(s.devices[0]),
+		Detail: map[string]string{"room": string(s.room()), "from": "bridge"},
+	}
 }
 
 func (s *Story) room() fleet.RoomID {

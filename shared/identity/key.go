@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 
@@ -47,7 +48,12 @@ func DecodeKey(der []byte) (*ecdsa.PrivateKey, error) {
 // Request returns a certificate request (PKCS #10, DER) that proves possession
 // of k. Names in it are for people; the authority decides the real one.
 func Request(k *ecdsa.PrivateKey, name string) ([]byte, error) {
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, k)
+	return RequestFor(k, pkix.Name{CommonName: name})
+}
+
+// RequestFor is Request with a whole name.
+func RequestFor(k *ecdsa.PrivateKey, name pkix.Name) ([]byte, error) {
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: name}, k)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate request: %w", err)
 	}
@@ -78,4 +84,9 @@ func NewSerial() (*big.Int, error) {
 		return nil, fmt.Errorf("make serial number: %w", err)
 	}
 	return n, nil
+}
+
+// PEM is a certificate (DER) in PEM.
+func PEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

@@ -3,6 +3,7 @@ package program
 import (
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // version is set by the release build:
@@ -22,6 +23,22 @@ var readVersion = sync.OnceValue(func() string {
 	}
 	return versionOf(info.Settings)
 })
+
+// BuiltAt is when the source that the program was built from was committed; zero
+// when that is not known.
+func BuiltAt() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, _ := time.Parse(time.RFC3339, s.Value) // zero for another form
+			return t
+		}
+	}
+	return time.Time{}
+}
 
 func versionOf(settings []debug.BuildSetting) string {
 	v := "0.0.0-dev"

@@ -162,6 +162,29 @@ type Actor struct {
 // ActorOf shows an actor.
 func ActorOf(a fleet.Actor) Actor { return Actor(a) }
 
+// AuditEntry is who changed what, or what happened to the security of a
+// program. It has all that its hash is made of.
+type AuditEntry struct {
+	Chain        fleet.Epoch       `json:"chain" doc:"Each store writes one chain; one that was restored begins another, which continues it."`
+	N            uint64            `json:"n" doc:"In its chain, from 1, without holes."`
+	At           time.Time         `json:"at"`
+	ClockTrusted bool              `json:"clock_trusted"`
+	Actor        Actor             `json:"actor"`
+	Action       string            `json:"action" doc:"noun.verb, such as device.moved"`
+	Target       string            `json:"target,omitempty"`
+	Detail       map[string]string `json:"detail,omitempty"`
+	Prev         string            `json:"prev,omitempty" doc:"Hash of the entry before."`
+	Hash         string            `json:"hash" doc:"SHA-256 over all other fields, in hexadecimal."`
+}
+
+// AuditEntryOf shows an entry of an audit.
+func AuditEntryOf(e fleet.AuditEntry) AuditEntry {
+	return AuditEntry{
+		Chain: e.Chain, N: e.N, At: e.At, ClockTrusted: e.ClockTrusted, Actor: Actor(e.Actor), Action: e.Action,
+		Target: e.Target, Detail: e.Detail, Prev: e.Prev, Hash: e.Hash,
+	}
+}
+
 // Unreachable is a watch that has not been told, and why.
 type Unreachable struct {
 	DeviceID fleet.DeviceID `json:"device_id"`

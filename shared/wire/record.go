@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -66,6 +67,20 @@ var orderOutcomes = names[pb.OrderOutcome, fleet.OrderOutcome]{
 	fleet.OrderExpired:  pb.OrderOutcome_ORDER_OUTCOME_EXPIRED,
 }
 
+var certificateKinds = names[pb.CertificateKind, fleet.CertificateKind]{
+	fleet.CertificateDevice:    pb.CertificateKind_CERTIFICATE_KIND_DEVICE,
+	fleet.CertificateServer:    pb.CertificateKind_CERTIFICATE_KIND_SERVER,
+	fleet.CertificateAuthority: pb.CertificateKind_CERTIFICATE_KIND_AUTHORITY,
+}
+
+var revocationReasons = names[pb.RevocationReason, fleet.RevocationReason]{
+	"":                       pb.RevocationReason_REVOCATION_REASON_NONE,
+	fleet.RevokedUnspecified: pb.RevocationReason_REVOCATION_REASON_UNSPECIFIED,
+	fleet.RevokedCompromised: pb.RevocationReason_REVOCATION_REASON_COMPROMISED,
+	fleet.RevokedSuperseded:  pb.RevocationReason_REVOCATION_REASON_SUPERSEDED,
+	fleet.RevokedCeased:      pb.RevocationReason_REVOCATION_REASON_CEASED,
+}
+
 // EncodeRecord returns the bytes that are stored, hashed and sent for r. A
 // fleet.Unknown gives back the bytes that it came with.
 func EncodeRecord(r fleet.Record) ([]byte, error) {
@@ -114,6 +129,18 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 			Kind: string(b.Document.Kind), Name: b.Document.Name, UpdatedAtMs: ms(b.Document.UpdatedAt),
 			Version: b.Document.Version, Removed: b.Document.Removed, Body: b.Document.Body,
 		}}}
+	case fleet.CertificateChanged:
+		c := b.Certificate
+		m.Body = &pb.Record_CertificateChanged{CertificateChanged: &pb.CertificateChanged{
+			Serial: unhex(c.Serial), Kind: certificateKinds.number(c.Kind), DeviceId: string(c.Device),
+			Fingerprint: unhex(c.Fingerprint), Key: unhex(c.Key), Authority: unhex(c.Authority), IssuedAtMs: ms(c.IssuedAt),
+			NotBeforeMs: ms(c.NotBefore), NotAfterMs: ms(c.NotAfter), RevokedAtMs: ms(c.RevokedAt),
+			Reason: revocationReasons.number(c.Reason), Version: c.Version,
+		}}
+	case fleet.Audited:
+		m.Body = &pb.Record_Audited{Audited: &pb.Audited{
+			Chain: string(b.Chain), N: b.N, Action: b.Action, Target: b.Target, Detail: b.Detail, Prev: unhex(b.Prev),
+		}}
 	case fleet.OrderAnswered:
 		m.Body = &pb.Record_OrderAnswered{OrderAnswered: &pb.OrderAnswered{
 			Number: b.Number, OrderId: uuid(b.Order), Outcome: orderOutcomes.number(b.Outcome), Detail: b.Detail,
@@ -182,6 +209,15 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		}
 		err = d.Check()
 		r.Body = fleet.PolicyChanged{Document: d}
+	case *pb.Record_CertificateChanged:
+		r.Body, err = fromCertificateChanged(body.CertificateChanged)
+	case *pb.Record_Audited:
+		a := body.Audited
+		audited := fleet.Audited{
+			Chain: fleet.Epoch(a.Chain), N: a.N, Action: a.Action, Target: a.Target, Detail: a.Detail, Prev: hex.EncodeToString(a.Prev),
+		}
+		err = audited.Entry(r).Check()
+		r.Body = audited
 	case *pb.Record_OrderAnswered:
 		r.Body, err = fromOrderAnswered(body.OrderAnswered)
 	}
@@ -291,6 +327,34 @@ func fromOrderAnswered(m *pb.OrderAnswered) (fleet.OrderAnswered, error) {
 		return fleet.OrderAnswered{}, err
 	}
 	return fleet.OrderAnswered{Number: m.Number, Order: id, Outcome: outcome, Detail: m.Detail}, nil
+}
+
+func fromCertificateChanged(m *pb.CertificateChanged) (fleet.CertificateChanged, error) {
+	kind, err := certificateKinds.word("certificate kind", m.Kind)
+	if err != nil {
+		return fleet.CertificateChanged{}, err
+	}
+	reason, err := revocationReasons.word("revocation reason", m.Reason)
+	if err != nil {
+		return fleet.CertificateChanged{}, err
+	}
+	c := fleet.Certificate{
+		Serial: hex.EncodeToString(m.Serial), Kind: kind, Device: fleet.DeviceID(m.DeviceId),
+		Fingerprint: hex.EncodeToString(m.Fingerprint), Key: hex.EncodeToString(m.Key), Authority: hex.EncodeToString(m.Authority),
+		IssuedAt: fromMS(m.IssuedAtMs), NotBefore: fromMS(m.NotBeforeMs), NotAfter: fromMS(m.NotAfterMs),
+		RevokedAt: fromMS(m.RevokedAtMs), Reason: reason, Version: m.Version,
+	}
+	return fleet.CertificateChanged{Certificate: c}, c.Check()
+}
+
+// unhex reads the digits of a hash or a serial number; those of a record are
+// checked when they are read back.
+func unhex(s string) []byte {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 func rawJSON(b []byte) json.RawMessage {

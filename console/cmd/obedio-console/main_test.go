@@ -61,6 +61,22 @@ func TestCommands_WithoutARunningConsole(t *testing.T) {
 	if out := must(t, "", "site", "show", "yacht-1", "--data", dir); !strings.Contains(out, "revoked since") {
 		t.Errorf("show is %s", out)
 	}
+	if out := must(t, "", "audit", "list", "--data", dir, "--target", "yacht-1"); strings.Count(out, "\n") != 4 || !strings.Contains(out, "site.revoked") {
+		t.Errorf("audit is %s", out)
+	}
+	if out := must(t, "", "audit", "verify", "--data", dir); !strings.Contains(out, ": 3 entries, head ") {
+		t.Errorf("verify is %s", out)
+	}
+	if out := must(t, "", "audit", "verify", "--data", dir, "--site", "yacht-1", "--json"); !strings.Contains(out, `{"ok":true,"chains":[]}`) {
+		t.Errorf("verify of a site is %s", out)
+	}
+	must(t, "", "audit", "export", "--data", dir, filepath.Join(dir, "audit.ndjson"))
+	if b, err := os.ReadFile(filepath.Join(dir, "audit.ndjson")); err != nil || strings.Count(string(b), "\n") != 3 {
+		t.Errorf("export is %s, %v", b, err)
+	}
+	if code, _, _ := run(t, "", "audit", "export", "--data", dir, filepath.Join(dir, "audit.ndjson")); code != 1 {
+		t.Error("an export replaces a file")
+	}
 	var token struct{ ID, Token string }
 	if err := json.Unmarshal([]byte(must(t, "", "token", "create", "--data", dir, "--name", "n", "--role", "viewer", "--scopes", "sites.read,devices.read", "--expires-in", "24h", "--json")), &token); err != nil || token.Token == "" {
 		t.Errorf("token is %+v, %v", token, err)

@@ -101,6 +101,7 @@ func New(c Config) (*API, error) {
 	a.syncRoutes()
 	a.trafficRoutes()
 	a.systemRoutes()
+	a.auditRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

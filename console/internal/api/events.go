@@ -200,7 +200,8 @@ func (a *API) entityEvent(site fleet.SiteID, v store.SiteView, ref fleet.Ref, na
 			return err
 		}
 		a.publish(eventDevice, account.DevicesRead, site, deviceEvent{Site: site, Device: &shown})
-	case fleet.EntityPress, fleet.EntityPressCursor, fleet.EntityRoom, fleet.EntityOrderAnswer, fleet.EntityDocument:
+	case fleet.EntityPress, fleet.EntityPressCursor, fleet.EntityRoom, fleet.EntityOrderAnswer, fleet.EntityDocument,
+		fleet.EntityCertificate, fleet.EntityAuditEntry, fleet.EntityAuditHead:
 	}
 	return nil
 }

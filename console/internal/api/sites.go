@@ -62,6 +62,7 @@ type siteView struct {
 	Requests      siteRequestCounts `json:"requests"`
 	OrdersPending int               `json:"orders_pending"`
 	DeadLetters   int               `json:"dead_letters"`
+	AuditForks    int               `json:"audit_forks,omitempty" doc:"Records that told of a second history of the hub's audit; somebody has rewritten it, or two hubs speak for the site."`
 	Attention     int               `json:"attention" doc:"How much the site needs somebody; 0 for nobody."`
 	Reasons       []string          `json:"attention_reasons" nullable:"false"`
 }
@@ -71,7 +72,7 @@ func siteOf(r fleetview.Row) siteView {
 		SiteID: r.Site.ID, Name: r.Site.Name, CreatedAt: r.Site.CreatedAt, LinkState: r.Link, LinkSince: r.LinkSince,
 		LastContact: optional(r.Contact.At), DataAsOf: optional(r.Contact.DataAsOf), HubID: r.Site.Hub,
 		HubVersion: r.Contact.Version, HubTime: optional(r.Contact.HubTime), ClockTrusted: r.Contact.ClockTrusted,
-		Verdict: r.Contact.Verdict, Epoch: r.Epoch, OrdersPending: r.Counts.OrdersPending, DeadLetters: r.Counts.DeadLetters,
+		Verdict: r.Contact.Verdict, Epoch: r.Epoch, OrdersPending: r.Counts.OrdersPending, DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks,
 		Requests:  siteRequestCounts{r.Counts.Open, r.Counts.Accepted, r.Counts.Emergency},
 		Attention: r.Attention, Reasons: r.Reasons,
 	}
@@ -208,7 +209,7 @@ func (a *API) addSite(ctx context.Context, in *struct {
 	if s.Name == "" {
 		s.Name = string(id)
 	}
-	if err := a.Store.AddSite(ctx, s, a.MaxSites); err != nil {
+	if err := a.Store.AddSite(ctx, actor(ctx), s, a.MaxSites); err != nil {
 		return nil, err
 	}
 	out, err := a.oneSite(ctx, SitePath{string(id)})
@@ -235,7 +236,7 @@ func (a *API) revokeSite(ctx context.Context, in *SitePath) (*struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.Store.RevokeSite(ctx, id, a.now())
+	s, err := a.Store.RevokeSite(ctx, actor(ctx), id, a.now())
 	if err != nil {
 		return nil, err
 	}

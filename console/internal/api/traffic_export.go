@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -38,7 +37,7 @@ func (a *API) trafficCSV(c *gin.Context, t siteTraffic) {
 	} else {
 		_ = w.Write(append([]string{t.Group, "name"}, counted...))
 		for _, v := range t.Top {
-			_ = w.Write(append([]string{harmless(v.Key), harmless(v.Name)}, cells(&v.Totals)...))
+			_ = w.Write(append([]string{rest.Cell(v.Key), rest.Cell(v.Name)}, cells(&v.Totals)...))
 		}
 		if t.Others != nil {
 			_ = w.Write(append([]string{"~others", ""}, cells(t.Others)...))
@@ -59,12 +58,4 @@ func cells(c *fleet.TrafficCounts) []string {
 		out[i] = strconv.FormatUint(n, 10)
 	}
 	return out
-}
-
-// harmless keeps a spreadsheet from taking text of a device for a formula.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

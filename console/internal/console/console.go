@@ -105,7 +105,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 		return nil, fmt.Errorf("%w: the console needs a data directory, or none when it is in memory", fleet.ErrInvalid)
 	}
 	sc := c.Store
-	sc.Dir, sc.Logger = c.Data, c.Logger
+	sc.Dir, sc.Now, sc.Logger = c.Data, c.Now, c.Logger
 	s, err := badger.Open(sc)
 	if err != nil {
 		return nil, err

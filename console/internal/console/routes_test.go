@@ -68,6 +68,12 @@ func TestRoutes_AreOpenToWhomTheyAreMeantFor(t *testing.T) {
 		"GET /api/v1/sites/{id}/sync":                          "owner manager viewer",
 		"GET /api/v1/sites/{id}/traffic":                       "owner manager viewer",
 		"GET /api/v1/system":                                   "owner manager viewer",
+		"GET /api/v1/sites/{id}/audit":                         "owner",
+		"GET /api/v1/sites/{id}/audit/verify":                  "owner",
+		"GET /api/v1/sites/{id}/audit/export":                  "owner",
+		"GET /api/v1/audit":                                    "owner",
+		"GET /api/v1/audit/verify":                             "owner",
+		"GET /api/v1/audit/export":                             "owner",
 		"GET /api/v1/events":                                   "owner manager viewer",
 	})
 }
@@ -204,6 +210,14 @@ func TestAPI_NamesWhatIsWrongWithARequest(t *testing.T) {
 		{http.MethodGet, "/api/v1/sites/a/commands?state=asleep", nil, http.StatusUnprocessableEntity},
 		{http.MethodGet, "/api/v1/sites/a/commands/not-a-uuid", nil, http.StatusUnprocessableEntity},
 		{http.MethodGet, "/api/v1/sites/nowhere/orders", nil, http.StatusNotFound},
+		{http.MethodGet, "/api/v1/sites/nowhere/audit", nil, http.StatusNotFound},
+		{http.MethodGet, "/api/v1/sites/nowhere/audit/verify", nil, http.StatusNotFound},
+		{http.MethodGet, "/api/v1/sites/nowhere/audit/export", nil, http.StatusNotFound},
+		{http.MethodGet, "/api/v1/audit?from=yesterday", nil, http.StatusUnprocessableEntity},
+		{http.MethodGet, "/api/v1/audit?cursor=!", nil, http.StatusBadRequest},
+		{http.MethodGet, "/api/v1/audit?limit=0", nil, http.StatusUnprocessableEntity},
+		{http.MethodGet, "/api/v1/audit/export?format=xml", nil, http.StatusUnprocessableEntity},
+		{http.MethodGet, "/api/v1/audit/export?limit=1", nil, http.StatusUnprocessableEntity},
 		{http.MethodPut, "/api/v1/sites/a", nil, http.StatusMethodNotAllowed},
 		{http.MethodGet, "/api/v1/nothing", nil, http.StatusNotFound},
 	} {

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/obedio/obedio/console/internal/store"
@@ -198,7 +199,11 @@ func (d *Dispatch) add(
 		o, err = tx.AddOrder(store.Order{Order: fleet.Order{
 			ID: fleet.NewUUID[fleet.OrderID](now), CreatedAt: now, ExpiresAt: fleet.Millis(now.Add(ttl)), Actor: by, Body: b,
 		}})
-		return err
+		if err != nil {
+			return err
+		}
+		action, detail := entryOf(o)
+		return tx.Audit(by, action, string(site), detail)
 	})
 	if err != nil {
 		return o, err
@@ -208,6 +213,27 @@ func (d *Dispatch) add(
 		d.events.Publish(Event{site, o})
 	}
 	return o, nil
+}
+
+// entryOf is what the audit is told of a new order.
+func entryOf(o store.Order) (action string, detail map[string]string) {
+	detail = map[string]string{
+		"order": strconv.FormatUint(o.Number, 10), "kind": string(o.Body.OrderKind()), "expires_at": o.ExpiresAt.Format(time.RFC3339),
+	}
+	action = store.AuditOrderQueued
+	switch b := o.Body.(type) {
+	case fleet.SendCommand:
+		action = store.AuditCommandQueued
+		detail["command_id"], detail["device_id"], detail["name"] = string(b.Command), string(b.Device), b.Name
+	case fleet.CancelCommand:
+		action = store.AuditCancelQueued
+		detail["command_id"] = string(b.Command)
+	case fleet.PutDevice:
+		detail["device_id"] = string(b.Device.ID)
+	case fleet.RemoveDevice:
+		detail["device_id"] = string(b.Device)
+	}
+	return action, detail
 }
 
 // Run ends orders whose time is over and that no hub was offered, until ctx

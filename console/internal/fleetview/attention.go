@@ -11,6 +11,7 @@ import (
 //
 //	200  an emergency that nobody has accepted
 //	100  the hub and the console do not hold the same, or data does not move
+//	100  the hub has told of a second history of its audit
 //	 60  no contact
 //	 40  records that could not be applied
 //	 30  more than a tenth of the devices lost; 10 for any
@@ -45,7 +46,10 @@ func Attention(r Row) (score int, reasons []string) {
 		add(5, "never connected")
 	case Online, Revoked, Retired:
 	}
-	if n := r.Counts.DeadLetters; n > 0 {
+	if r.Counts.AuditForks > 0 {
+		add(100, "audit was forked")
+	}
+	if n := r.Counts.DeadLetters - r.Counts.AuditForks; n > 0 {
 		add(40, "%s could not be applied", count(n, "record", "records"))
 	}
 	if lost := r.Counts.Devices[fleet.Lost]; lost > 0 {

@@ -99,6 +99,7 @@ func TestAttention_AddsUpItsReasons(t *testing.T) {
 		{"requests", Row{Link: Late, Counts: store.Counts{Open: 3, Emergency: 1}}, 235, []string{"1 emergency waiting", "contact is late", "2 requests waiting"}},
 		{"few lost", Row{Link: Online, Counts: store.Counts{Devices: map[fleet.Presence]int{fleet.Lost: 1, fleet.Ready: 9}}}, 10, []string{"1 device lost"}},
 		{"many lost", Row{Link: Offline, Counts: store.Counts{DeadLetters: 1, Devices: map[fleet.Presence]int{fleet.Lost: 2, fleet.Ready: 9}}}, 130, []string{"no contact", "1 record could not be applied", "2 devices lost"}},
+		{"a second history", Row{Link: Online, Counts: store.Counts{DeadLetters: 3, AuditForks: 2}}, 140, []string{"audit was forked", "1 record could not be applied"}},
 		{"stalled", Row{Link: Stalled}, 100, []string{"data does not move"}},
 		{"diverged", Row{Link: Stalled, Contact: store.Contact{Verdict: "diverged"}}, 100, []string{"hub is diverged"}},
 		{"never connected", Row{Link: NeverConnected}, 5, []string{"never connected"}},

@@ -2,10 +2,6 @@ package hublink
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -43,7 +39,7 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 	if err != nil {
 		return nil, err
 	}
-	key, err := keyHash(pub)
+	key, err := identity.KeyID(pub)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +85,4 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 		HubId: string(c.Hub), SiteId: string(site), HubChain: c.Chain, FleetRoot: l.c.Authority.Root().Raw,
 		ConsoleId: l.c.Identity.ConsoleID, ConsoleEpoch: l.c.Identity.Epoch,
 	}), nil
-}
-
-// keyHash names a public key.
-func keyHash(pub *ecdsa.PublicKey) (string, error) {
-	der, err := x509.MarshalPKIXPublicKey(pub)
-	if err != nil {
-		return "", fmt.Errorf("encode public key: %w", err)
-	}
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:]), nil
 }

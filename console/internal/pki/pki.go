@@ -24,22 +24,19 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/secretfile"
 )
 
 // What can be wrong with the files.
 var (
-	// ErrKeyMismatch: a key is not the one of its certificate.
-	ErrKeyMismatch = errors.New("the key is not that of the certificate")
 	// ErrMissing: a file of an authority that exists is not there.
 	ErrMissing = errors.New("a file of the authority is missing")
 	// ErrOtherRoot: the fleet root is not the one that the fleet knows.
@@ -73,6 +70,7 @@ type Config struct {
 // PKI is the console's authorities.
 type PKI struct {
 	c       Config
+	files   secretfile.Dir
 	root    authority
 	console authority
 	server  atomic.Pointer[tls.Certificate]
@@ -95,26 +93,26 @@ func Open(c Config) (*PKI, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Dir != "" {
-		c.Dir = filepath.Join(c.Dir, "pki")
-		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make %s: %w", c.Dir, err)
-		}
-	}
 	p := &PKI{c: c}
+	if c.Dir != "" {
+		p.files = secretfile.Dir(filepath.Join(c.Dir, "pki"))
+	}
+	if err := p.files.Make(); err != nil {
+		return nil, err
+	}
 	var err error
 	if p.root, err = p.load("fleet-root", elliptic.P384(), p.newRoot); err != nil {
 		return nil, err
 	}
 	if c.Root != "" && c.Root != p.Fingerprint() {
 		return nil, fmt.Errorf("%w: %s has the fingerprint %s, the fleet knows %s",
-			ErrOtherRoot, p.file("fleet-root.crt"), p.Fingerprint(), c.Root)
+			ErrOtherRoot, p.files.Path("fleet-root.crt"), p.Fingerprint(), c.Root)
 	}
 	if p.console, err = p.load("console-ca", elliptic.P256(), p.newConsole); err != nil {
 		return nil, err
 	}
 	if err := p.console.cert.CheckSignatureFrom(p.root.cert); err != nil {
-		return nil, fmt.Errorf("%w: %s is not signed by it: %w", ErrOtherRoot, p.file("console-ca.crt"), err)
+		return nil, fmt.Errorf("%w: %s is not signed by it: %w", ErrOtherRoot, p.files.Path("console-ca.crt"), err)
 	}
 	if err := p.loadServer(); err != nil {
 		return nil, err
@@ -122,45 +120,35 @@ func Open(c Config) (*PKI, error) {
 	return p, nil
 }
 
-func (p *PKI) file(name string) string { return filepath.Join(p.c.Dir, name) }
-
 // load reads an authority, or makes it for a new fleet. A key without a
 // certificate is what an interrupted first start leaves: it is used.
 func (p *PKI) load(name string, curve elliptic.Curve, issue func(*ecdsa.PrivateKey) (*x509.Certificate, error)) (authority, error) {
 	var a authority
-	cert, certErr := p.readCert(name)
-	key, keyErr := p.readKey(name)
-	for _, err := range []error{certErr, keyErr} {
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return a, err
-		}
-	}
+	key, cert, err := p.files.Pair(name)
 	switch {
+	case err != nil:
+		return a, err
 	case cert != nil && key != nil:
-		if !key.PublicKey.Equal(cert.PublicKey) {
-			return a, fmt.Errorf("%w: %s and %s", ErrKeyMismatch, p.file(name+".key"), p.file(name+".crt"))
-		}
 		return authority{cert, key}, nil
 	case p.c.Root != "" || cert != nil:
 		missing := name + ".crt"
 		if key == nil {
 			missing = name + ".key"
 		}
-		return a, fmt.Errorf("%w: %s: put it back", ErrMissing, p.file(missing))
+		return a, fmt.Errorf("%w: %s: put it back", ErrMissing, p.files.Path(missing))
 	}
-	var err error
 	if key == nil {
 		if key, err = ecdsa.GenerateKey(curve, rand.Reader); err != nil {
 			return a, fmt.Errorf("make key %s: %w", name, err)
 		}
-		if err := p.writeKey(name, key); err != nil {
+		if err := p.files.PutKey(name, key); err != nil {
 			return a, err
 		}
 	}
 	if cert, err = issue(key); err != nil {
 		return a, fmt.Errorf("make certificate %s: %w", name, err)
 	}
-	if err := p.writeCert(name, cert); err != nil {
+	if err := p.files.PutCertificates(name, cert); err != nil {
 		return a, err
 	}
 	p.c.Logger.Info("authority made", "name", name, "fingerprint", identity.Fingerprint(cert), "not_after", cert.NotAfter)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/secretfile"
 )
 
 var begin = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -144,9 +145,9 @@ func TestOpen_NamesWhatIsWrong(t *testing.T) {
 		want  error
 		file  string
 	}{
-		{"key of another certificate", func(t *testing.T, dir string) { swap(t, dir, "console-ca.key") }, ErrKeyMismatch, "console-ca.key"},
-		{"root key of another root", func(t *testing.T, dir string) { swap(t, dir, "fleet-root.key") }, ErrKeyMismatch, "fleet-root.key"},
-		{"server key of another", func(t *testing.T, dir string) { swap(t, dir, "hublink.key") }, ErrKeyMismatch, "hublink.key"},
+		{"key of another certificate", func(t *testing.T, dir string) { swap(t, dir, "console-ca.key") }, secretfile.ErrKeyMismatch, "console-ca.key"},
+		{"root key of another root", func(t *testing.T, dir string) { swap(t, dir, "fleet-root.key") }, secretfile.ErrKeyMismatch, "fleet-root.key"},
+		{"server key of another", func(t *testing.T, dir string) { swap(t, dir, "hublink.key") }, secretfile.ErrKeyMismatch, "hublink.key"},
 		{"no root key", func(t *testing.T, dir string) { remove(t, dir, "fleet-root.key") }, ErrMissing, "fleet-root.key"},
 		{"no root certificate", func(t *testing.T, dir string) { remove(t, dir, "fleet-root.crt") }, ErrMissing, "fleet-root.crt"},
 		{"no root at all", func(t *testing.T, dir string) {

@@ -5,9 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/obedio/obedio/shared/identity"
@@ -27,20 +25,15 @@ func (p *PKI) ServerTLS(check func(*x509.Certificate) error) *tls.Config {
 // loadServer reads the server certificate. One that is missing or too old is
 // made anew: nothing depends on which it is, only on the root.
 func (p *PKI) loadServer() error {
-	cert, certErr := p.readCert(serverName)
-	key, keyErr := p.readKey(serverName)
+	key, cert, err := p.files.Pair(serverName)
 	switch {
-	case errors.Is(certErr, fs.ErrNotExist), errors.Is(keyErr, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case cert == nil, key == nil:
 		return p.newServer()
-	case certErr != nil:
-		return certErr
-	case keyErr != nil:
-		return keyErr
-	case !key.PublicKey.Equal(cert.PublicKey):
-		return fmt.Errorf("%w: %s and %s", ErrKeyMismatch, p.file(serverName+".key"), p.file(serverName+".crt"))
 	}
 	if cert.CheckSignatureFrom(p.root.cert) != nil {
-		return fmt.Errorf("%w: %s is not signed by it", ErrOtherRoot, p.file(serverName+".crt"))
+		return fmt.Errorf("%w: %s is not signed by it", ErrOtherRoot, p.files.Path(serverName+".crt"))
 	}
 	p.serve(cert, key)
 	return p.renewServer()
@@ -78,13 +71,13 @@ func (p *PKI) newServer() error {
 	if err != nil {
 		return err
 	}
-	if err := p.remove(serverName + ".crt"); err != nil {
+	if err := p.files.Remove(serverName + ".crt"); err != nil {
 		return err
 	}
-	if err := p.writeKey(serverName, key); err != nil {
+	if err := p.files.PutKey(serverName, key); err != nil {
 		return err
 	}
-	if err := p.writeCert(serverName, cert); err != nil {
+	if err := p.files.PutCertificates(serverName, cert); err != nil {
 		return err
 	}
 	p.serve(cert, key)

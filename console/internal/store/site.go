@@ -94,6 +94,8 @@ type Counts struct {
 	// OrdersPending are orders of which no end is known.
 	OrdersPending int `json:"orders_pending"`
 	DeadLetters   int `json:"dead_letters"`
+	// AuditForks are those of them that told of a second history of the audit.
+	AuditForks int `json:"audit_forks,omitempty"`
 	// TrafficHours are the hours of traffic that are held.
 	TrafficHours int `json:"traffic_hours,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/obedio/obedio/shared/account/accountkv"
+	"github.com/obedio/obedio/shared/audit"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
 )
@@ -33,19 +34,28 @@ type Store interface {
 	Setting(ctx context.Context, name string) (string, error)
 	// SetSetting stores a value under a name.
 	SetSetting(ctx context.Context, name, value string) error
-	// People is the part in which accountkv keeps users, sessions and tokens.
+	// People is the part in which accountkv keeps users, sessions and tokens. Its
+	// writers have a method Audit, as SiteTx has.
 	People() accountkv.DB
 
+	// Audit adds an entry to the console's own audit, for what is no change of the
+	// store. What is one has its entry from the method that makes it, or from
+	// SiteTx.Audit, in the same transaction. fleet.ErrInvalid.
+	Audit(ctx context.Context, by fleet.Actor, action, target string, detail map[string]string) error
+	// ViewAudit runs fn on one moment of that audit.
+	ViewAudit(ctx context.Context, fn func(audit.Source) error) error
+
 	// AddSite registers a site; fleet.ErrExists, and fleet.ErrLimit when there
-	// are most sites already.
-	AddSite(ctx context.Context, s Site, most int) error
+	// are most sites already. This and the three below write their entries of the
+	// audit.
+	AddSite(ctx context.Context, by fleet.Actor, s Site, most int) error
 	// Site returns a site; fleet.ErrNotFound.
 	Site(ctx context.Context, id fleet.SiteID) (Site, error)
 	// Sites lists sites by id after the given one, at most limit.
 	Sites(ctx context.Context, after fleet.SiteID, limit int) ([]Site, error)
 	// RevokeSite shuts a site out: its hub, and claims that are not used yet.
 	// fleet.ErrNotFound. One that is revoked already stays as it is.
-	RevokeSite(ctx context.Context, id fleet.SiteID, at time.Time) (Site, error)
+	RevokeSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, at time.Time) (Site, error)
 
 	// AddClaim stores a claim for a site. fleet.ErrNotFound, and fleet.ErrState
 	// for a site that was revoked.
@@ -146,6 +156,9 @@ type SiteView interface {
 	// held; false when there is none.
 	TrafficSpan() (first, last time.Time, found bool, err error)
 
+	// HubAudit is what the hub has told of its audit.
+	HubAudit() audit.Source
+
 	// DeadLetters are the records that could not be applied, of all epochs.
 	DeadLetters(fn func(DeadLetter) bool) error
 	// Records are the stored records of a lane of the current epoch.
@@ -161,6 +174,9 @@ type SiteView interface {
 type SiteTx interface {
 	SiteView
 	lane.Holder
+	// Audit adds an entry to the console's own audit: see Store. Transactions that
+	// do so run one after the other, whatever their sites; fn is run again for it.
+	Audit(by fleet.Actor, action, target string, detail map[string]string) error
 	PutContact(Contact) error
 	// AddOrder stores a new order under the next number, which it returns.
 	AddOrder(Order) (Order, error)

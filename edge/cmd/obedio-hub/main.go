@@ -34,6 +34,7 @@ type commands struct {
 	Verify  verifying              `cmd:"" help:"Read all data, or a backup, and say what is wrong."`
 	Health  healthcheck            `cmd:"" name:"healthcheck" help:"Ask whether the hub takes work: exit code 0 or 1."`
 	Support supporting             `cmd:"" help:"Write a file for those who help; no secrets are in it."`
+	Audit   audits                 `cmd:"" help:"Who changed what, and what happened to the security: list, verify, export."`
 	Sync    syncing                `cmd:"" help:"How far the console is in sync."`
 	OpenAPI openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
 	Version program.VersionCommand `cmd:"" help:"Print the version."`

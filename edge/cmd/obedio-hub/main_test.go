@@ -49,7 +49,7 @@ func serveHub(t *testing.T, data string, more ...string) (stop func()) {
 	go func() {
 		done <- program.Main(ctx, program.Config{
 			Name: "obedio-hub", EnvPrefix: "OBEDIO_HUB", CLI: &commands{}, Stdout: &stderr, Stderr: &stderr, Signals: make(chan os.Signal),
-		}, append([]string{"serve", "--data", data, "--site", "yacht-1", "--mqtt", "", "--mqtt-ws", "", "--http", "", "--ready-file", ready}, more...))
+		}, append([]string{"serve", "--data", data, "--site", "yacht-1", "--mqtt", "", "--mqtts", "", "--mqtt-ws", "", "--http", "", "--https", "", "--ready-file", ready}, more...))
 	}()
 	for tick := time.NewTicker(5 * time.Millisecond); ; {
 		select {

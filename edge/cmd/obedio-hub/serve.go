@@ -7,6 +7,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/web"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
 )
 
@@ -24,6 +25,7 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	}
 	settings := c.Hub()
 	settings.Version, settings.Logger, settings.Listeners, settings.UI = env.Version, env.Log, listeners, web.Files()
+	settings.Clock = identity.ClockConfig{Built: program.BuiltAt(), Synchronised: identity.SystemSynchronised}
 	h, err := hub.New(ctx, settings)
 	if err != nil {
 		listeners.Close()

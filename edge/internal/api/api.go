@@ -23,26 +23,34 @@ import (
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/rest"
 )
 
 // Config is what New needs.
 type Config struct {
-	Version   string
-	Identity  store.Identity
-	SiteName  string
-	Clock     journal.Clock
+	Version  string
+	Identity store.Identity
+	SiteName string
+	Clock    journal.Clock
+	// Time is the clock with what it knows of itself; it may be set.
+	Time      *identity.Clock
+	PKI       *pki.PKI
+	Provision *provision.Provision
 	Store     *store.Store
 	Journal   *journal.Journal
 	Registry  *registry.Registry
@@ -59,6 +67,8 @@ type Config struct {
 	StartedAt time.Time
 	// Ready says what is not ready, or nil.
 	Ready func() error
+	// PlainHTTPRoles are the roles that may sign in without TLS; nil for all.
+	PlainHTTPRoles []account.Role
 	// Hosts and TrustedOrigins: see rest.Config.
 	Hosts          []string
 	TrustedOrigins []string
@@ -72,6 +82,8 @@ type Config struct {
 	Policies *policy.Policies
 	// Denials is what the broker held against clients lately.
 	Denials *denial.Log
+	// Security tells the audit what people did that is no change of its own.
+	Security *security.Log
 	// Recorded are the messages that passed the broker; nil when none are kept.
 	Recorded policy.Recorded
 	// Mosquitto moves files of that broker in and out.
@@ -102,7 +114,7 @@ func New(c Config) (*API, error) {
 	}
 	r, err := rest.New(rest.Config{
 		Title: "Obedio hub", Version: c.Version, Accounts: c.Accounts, Log: c.Logger, Now: c.now,
-		Cookie: "obedio_hub", Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins, UI: ui, Ready: c.Ready,
+		Cookie: "obedio_hub", Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins, UI: ui, Ready: c.Ready, PlainHTTPRoles: c.PlainHTTPRoles,
 	})
 	if err != nil {
 		return nil, err
@@ -115,6 +127,9 @@ func New(c Config) (*API, error) {
 	a.requestRoutes()
 	a.commandRoutes()
 	a.systemRoutes()
+	a.clockRoutes()
+	a.certificateRoutes()
+	a.provisionRoutes()
 	a.profileRoutes()
 	a.aclRoutes()
 	a.explainRoutes()
@@ -124,6 +139,7 @@ func New(c Config) (*API, error) {
 	a.trafficRoutes()
 	a.backupRoutes()
 	a.supportRoute()
+	a.auditRoutes()
 	r.Events(rest.EventsConfig{Feed: a.events, Names: eventNames})
 	return a, nil
 }

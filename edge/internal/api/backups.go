@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/disk"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest"
@@ -76,6 +78,9 @@ func (a *API) backupRoutes() {
 		if err != nil {
 			return nil, err
 		}
+		a.record(ctx, security.BackupMade, kept.Name, map[string]string{
+			"bytes": strconv.FormatInt(kept.Bytes, 10), "encrypted": strconv.FormatBool(kept.Encrypted), "with_traffic": strconv.FormatBool(in.Body.WithTraffic),
+		})
 		a.Logger.Info("backup was made", "name", kept.Name, "bytes", kept.Bytes, "encrypted", kept.Encrypted)
 		return &madeBackupOutput{"/api/v1/backups/" + kept.Name, madeBackup{kept, m}}, nil
 	})
@@ -92,11 +97,15 @@ func (a *API) backupRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "remove-backup", Method: http.MethodDelete, Path: "/api/v1/backups/{name}", Permission: account.BackupsWrite,
 		Summary: "Remove a kept backup", Tags: tags,
-	}, func(_ context.Context, in *backupPath) (*struct{}, error) {
+	}, func(ctx context.Context, in *backupPath) (*struct{}, error) {
 		if err := a.noBackups(); err != nil {
 			return nil, err
 		}
-		return nil, a.Backups.Remove(in.Name)
+		if err := a.Backups.Remove(in.Name); err != nil {
+			return nil, err
+		}
+		a.record(ctx, security.BackupRemoved, in.Name, nil)
+		return nil, nil
 	})
 }
 
@@ -151,8 +160,11 @@ func (a *API) streamBackup(c *gin.Context) {
 	}
 	defer leave()
 	c.Header("Content-Type", "application/octet-stream")
-	if _, err := a.Backups.Stream(ctx, deadlineWriter{c.Writer}, in.lock(), a.more(in)...); err != nil {
-		a.breakOff(c, slog.LevelWarn, "backup was not streamed to its end", err)
+	a.record(ctx, security.BackupStreamed, "", map[string]string{
+		"plain": strconv.FormatBool(in.Plain), "with_traffic": strconv.FormatBool(in.WithTraffic),
+	})
+	if _, err := a.Backups.Stream(ctx, rest.DeadlineWriter(c.Writer), in.lock(), a.more(in)...); err != nil {
+		a.rest.BreakOff(c, slog.LevelWarn, "backup was not streamed to its end", err)
 		return
 	}
 	a.Logger.Info("backup was streamed")
@@ -173,7 +185,8 @@ func (a *API) downloadBackup(c *gin.Context) {
 			a.Logger.Warn("backup was not closed", "error", err)
 		}
 	}()
+	a.record(c.Request.Context(), security.BackupDownloaded, kept.Name, map[string]string{"encrypted": strconv.FormatBool(kept.Encrypted)})
 	c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q", kept.Name))
 	c.Header("Content-Type", "application/octet-stream")
-	http.ServeContent(deadlineWriter{c.Writer}, c.Request, kept.Name, kept.CreatedAt, f)
+	http.ServeContent(rest.DeadlineWriter(c.Writer), c.Request, kept.Name, kept.CreatedAt, f)
 }

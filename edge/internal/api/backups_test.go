@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/obedio/obedio/edge/internal/backup"
+	"github.com/obedio/obedio/edge/internal/security"
+	"github.com/obedio/obedio/shared/rest"
 )
 
 // waited is an answer that notes when its writes have to be done.
@@ -34,7 +37,14 @@ func TestDownloadBackup_GivesUpAClientThatDoesNotRead(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, backup.Dir, name), want, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := &API{Config: Config{Backups: backup.NewKeeper(backup.KeeperConfig{Source: backup.Source{Dir: dir}})}}
+	told := 0
+	a := &API{Config: Config{
+		Backups: backup.NewKeeper(backup.KeeperConfig{Source: backup.Source{Dir: dir}}),
+		Security: security.New(security.Config{Write: func(_ context.Context, e []security.Entry) error {
+			told += len(e)
+			return nil
+		}}),
+	}}
 	out := &waited{ResponseRecorder: httptest.NewRecorder()}
 	c, _ := gin.CreateTestContext(out)
 	c.Request = httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/backups/"+name, nil)
@@ -43,7 +53,10 @@ func TestDownloadBackup_GivesUpAClientThatDoesNotRead(t *testing.T) {
 	if !bytes.Equal(out.Body.Bytes(), want) {
 		t.Errorf("%d bytes came, want %d", out.Body.Len(), len(want))
 	}
-	if len(out.within) < 2 || out.within[0] <= 0 || out.within[0] > writeWithin {
-		t.Errorf("deadlines of the writes: %v, want one each of at most %v", out.within, writeWithin)
+	if told != 1 {
+		t.Errorf("the audit was told %d times", told)
+	}
+	if len(out.within) < 2 || out.within[0] <= 0 || out.within[0] > rest.WriteWithin {
+		t.Errorf("deadlines of the writes: %v, want one each of at most %v", out.within, rest.WriteWithin)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest"
@@ -50,7 +51,7 @@ func (a *API) banRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "lift-ban", Method: http.MethodDelete, Path: "/api/v1/security/bans/{address}", Permission: account.SecurityWrite,
 		Summary: "Let an address in again", Tags: tags,
-	}, func(_ context.Context, in *struct {
+	}, func(ctx context.Context, in *struct {
 		Address string `path:"address" maxLength:"64"`
 	}) (*struct{}, error) {
 		addr, err := netip.ParseAddr(in.Address)
@@ -63,6 +64,7 @@ func (a *API) banRoutes() {
 		if !a.Broker.LiftBan(addr) {
 			return nil, fmt.Errorf("%w: %s is not banned", fleet.ErrNotFound, in.Address)
 		}
+		a.record(ctx, security.AddressUnbanned, in.Address, nil)
 		return nil, nil
 	})
 }

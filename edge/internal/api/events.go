@@ -9,6 +9,7 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
@@ -79,6 +80,15 @@ type removed struct {
 	Removed bool             `json:"removed"`
 }
 
+// securityAlert is the data of an alert that is about an entry of the audit;
+// those about denials have a denialView.
+type securityAlert struct {
+	Kind   string              `json:"kind"` // audit
+	Reason string              `json:"reason"`
+	Target string              `json:"target,omitempty"`
+	Entry  resource.AuditEntry `json:"entry"`
+}
+
 func (a *API) entityEvent(e fleet.Entity) error {
 	switch e := e.(type) {
 	case fleet.Request:
@@ -96,6 +106,10 @@ func (a *API) entityEvent(e fleet.Entity) error {
 		a.publish(eventConfig, account.SecurityRead, removed{fleet.EntityKind(e.Kind), e.Name, e.Removed})
 	case fleet.Room:
 		a.publish(eventConfig, account.RoomsRead, removed{fleet.EntityRoom, string(e.ID), e.Removed})
+	case fleet.AuditEntry:
+		if security.IsAlert(e.Action) {
+			a.publish(eventAlert, account.SecurityRead, securityAlert{"audit", e.Action, e.Target, resource.AuditEntryOf(e)})
+		}
 	}
 	return nil
 }

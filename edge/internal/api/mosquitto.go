@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/obedio/obedio/edge/internal/mosquitto"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest"
@@ -77,11 +78,12 @@ func (a *API) mosquittoRoutes() {
 		OperationID: "export-mosquitto", Method: http.MethodGet, Path: "/api/v1/security/mosquitto/export", Permission: account.SecurityWrite,
 		Summary: "Devices, passwords and rights as Mosquitto's files", Tags: tags,
 		Description: "The files hold password hashes.",
-	}, func(context.Context, *struct{}) (*struct{ Body mosquittoFiles }, error) {
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body mosquittoFiles }, error) {
 		files, notes, err := a.Mosquitto.Export()
 		if err != nil {
 			return nil, err
 		}
+		a.record(ctx, security.FilesExported, "", nil)
 		return &struct{ Body mosquittoFiles }{mosquittoFiles{files.Passwd, files.Dynsec, mosquittoNotes(notes)}}, nil
 	})
 }

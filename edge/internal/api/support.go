@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/obedio/obedio/edge/internal/denial"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/rest"
@@ -27,11 +28,12 @@ func (a *API) supportRoute() {
 		Summary: "A zip for those who help: state, log, metrics, no secrets", Tags: []string{"system"}, Produces: "application/zip",
 	}, func(c *gin.Context) {
 		now := a.now()
+		a.record(c.Request.Context(), security.SupportMade, "", nil)
 		c.Header("Content-Type", "application/zip")
 		c.Header("Content-Disposition", fmt.Sprintf("attachment; filename=%q",
 			fmt.Sprintf("support-%s-%s.zip", a.Identity.Site, now.UTC().Format("20060102T150405Z"))))
 		if err := a.supportBundle().Write(c.Writer); err != nil {
-			a.breakOff(c, slog.LevelWarn, "support bundle was not sent to its end", err)
+			a.rest.BreakOff(c, slog.LevelWarn, "support bundle was not sent to its end", err)
 		}
 	})
 }

@@ -130,7 +130,7 @@ func (a *API) systemRoutes() {
 			HubID fleet.HubID `json:"hub_id"`
 		} `nameHint:"Enrolment"`
 	}, error) {
-		hub, err := a.Uplink.Enroll(ctx, in.Body)
+		hub, err := a.Uplink.Enroll(ctx, actor(ctx), in.Body)
 		if err != nil {
 			return nil, err
 		}

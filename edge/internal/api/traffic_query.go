@@ -68,7 +68,7 @@ func (a *API) trafficHistory(c *gin.Context) {
 		a.rest.Fail(c, err)
 		return
 	}
-	a.answer(c, page)
+	a.rest.AnswerJSON(c, page)
 }
 
 func (a *API) historyPage(c *gin.Context, f traffic.Filter) (trafficHistory, error) {
@@ -118,5 +118,5 @@ func (a *API) trafficMetrics(c *gin.Context) {
 		a.exportMetrics(c, metricsView(m), format)
 		return
 	}
-	a.answer(c, metricsView(m))
+	a.rest.AnswerJSON(c, metricsView(m))
 }

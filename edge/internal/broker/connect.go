@@ -107,10 +107,14 @@ func (c *conn) identify(p frame.Connect) bool {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.b.limits.AuthTimeout)
 	defer cancel()
-	id, err := c.b.cfg.Auth.Authenticate(ctx, Credentials{
+	shown := Credentials{
 		ClientID: p.ClientID, Username: p.Username, Password: p.Password,
-		Remote: c.session.Remote, Listener: c.listener.Name, TLS: c.tls,
-	})
+		Remote: c.session.Remote, Listener: c.listener.Name, TLS: c.tls != nil,
+	}
+	if c.tls != nil && len(c.tls.PeerCertificates) > 0 {
+		shown.Certificate = c.tls.PeerCertificates[0]
+	}
+	id, err := c.b.cfg.Auth.Authenticate(ctx, shown)
 	switch {
 	case err == nil:
 	case errors.Is(err, fleet.ErrUnauthenticated), errors.Is(err, fleet.ErrNotFound), errors.Is(err, fleet.ErrInvalid):

@@ -3,6 +3,7 @@ package broker
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"runtime/debug"
@@ -30,8 +31,8 @@ type conn struct {
 	out      *outbox
 	listener *Listener
 	socket   *socket
-	tls      bool
-	ctx      context.Context // ends with the connection
+	tls      *tls.ConnectionState // nil without TLS
+	ctx      context.Context      // ends with the connection
 	cancel   context.CancelFunc
 
 	// Set before the session is established, and not changed after.
@@ -74,10 +75,10 @@ type conn struct {
 	subs   map[string]struct{} // granted filters
 }
 
-func (b *Broker) newConn(l *Listener, raw net.Conn, s *socket, tls bool) *conn {
+func (b *Broker) newConn(l *Listener, raw net.Conn, s *socket, state *tls.ConnectionState) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{
-		b: b, raw: raw, in: bufio.NewReaderSize(raw, 1024), listener: l, socket: s, tls: tls, ctx: ctx, cancel: cancel,
+		b: b, raw: raw, in: bufio.NewReaderSize(raw, 1024), listener: l, socket: s, tls: state, ctx: ctx, cancel: cancel,
 		subs: make(map[string]struct{}),
 	}
 	c.out = newOutbox(c)
@@ -87,8 +88,8 @@ func (b *Broker) newConn(l *Listener, raw net.Conn, s *socket, tls bool) *conn {
 
 // serve runs a connection from its first byte to its end. Handshakes below MQTT
 // are done: raw is the stream of MQTT packets on the socket s.
-func (b *Broker) serve(l *Listener, raw net.Conn, s *socket, tls bool) {
-	c := b.newConn(l, raw, s, tls)
+func (b *Broker) serve(l *Listener, raw net.Conn, s *socket, state *tls.ConnectionState) {
+	c := b.newConn(l, raw, s, state)
 	b.mu.Lock()
 	stopping := b.stopping
 	if !stopping {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -19,6 +20,9 @@ type Credentials struct {
 	Remote   netip.AddrPort
 	Listener string // the listener's name
 	TLS      bool
+	// Certificate is what the client has shown in the TLS handshake; nil for none.
+	// The listener's TLS settings have checked it.
+	Certificate *x509.Certificate
 }
 
 // Authenticator settles who a client is.
@@ -41,8 +45,14 @@ type Identity struct {
 	// this one.
 	ClientID string
 	Username string
-	Rules    *access.Rules
-	MaxQoS   byte
+	// Token is the id of the provisioning token that a client has come with which
+	// is no device yet.
+	Token string
+	// Certificate is the serial number of the certificate that shows who it is;
+	// empty for one that came with a password.
+	Certificate string
+	Rules       *access.Rules
+	MaxQoS      byte
 	// MaxConnections is how many service clients of one Username may be
 	// connected at once; 0 means 1. A device has one client id and so one
 	// connection.

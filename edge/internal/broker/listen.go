@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // listen serves one listener until it is closed. An error means that it broke
@@ -35,19 +37,39 @@ func (b *Broker) unlessStopping(err error) error {
 
 // serveTCP completes a TLS handshake, if it is TLS, and serves MQTT.
 func (b *Broker) serveTCP(l *Listener, s *socket) {
-	if t, ok := s.Conn.(*tls.Conn); ok {
-		ctx, cancel := context.WithTimeout(context.Background(), b.limits.HandshakeTimeout)
-		defer cancel()
-		if err := b.untilStop(s, func() error { return t.HandshakeContext(ctx) }); err != nil {
-			b.counters.refused.add(RefusedHandshake)
-			b.log.Debug("mqtt tls handshake failed", "listener", l.Name, "remote", s.remote, "error", err)
-			_ = s.Close()
-			return
-		}
-		b.serve(l, s, s, true)
+	if _, ok := s.Conn.(*tls.Conn); !ok {
+		b.serve(l, s, s, nil)
 		return
 	}
-	b.serve(l, s, s, false)
+	state, err := b.shakeHands(s)
+	if err != nil {
+		_ = s.Close()
+		return
+	}
+	b.serve(l, s, s, state)
+}
+
+// shakeHands completes the TLS handshake of a socket, and tells the hub of a
+// client certificate that does not count.
+func (b *Broker) shakeHands(s *socket) (*tls.ConnectionState, error) {
+	t := s.Conn.(*tls.Conn)
+	ctx, cancel := context.WithTimeout(context.Background(), b.limits.HandshakeTimeout)
+	defer cancel()
+	err := b.untilStop(s, func() error { return t.HandshakeContext(ctx) })
+	if err == nil {
+		state := t.ConnectionState()
+		return &state, nil
+	}
+	why := RefusedHandshake
+	if errors.Is(err, fleet.ErrUnauthenticated) {
+		why = RefusedCertificate
+		b.object(Objection{
+			At: b.now(), Kind: ObjectionRefused, Remote: s.remote, Listener: s.listener, Reason: string(why), Detail: err.Error(),
+		})
+	}
+	b.counters.refused.add(why)
+	b.log.Debug("mqtt tls handshake failed", "listener", s.listener, "remote", s.remote, "error", err)
+	return nil, err
 }
 
 // untilStop runs f, and closes the socket under it when the broker stops.
@@ -132,8 +154,20 @@ type socket struct {
 	listener string
 	remote   netip.AddrPort // zero for an in-memory connection
 	number   uint64         // of the connection, in the order of their acceptance
+	first    func() error   // to be done before the first read; may be nil
 	once     sync.Once
 	out      bool // counted out; Broker.mu guards it
+}
+
+// Read reads; the reading goroutine is one.
+func (s *socket) Read(p []byte) (int, error) {
+	if s.first != nil {
+		if err := s.first(); err != nil {
+			return 0, err
+		}
+		s.first = nil
+	}
+	return s.Conn.Read(p)
 }
 
 // admit counts a connection in, or says which limit refuses it.

@@ -18,6 +18,7 @@ const (
 	RefusedConnections Refusal = "connections"     // MaxConnections
 	RefusedAddress     Refusal = "address"         // MaxPerAddress
 	RefusedHandshake   Refusal = "handshake"       // TLS or WebSocket
+	RefusedCertificate Refusal = "certificate"     // the client's does not count
 	RefusedOrigin      Refusal = "origin"          // a page of another origin
 	RefusedSilent      Refusal = "silent"          // no CONNECT in time
 	RefusedMalformed   Refusal = "malformed"       // not MQTT
@@ -119,7 +120,7 @@ type Stats struct {
 
 var (
 	allRefusals = []Refusal{
-		RefusedConnections, RefusedAddress, RefusedHandshake, RefusedOrigin, RefusedSilent, RefusedMalformed,
+		RefusedConnections, RefusedAddress, RefusedHandshake, RefusedCertificate, RefusedOrigin, RefusedSilent, RefusedMalformed,
 		RefusedTooLarge, RefusedCredentials, RefusedForbidden, RefusedClientID, RefusedWill, RefusedIdentity,
 		RefusedSuperseded, RefusedUnavailable, RefusedBanned,
 	}

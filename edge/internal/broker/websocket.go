@@ -50,12 +50,35 @@ func (b *Broker) serveWebSocket(l *Listener, ways *doorkeeper) error {
 		}
 		_ = srv.Close() // what is not yet upgraded
 	})
-	err := srv.Serve(ways)
+	err := srv.Serve(handshaker{ways, b})
 	close(stop)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return b.unlessStopping(err)
+}
+
+// handshaker has TLS handshakes of its connections done by the broker, with the
+// first byte that the HTTP server reads.
+type handshaker struct {
+	net.Listener
+	b *Broker
+}
+
+// Accept returns the next admitted connection.
+func (h handshaker) Accept() (net.Conn, error) {
+	c, err := h.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	s := c.(*socket)
+	if _, ok := s.Conn.(*tls.Conn); ok {
+		s.first = func() error {
+			_, err := h.b.shakeHands(s)
+			return err
+		}
+	}
+	return s, nil
 }
 
 // upgrade makes a request a WebSocket and serves MQTT on it.
@@ -79,8 +102,12 @@ func (b *Broker) upgrade(l *Listener, u *websocket.Upgrader, w http.ResponseWrit
 	}
 	ws.SetReadLimit(int64(b.limits.MaxPacketBytes) + 16)
 	s := ws.NetConn().(*socket)
-	_, secure := s.Conn.(*tls.Conn)
-	b.serve(l, &wsConn{ws: ws}, s, secure)
+	var state *tls.ConnectionState
+	if t, ok := s.Conn.(*tls.Conn); ok {
+		now := t.ConnectionState()
+		state = &now
+	}
+	b.serve(l, &wsConn{ws: ws}, s, state)
 }
 
 // sameOrigin reports whether the page that opens the connection, if it is a

@@ -13,7 +13,9 @@ import (
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
@@ -38,18 +40,32 @@ type Serve struct {
 	ReadyFile string `name:"ready-file" placeholder:"FILE" help:"Write a JSON file with the addresses when every listener takes work."`
 
 	MQTT    string `name:"mqtt" default:":1883" help:"Address for MQTT with passwords; empty for none."`
+	MQTTS   string `name:"mqtts" default:":8883" help:"Address for MQTT over TLS, with client certificates or passwords; empty for none."`
 	MQTTWS  string `name:"mqtt-ws" default:":9001" help:"Address for MQTT over WebSocket; empty for none."`
+	MQTTWSS string `name:"mqtt-wss" default:"" help:"Address for MQTT over WebSocket over TLS; empty for none."`
 	HTTP    string `name:"http" default:":8080" help:"Address for the web UI and the API; empty for none."`
+	HTTPS   string `name:"https" default:":8443" help:"Address for the web UI and the API over TLS, with a certificate of the site's authority; empty for none."`
 	Metrics string `name:"metrics" default:"" help:"Address for Prometheus; empty for none."`
 
 	Hosts          []string `name:"hosts" help:"Further host names under which the API may be called; * for all."`
 	TrustedOrigins []string `name:"trusted-origins" help:"Other origins whose pages may use the API and MQTT over WebSocket."`
+
+	Names             []string      `name:"names" help:"Further names and addresses under which clients reach the hub: they are in its certificate."`
+	DeviceCertificate time.Duration `name:"device-certificate-life" default:"17520h" help:"How long a device's certificate is good; it is renewed when two thirds are over."`
+	ServerCertificate time.Duration `name:"server-certificate-life" default:"9528h" help:"How long the hub's own certificate is good."`
+	SiteAuthority     time.Duration `name:"site-authority-life" default:"43800h" help:"How long the site's authority is good; the next one begins a year before its end."`
+	RenewLate         time.Duration `name:"certificate-quarantine" default:"2160h" help:"How long a device whose certificate has expired may connect to renew it, and for nothing else."`
+
+	ProvisionLife time.Duration `name:"provision-life" default:"30m" help:"How long a provisioning token is good when nobody says otherwise; at most 7 days."`
+	ProvisionOpen int           `name:"provision-open" default:"1000" help:"Provisioning tokens that may be open at a time."`
+	ProvisionKeep time.Duration `name:"provision-keep" default:"720h" help:"How long it is remembered what became of a provisioning token."`
 
 	MaxDevices   int  `name:"max-devices" default:"2000" help:"Devices of the site."`
 	MaxDocuments int  `name:"max-policy-documents" default:"4096" help:"Security profiles and ACL documents of the site."`
 	MaxDenials   int  `name:"max-denials" default:"1000" help:"Groups of denials that are remembered; the quietest is dropped first."`
 	LegacyTopics bool `name:"legacy-topics" help:"Let devices use the topics of old firmware, obedio/device/{id}/… and obedio/button/{id}/…."`
 	MQTTLimits   MQTT `embed:""`
+	AuditSettings
 
 	CollapseAccepted time.Duration `name:"collapse-accepted" default:"1m" help:"A press within this time after its request was accepted joins it."`
 	LateAfter        time.Duration `name:"late-after" default:"30s" help:"A press that was under way for longer says so."`
@@ -98,12 +114,14 @@ func (s Serve) Check() error {
 	}
 	if err := positive(map[string]int{
 		"max-devices": s.MaxDevices, "max-policy-documents": s.MaxDocuments, "max-denials": s.MaxDenials,
-		"uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
+		"provision-open": s.ProvisionOpen, "uplink-chunk-bytes": s.ChunkBytes, "traffic-payload-bytes": s.TrafficPayload,
 		"backups-keep": s.BackupsKeep, "log-kept": s.LogKept,
 	}); err != nil {
 		return err
 	}
 	if err := positive(map[string]time.Duration{
+		"device-certificate-life": s.DeviceCertificate, "server-certificate-life": s.ServerCertificate,
+		"provision-life": s.ProvisionLife, "provision-keep": s.ProvisionKeep, "site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
 		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
 		"session-idle": s.SessionIdle, "session-max": s.SessionMax, "pin-idle": s.PINIdle,
 	}); err != nil {
@@ -119,6 +137,9 @@ func (s Serve) Check() error {
 		return fmt.Errorf("--backup-recipient: %w", err)
 	}
 	if err := s.DiskSettings.check(); err != nil {
+		return err
+	}
+	if err := s.AuditSettings.check(); err != nil {
 		return err
 	}
 	return s.MQTTLimits.check()
@@ -141,14 +162,19 @@ func (s Serve) Hub() hub.Config {
 	return hub.Config{
 		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
 		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
-		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, LegacyTopics: s.LegacyTopics,
+		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, Security: s.AuditSettings.security(), LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
-		Broker:   s.MQTTLimits.limits(),
-		Presence: presence.Config{SweepEvery: s.PresenceSweep},
-		Requests: request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
-		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
-		Disk:     s.DiskSettings.guard(),
-		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat},
+		Names: s.Names,
+		PKI: pki.Config{
+			DeviceLife: s.DeviceCertificate, ServerLife: s.ServerCertificate, AuthorityLife: s.SiteAuthority, Quarantine: s.RenewLate,
+		},
+		Provision: provision.Config{Life: s.ProvisionLife, MaxOpen: s.ProvisionOpen, Keep: s.ProvisionKeep},
+		Broker:    s.MQTTLimits.limits(),
+		Presence:  presence.Config{SweepEvery: s.PresenceSweep},
+		Requests:  request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
+		Commands:  command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
+		Disk:      s.DiskSettings.guard(),
+		Notify:    notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
 			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout, SummariesEvery: s.SummariesEvery, SummariesAgain: s.SummariesAgain,
@@ -173,7 +199,8 @@ func (s Serve) Listen(ctx context.Context) (l hub.Listeners, err error) {
 		name, addr string
 		to         *net.Listener
 	}{
-		{"mqtt", s.MQTT, &l.MQTT}, {"mqtt-ws", s.MQTTWS, &l.MQTTWS}, {"http", s.HTTP, &l.HTTP}, {"metrics", s.Metrics, &l.Metrics},
+		{"mqtt", s.MQTT, &l.MQTT}, {"mqtts", s.MQTTS, &l.MQTTS}, {"mqtt-ws", s.MQTTWS, &l.MQTTWS}, {"mqtt-wss", s.MQTTWSS, &l.MQTTWSS},
+		{"http", s.HTTP, &l.HTTP}, {"https", s.HTTPS, &l.HTTPS}, {"metrics", s.Metrics, &l.Metrics},
 	} {
 		if v.addr == "" {
 			continue

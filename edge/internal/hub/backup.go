@@ -45,7 +45,7 @@ func (h *Hub) backups() *backup.Keeper {
 		Source: backup.Source{Dir: h.c.Data, Stores: []backup.Store{h.store}, Version: h.c.Version},
 		Site:   h.identity.Site, Keep: h.c.Backups.Keep, Recipients: h.c.Backups.Recipients,
 		Now: func() time.Time {
-			t, _ := h.c.Clock.Now()
+			t, _ := h.clock.Now()
 			return t
 		},
 	})

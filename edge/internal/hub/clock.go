@@ -1,37 +1,120 @@
 package hub
 
-import "time"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
 
-// Clock is the hub's clock.
-type Clock struct {
-	// System is the system's clock; time.Now by default.
-	System func() time.Time
-	// Floor is a time that has certainly passed. A system clock before it is not
-	// trusted: the time then goes on from the floor.
-	Floor time.Time
+	"github.com/obedio/obedio/edge/internal/broker"
+	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/topic"
+)
 
-	began time.Time // by the system's clock
-}
+const (
+	// timeSetting is the name under which the store has the last certain time.
+	timeSetting = "clock"
+	// How often the time is stored, and how often the system is asked whether its
+	// clock is kept in step.
+	storeTimeEvery = 10 * time.Minute
+	lookEvery      = 10 * time.Second
+)
 
-// begin has the time go on while the system's clock is not trusted.
-func (c *Clock) begin() { c.began = c.system() }
-
-func (c Clock) system() time.Time {
-	if c.System != nil {
-		return c.System()
+// rememberTime tells the clock what the store knows of the time.
+func (h *Hub) rememberTime() error {
+	at, found, err := store.Setting[time.Time](h.store, timeSetting)
+	if err != nil {
+		return fmt.Errorf("read the last known time: %w", err)
 	}
-	return time.Now()
+	if found {
+		h.clock.Raise(at)
+	}
+	return nil
 }
 
-// Now returns the time, never before the floor, and whether the system's clock
-// can be right.
-func (c Clock) Now() (time.Time, bool) {
-	now := c.system()
-	if now.Before(c.Floor) {
-		if c.began.IsZero() {
-			return c.Floor, false
+// keepTime stores the time now and then, so that a board without a battery goes
+// on from there, until ctx ends; and once more then.
+func (h *Hub) keepTime(ctx context.Context) error {
+	save := func(ctx context.Context) error {
+		at := fleet.Millis(h.clock.Certain())
+		h.clock.Raise(at)
+		return h.store.Update(ctx, func(tx *store.Tx) error {
+			tx.Essential()
+			return tx.PutSetting(timeSetting, at)
+		})
+	}
+	if err := save(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	look, keep := time.NewTicker(lookEvery), time.NewTicker(storeTimeEvery)
+	defer look.Stop()
+	defer keep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if err := save(last); err != nil && h.store.Err() == nil {
+				h.log.Warn("time not stored", "error", err)
+			}
+			return nil
+		case <-look.C:
+			h.clock.Look()
+		case <-keep.C:
+			if err := save(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
 		}
-		return c.Floor.Add(max(0, now.Sub(c.began))), false
 	}
-	return now, true
+}
+
+// consoleTime takes what the console says that the time is.
+func (h *Hub) consoleTime(t time.Time) {
+	before := h.clock.Read()
+	if err := h.clock.Tell(t, identity.ClockConsole); err != nil {
+		h.log.Warn("console's time not taken", "time", t, "error", err)
+		return
+	}
+	if off := t.Sub(before.Now); before.Source != identity.ClockNTP && off.Abs() > time.Minute {
+		h.log.Warn("the console's time differs from the hub's", "console", t, "hub", before.Now, "source", before.Source)
+	}
+}
+
+// timeMessage is the payload of system/time.
+type timeMessage struct {
+	Time    time.Time            `json:"time"`
+	UnixMS  int64                `json:"unix_ms"`
+	Source  identity.ClockSource `json:"source"`
+	Trusted bool                 `json:"trusted"`
+}
+
+// tellEvery is how often devices are told the time.
+const tellEvery = time.Minute
+
+// tellTime tells devices the time, until ctx ends. The message is retained, so
+// that one that has just connected need not wait; a hub that does not know the
+// time says so.
+func (h *Hub) tellTime(ctx context.Context) error {
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for {
+		r := h.clock.Read()
+		now := fleet.Millis(r.Now)
+		payload, err := json.Marshal(timeMessage{Time: now, UnixMS: now.UnixMilli(), Source: r.Source, Trusted: r.Trusted})
+		if err == nil {
+			err = h.broker.Send(ctx, broker.Message{
+				Name: topic.System(h.identity.Site, topic.SystemTime), Payload: payload, QoS: 1, Retain: true,
+			})
+		}
+		if err != nil && ctx.Err() == nil {
+			h.log.Warn("time not told to devices", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }

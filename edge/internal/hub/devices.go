@@ -8,19 +8,25 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/dialect"
+	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/topic"
 )
@@ -33,18 +39,26 @@ type devices struct {
 	maxPayload int
 	registry   *registry.Registry
 	presence   *presence.Presence
+	pki        *pki.PKI
+	journal    *journal.Journal
+	provision  *provision.Provision
+	// claim answers a claim that came as a message.
+	claim      func(ctx context.Context, payload []byte, from string) []byte
+	came       chan arrival // with a certificate, which may have replaced others
 	requests   *request.Requests
 	commands   *command.Commands
 	notifier   *notify.Notifier
 	broker     *broker.Broker
 	traffic    *traffic.Traffic
-	clock      Clock
+	clock      *identity.Clock
 	log        *slog.Logger
 	policies   *policy.Policies
 	denials    *denial.Log
+	security   *security.Log
 	legacy     bool
 	deliveries chan delivery
 	look       chan struct{} // of capacity 1; somebody is unsure of rights
+	suspected  atomic.Bool   // somebody has shown wrong credentials: there may be a ban
 
 	mu       sync.Mutex // guards all below
 	sessions map[fleet.DeviceID]*session
@@ -68,23 +82,39 @@ type delivery struct {
 	command string
 }
 
-// Authenticate implements broker.Authenticator: user name and password.
+// Authenticate implements broker.Authenticator: a client certificate, or user
+// name and password. Whoever shows a certificate is who that says.
 func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
+	switch {
+	case c.Certificate != nil:
+		return d.certified(c)
+	case c.Username == joining:
+		return d.joins(c)
+	}
 	dev, err := d.registry.Identify(c.Username, c.Password)
 	if err != nil {
 		return broker.Identity{}, err
 	}
-	return d.identityOf(dev, c.Username)
+	return d.identityOf(dev, c.Username, "")
 }
 
 // Connected implements broker.Handler.
 func (d *devices) Connected(s broker.Session) {
 	id := s.Identity.Device.ID
+	if id == "" {
+		return // it is joining
+	}
 	d.mu.Lock()
 	d.sessions[id] = &session{generation: s.Generation, identity: s.Identity, will: s.Will}
 	d.mu.Unlock()
 	d.traffic.Reconnected(s.Identity.ClientID, d.now())
 	d.doubt(id) // its rights may have changed since Authenticate
+	if s.Identity.Certificate != "" {
+		select {
+		case d.came <- arrival{id, s.Identity.Certificate}:
+		default: // it will come again
+		}
+	}
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
 }
@@ -92,6 +122,9 @@ func (d *devices) Connected(s broker.Session) {
 // Disconnected implements broker.Handler.
 func (d *devices) Disconnected(s broker.Session, cause broker.Cause) {
 	id := s.Identity.Device.ID
+	if id == "" {
+		return
+	}
 	d.mu.Lock()
 	if known, ok := d.sessions[id]; ok && known.generation == s.Generation {
 		delete(d.sessions, id)
@@ -179,8 +212,11 @@ func (d *devices) report(id fleet.DeviceID, issues ...string) {
 // again it would be no better.
 func (d *devices) Publish(ctx context.Context, s *broker.Session, m *broker.Message) error {
 	from := &s.Identity.Device
-	if m.Topic.IsZero() || m.Topic.System {
+	if m.Topic.IsZero() {
 		return nil
+	}
+	if m.Topic.System {
+		return d.join(ctx, s, m)
 	}
 	dev, via, err := d.speaker(from, &m.Topic)
 	if err != nil {
@@ -252,6 +288,9 @@ func (d *devices) message(ctx context.Context, s *broker.Session, dev *fleet.Dev
 		return d.watchAction(ctx, dev, id, m)
 	}
 	d.presence.Heard(dev.ID, nil)
+	if m.Topic.Action == topic.Renew {
+		return d.renew(ctx, s, dev, m)
+	}
 	return nil
 }
 

@@ -1,8 +1,8 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	disk → store → journal → policy, registry, presence, requests, commands,
-//	      notifier → traffic → broker, uplink → api
+//	disk → store → journal → policy, pki, registry, presence, requests, commands,
+//	      notifier → traffic → security → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.
@@ -11,6 +11,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,10 +30,13 @@ import (
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/mosquitto"
 	"github.com/obedio/obedio/edge/internal/notify"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/edge/internal/presence"
+	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/traffic"
@@ -41,6 +45,7 @@ import (
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
 )
 
@@ -55,7 +60,7 @@ type Config struct {
 	SiteName  string
 	Version   string
 	Listeners Listeners
-	Clock     Clock
+	Clock     identity.ClockConfig
 	Logger    *slog.Logger
 	UI        fs.FS
 
@@ -73,11 +78,19 @@ type Config struct {
 	// MaxDocuments of the site's policy.
 	MaxDocuments int
 	Denials      denial.Config
+	// Security is how much of what happens by itself is told to the audit.
+	Security security.Config
 	// LegacyTopics: devices may use the topics of old firmware; see topic.Legacy.
 	LegacyTopics bool
 	// Hosts and TrustedOrigins of the API: see rest.Config. Pages of those origins
 	// may use MQTT over WebSocket too.
 	Hosts, TrustedOrigins []string
+	// Names under which clients reach the hub, besides those of the machine: they
+	// are in the certificate of its server.
+	Names []string
+	PKI   pki.Config
+	// Provision says how long tokens last, and how many there may be.
+	Provision provision.Config
 	// StopWithin is how long a clean stop may take. 5 s.
 	StopWithin time.Duration
 	// Settings as the support bundle shows them: see support.Settings.
@@ -90,13 +103,15 @@ type Config struct {
 
 // Listeners are the ways in, bound already; nil for one that is off.
 type Listeners struct {
-	MQTT, MQTTWS, HTTP, Metrics, Local net.Listener
+	MQTT, MQTTS, MQTTWS, MQTTWSS, HTTP, HTTPS, Metrics, Local net.Listener
 }
 
 // Addresses names the address of each listener, as the ready file does.
 func (l Listeners) Addresses() map[string]string {
 	out := map[string]string{}
-	for name, v := range map[string]net.Listener{"mqtt": l.MQTT, "mqtt_ws": l.MQTTWS, "http": l.HTTP, "metrics": l.Metrics} {
+	for name, v := range map[string]net.Listener{
+		"mqtt": l.MQTT, "mqtts": l.MQTTS, "mqtt_ws": l.MQTTWS, "mqtt_wss": l.MQTTWSS, "http": l.HTTP, "https": l.HTTPS, "metrics": l.Metrics,
+	} {
 		if v != nil {
 			out[name] = v.Addr().String()
 		}
@@ -106,7 +121,7 @@ func (l Listeners) Addresses() map[string]string {
 
 // Close closes all listeners.
 func (l Listeners) Close() {
-	for _, v := range []net.Listener{l.MQTT, l.MQTTWS, l.HTTP, l.Metrics, l.Local} {
+	for _, v := range []net.Listener{l.MQTT, l.MQTTS, l.MQTTWS, l.MQTTWSS, l.HTTP, l.HTTPS, l.Metrics, l.Local} {
 		if v != nil {
 			_ = v.Close()
 		}
@@ -115,26 +130,30 @@ func (l Listeners) Close() {
 
 // Hub is the whole program but its command line.
 type Hub struct {
-	c        Config
-	log      *slog.Logger
-	recent   *support.Ring
-	identity store.Identity
-	disk     *disk.Guard
-	store    *store.Store
-	journal  *journal.Journal
-	policies *policy.Policies
-	registry *registry.Registry
-	presence *presence.Presence
-	commands *command.Commands
-	notifier *notify.Notifier
-	devices  *devices
-	broker   *broker.Broker
-	traffic  *traffic.Traffic
-	uplink   *uplink.Uplink
-	accounts *account.Accounts
-	api      *api.API
-	started  time.Time
-	meters   *meters
+	c         Config
+	log       *slog.Logger
+	recent    *support.Ring
+	identity  store.Identity
+	clock     *identity.Clock
+	disk      *disk.Guard
+	store     *store.Store
+	journal   *journal.Journal
+	policies  *policy.Policies
+	pki       *pki.PKI
+	provision *provision.Provision
+	registry  *registry.Registry
+	presence  *presence.Presence
+	commands  *command.Commands
+	notifier  *notify.Notifier
+	devices   *devices
+	broker    *broker.Broker
+	traffic   *traffic.Traffic
+	uplink    *uplink.Uplink
+	accounts  *account.Accounts
+	api       *api.API
+	started   time.Time
+	meters    *meters
+	security  *security.Log
 
 	ready chan struct{} // closed when every listener takes work
 	built atomic.Bool   // New has returned: from then on writes need room
@@ -147,14 +166,13 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Clock.Floor.IsZero() {
-		c.Clock.Floor = floor
+	if c.Clock.Built.IsZero() {
+		c.Clock.Built = built
 	}
-	c.Clock.begin()
 	recent := support.NewRing(c.Logger.Handler(), cmp.Or(c.LogKept, 2000))
 	c.Logger = slog.New(recent)
-	h := &Hub{c: c, log: c.Logger, recent: recent, ready: make(chan struct{}), meters: newMeters()}
-	h.started, _ = c.Clock.Now()
+	h := &Hub{c: c, clock: identity.NewClock(c.Clock), log: c.Logger, recent: recent, ready: make(chan struct{}), meters: newMeters()}
+	h.started, _ = h.clock.Now()
 	if err := h.guardDisk(); err != nil {
 		return nil, err
 	}
@@ -173,32 +191,53 @@ func New(ctx context.Context, c Config) (*Hub, error) {
 	return h, nil
 }
 
-// floor is before the first build of this program.
-var floor = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+// built is before the first build of this program.
+var built = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // build makes the parts, from the store upwards.
 func (h *Hub) build(ctx context.Context) error {
 	c := h.c
 	now := func() time.Time {
-		t, _ := c.Clock.Now()
+		t, _ := h.clock.Now()
 		return t
 	}
 	if err := h.identify(ctx); err != nil {
 		return err
 	}
+	if err := h.rememberTime(); err != nil {
+		return err
+	}
 	site := h.identity.Site
 
+	before, err := h.auditBefore()
+	if err != nil {
+		return err
+	}
 	h.journal = journal.New(journal.Config{
-		Store: h.store, Clock: c.Clock, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
+		Store: h.store, Clock: h.clock, Chain: h.identity.Epoch, Before: before, Observe: func(d time.Duration) { h.meters.commit.Observe(d.Seconds()) },
 	})
-	var err error
+	sc := c.Security
+	sc.Write, sc.Logger = h.writeSecurity, h.log
+	h.security = security.New(sc)
 	if h.policies, err = policy.New(policy.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDocuments: c.MaxDocuments,
 	}); err != nil {
 		return err
 	}
+	kc := c.PKI
+	kc.Dir, kc.Site, kc.Store, kc.Journal, kc.Clock, kc.Names, kc.Logger = c.Data, site, h.store, h.journal, h.clock, h.names, h.log
+	if c.FS != nil {
+		kc.Dir = "" // a file system of a test's has no place for keys
+	}
+	if h.pki, err = pki.Open(kc); err != nil {
+		return err
+	}
 	if h.registry, err = registry.New(registry.Config{
 		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices, Profiles: h.policies,
+		Leaving: func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error {
+			_, err := h.pki.RevokeAllIn(tx, by, id, "", fleet.RevokedCeased)
+			return err
+		},
 	}); err != nil {
 		return err
 	}
@@ -220,19 +259,19 @@ func (h *Hub) build(ctx context.Context) error {
 	requests := request.New(rc)
 
 	h.devices = &devices{
-		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence,
-		requests: requests, clock: c.Clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), legacy: c.LegacyTopics,
+		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence, pki: h.pki, journal: h.journal, came: make(chan arrival, 4096),
+		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), security: h.security, legacy: c.LegacyTopics,
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
 	}
 	tc := c.Traffic
-	tc.Dir, tc.FS, tc.Now, tc.Place, tc.Logger = c.Data, c.FS, c.Clock.Now, h.devices.place, h.log
+	tc.Dir, tc.FS, tc.Now, tc.Place, tc.Logger = c.Data, c.FS, h.clock.Now, h.devices.place, h.log
 	if h.traffic, err = traffic.New(tc); err != nil {
 		return err
 	}
 	h.devices.traffic = h.traffic
 	cc := c.Commands
-	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, c.Clock, h.registry, h.devices, h.log
+	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, h.clock, h.registry, h.devices, h.log
 	if h.commands, err = command.New(cc); err != nil {
 		return err
 	}
@@ -254,35 +293,46 @@ func (h *Hub) build(ctx context.Context) error {
 
 	uc := c.Uplink
 	uc.Site, uc.Epoch, uc.Install, uc.Version = site, h.identity.Epoch, h.identity.InstallID, c.Version
-	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, c.Clock, h.log
+	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, h.clock, h.log
 	uc.Dial = h.meters.dialer(uc.Dial)
+	uc.ConsoleTime = h.consoleTime
 	uc.Summaries = summaries{h.traffic, h.log}
 	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands}
 	if h.uplink, err = uplink.New(uc); err != nil {
 		return err
 	}
 	if h.accounts, err = account.New(account.Config{
-		Store: accountkv.New(h.store.People()), Policy: account.HubPolicy(), Now: now, Log: h.log,
+		Store: accountkv.New(h.store.People()), Policy: account.HubPolicy(), Now: h.clock.Certain, Log: h.log,
 	}); err != nil {
 		return err
 	}
+	vc := c.Provision
+	vc.Site, vc.Store, vc.Journal, vc.Clock, vc.Registry, vc.Authority = site, h.store, h.journal, h.clock, h.registry, h.pki
+	vc.Profiles, vc.Addresses, vc.Logger = h.policies, h.addresses, h.log
+	if h.provision, err = provision.New(ctx, vc); err != nil {
+		return err
+	}
+	h.devices.provision = h.provision
 	h.api, err = api.New(api.Config{
-		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: c.Clock,
+		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock, Time: h.clock,
+		PKI: h.pki, Provision: h.provision, PlainHTTPRoles: h.plainHTTPRoles(),
 		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
-		Policies: h.policies, Recorded: recorded{h.traffic}, Denials: h.devices.denials,
+		Policies: h.policies, Recorded: recorded{h.traffic}, Denials: h.devices.denials, Security: h.security,
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
 		Disk: h.disk, Backups: h.backups(),
 		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
-	if err == nil {
-		h.api.Rest().ServeMetrics(h.metrics())
+	if err != nil {
+		return err
 	}
-	return err
+	h.devices.claim = h.api.ClaimMessage
+	h.api.Rest().ServeMetrics(h.metrics())
+	return nil
 }
 
 // identify reads whose store this is, or makes a new store the site's.
@@ -311,6 +361,27 @@ func (h *Hub) identify(ctx context.Context) error {
 	return nil
 }
 
+// auditBefore is the hash of the last entry of the audit that was written before
+// the store's present epoch.
+func (h *Hub) auditBefore() (string, error) {
+	var last fleet.AuditHead
+	var at time.Time
+	err := store.Entities(h.store, "", func(head fleet.AuditHead) bool {
+		if head.Chain == h.identity.Epoch {
+			return true
+		}
+		e, found, err := fleet.Get[fleet.AuditEntry](h.store, fleet.AuditEntryRef(head.Chain, head.N))
+		if err == nil && found && !e.At.Before(at) {
+			last, at = head, e.At
+		}
+		return true
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the audit's end: %w", err)
+	}
+	return last.Hash, nil
+}
+
 func (h *Hub) mqttListeners() []broker.Listener {
 	var ls []broker.Listener
 	if l := h.c.Listeners.MQTT; l != nil {
@@ -318,6 +389,16 @@ func (h *Hub) mqttListeners() []broker.Listener {
 	}
 	if l := h.c.Listeners.MQTTWS; l != nil {
 		ls = append(ls, broker.Listener{Name: "mqtt_ws", Kind: broker.WebSocket, Net: l, Origins: h.c.TrustedOrigins})
+	}
+	for name, v := range map[string]struct {
+		net  net.Listener
+		kind broker.Kind
+	}{"mqtts": {h.c.Listeners.MQTTS, broker.TCP}, "mqtt_wss": {h.c.Listeners.MQTTWSS, broker.WebSocket}} {
+		if v.net != nil {
+			ls = append(ls, broker.Listener{
+				Name: name, Kind: v.kind, Net: tls.NewListener(v.net, h.pki.DeviceTLS()), Origins: h.c.TrustedOrigins,
+			})
+		}
 	}
 	return ls
 }
@@ -369,8 +450,12 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	h.disk.Tell(h.traffic)
 	start(&inside, "disk", inner, h.disk.Run)
+	start(&inside, "clock", inner, h.keepTime)
+	start(&inside, "pki", inner, h.pki.Run)
+	start(&inside, "provision", inner, h.provision.Run)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
+	start(&inside, "certificates", inner, h.devices.settleCertificates)
 	start(&inside, "commands", inner, h.commands.Run)
 	start(&inside, "notify", inner, h.notifier.Run)
 	start(&inside, "devices", inner, h.followJournal)
@@ -379,6 +464,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "events", inner, h.api.Run)
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
+	start(&inside, "disk events", inner, h.watchDisk)
+	start(&inside, "bans", inner, h.devices.watchBans)
+	// What the others note while they stop is written too.
+	events, stopEvents := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEvents()
+	var telling sync.WaitGroup
+	start(&telling, "security", events, h.security.Run)
 
 	// The record stops when nobody is left who could add to it.
 	record, stopRecord := context.WithCancel(context.WithoutCancel(ctx))
@@ -394,6 +486,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		server   *http.Server
 	}{
 		"http":    {l.HTTP, h.api.Server()},
+		"https":   {l.HTTPS, h.secureServer()},
 		"metrics": {l.Metrics, h.metricsServer()},
 		"local":   {l.Local, h.api.LocalServer()},
 	} {
@@ -401,6 +494,7 @@ func (h *Hub) Run(ctx context.Context) error {
 			start(&ways, name, ctx, func(ctx context.Context) error { return program.Serve(ctx, s.server, s.listener, h.c.StopWithin/2) })
 		}
 	}
+	start(&ways, "time", ctx, h.tellTime)
 	close(h.ready)
 	h.log.Info("hub is ready", "site", h.identity.Site, "listeners", l.Addresses())
 
@@ -414,6 +508,8 @@ func (h *Hub) Run(ctx context.Context) error {
 		ways.Wait()
 		stopInner()
 		inside.Wait()
+		stopEvents()
+		telling.Wait()
 		stopRecord()
 		recording.Wait()
 	}()
@@ -466,9 +562,12 @@ func (h *Hub) followJournal(ctx context.Context) error {
 		}
 		h.meters.event(item.Value)
 		for _, c := range item.Value.Changes {
-			if d, ok := c.After.(fleet.Device); ok {
+			switch v := c.After.(type) {
+			case fleet.Device:
 				before, _ := c.Before.(fleet.Device)
-				h.deviceChanged(before, d)
+				h.deviceChanged(before, v)
+			case fleet.Certificate:
+				h.devices.certificateChanged(v)
 			}
 		}
 	}

@@ -197,7 +197,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(g.level, on, l.String())
 	}
-	_, trusted := g.h.c.Clock.Now()
+	_, trusted := g.h.clock.Now()
 	v := 0.0
 	if trusted {
 		v = 1

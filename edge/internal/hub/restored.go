@@ -8,6 +8,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account/accountkv"
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // restoredReason is what becomes of the commands that waited in a backup. They
@@ -32,7 +33,12 @@ func (h *Hub) restored(ctx context.Context) error {
 	err = h.commands.Abandon(ctx, restoredReason, func(tx *journal.Tx) error {
 		tx.Essential()
 		tx.DeleteRestored()
-		return uplink.Restored(tx.Tx)
+		if err := uplink.Restored(tx.Tx); err != nil {
+			return err
+		}
+		return tx.Audit(fleet.System("restore"), "hub.restored", string(h.identity.Site), map[string]string{
+			"epoch": string(h.identity.Epoch), "epoch_before": string(mark.From),
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("take over a restored store: %w", err)

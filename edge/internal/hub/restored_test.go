@@ -33,8 +33,8 @@ func TestRestore_NothingOldIsRunAgain(t *testing.T) {
 	var made struct {
 		Name string `json:"name"`
 	}
-	h.Call("POST", "/api/v1/backups", map[string]any{"plain": true}, &made)
 	before, digest := h.identity, digestOf(t, h)
+	h.Call("POST", "/api/v1/backups", map[string]any{"plain": true}, &made)
 	h.Call("POST", "/api/v1/devices/btn-001/command", map[string]any{"name": "blink"}, nil) // after the backup
 	h.stop()
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/denial"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/policy"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
@@ -15,19 +16,19 @@ import (
 )
 
 // identityOf is who a device is on the broker, with its rights as they are now.
-// Everybody comes with a password as yet, so a profile that requires a client
-// certificate lets nobody in: fleet.ErrForbidden.
-func (d *devices) identityOf(dev fleet.Device, username string) (broker.Identity, error) {
+// certificate is the serial number of the one that it came with; a device of a
+// profile that requires one does not come in with a password: fleet.ErrForbidden.
+func (d *devices) identityOf(dev fleet.Device, username, certificate string) (broker.Identity, error) {
 	g, err := d.policies.Policy().Grant(d.site, dev, username)
 	if err != nil {
 		return broker.Identity{}, err
 	}
-	if g.ClientCertRequired {
+	if g.ClientCertRequired && certificate == "" {
 		return broker.Identity{}, fmt.Errorf("%w: profile %s requires a client certificate, and %s came with a password",
 			fleet.ErrForbidden, g.Profile, dev.ID)
 	}
 	return broker.Identity{
-		Device: dev, ClientID: string(dev.ID), Username: username, Rules: g.Rules,
+		Device: dev, ClientID: string(dev.ID), Username: username, Certificate: certificate, Rules: g.Rules,
 		MaxQoS: g.MaxQoS, MaxConnections: g.MaxConnections, Retain: g.Retain, Rate: g.Rate, Legacy: d.legacyOf(dev),
 	}, nil
 }
@@ -107,8 +108,10 @@ func (d *devices) settle(id fleet.DeviceID) {
 		d.broker.Forget(string(id), "device removed")
 		return
 	}
-	next, err := d.identityOf(dev, had.Username)
+	next, err := d.identityAgain(dev, had)
 	switch {
+	case errors.Is(err, pki.ErrRevoked):
+		d.broker.Forget(string(id), "certificate revoked")
 	case err != nil:
 		d.log.Info("device may not stay connected", "device_id", id, "error", err)
 		d.broker.Kick(string(id), "rights have changed")
@@ -180,4 +183,5 @@ func (d *devices) objected(o broker.Objection) {
 		e.Action = o.Action.String()
 	}
 	d.denials.Note(e)
+	d.tellSecurity(o)
 }

@@ -11,8 +11,10 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/store"
@@ -30,6 +32,11 @@ type Clock interface {
 type Config struct {
 	Store *store.Store
 	Clock Clock
+	// Chain names the chain of the audit: the store's epoch; "site" by default.
+	// Before is the hash of
+	// the last entry of the store's chain before it; empty when there is none.
+	Chain  fleet.Epoch
+	Before string
 	// Kept is how many events a reader of the feed may lag; 1024 by default.
 	Kept int
 	// Observe is told how long each commit took, waiting included; may be nil.
@@ -45,6 +52,8 @@ type Event struct {
 // Journal appends records.
 type Journal struct {
 	store   *store.Store
+	chain   fleet.Epoch
+	before  string
 	clock   Clock
 	events  *feed.Feed[Event]
 	observe func(time.Duration)
@@ -59,13 +68,16 @@ func (j *Journal) Follow(fn func(Event)) { j.follow = append(j.follow, fn) }
 
 // New returns the journal of a store.
 func New(c Config) *Journal {
+	c.Chain = cmp.Or(c.Chain, "site")
 	if c.Kept == 0 {
 		c.Kept = 1024
 	}
 	if c.Observe == nil {
 		c.Observe = func(time.Duration) {}
 	}
-	return &Journal{store: c.Store, clock: c.Clock, events: feed.New[Event](c.Kept), observe: c.Observe}
+	return &Journal{
+		store: c.Store, chain: c.Chain, before: c.Before, clock: c.Clock, events: feed.New[Event](c.Kept), observe: c.Observe,
+	}
 }
 
 // Events is the feed of what was committed.
@@ -74,6 +86,7 @@ func (j *Journal) Events() *feed.Feed[Event] { return j.events }
 // Tx is a decision under way: it reads the state as it is, and appends.
 type Tx struct {
 	*store.Tx
+	journal *Journal
 	now     time.Time
 	trusted bool
 	events  []Event
@@ -90,38 +103,92 @@ func (t *Tx) Now() time.Time { return t.now }
 // Trusted says whether the hub believes its clock.
 func (t *Tx) Trusted() bool { return t.trusted }
 
-// Append adds a record and folds it. A record that changes nothing, or that
-// the fold refuses, is an error: the decision was made on a wrong view.
+// Append adds a record and folds it, and the entry of the audit that it asks
+// for. A record that changes nothing, or that the fold refuses, is an error: the
+// decision was made on a wrong view.
 func (t *Tx) Append(actor fleet.Actor, body fleet.Body) error {
+	e, err := t.add(actor, body)
+	if err != nil {
+		return err
+	}
+	if action, target, detail, ok := fleet.Auditable(e.Record, e.Changes); ok {
+		return t.Audit(actor, action, target, detail)
+	}
+	return nil
+}
+
+// Audit adds an entry to the audit: action is noun.verb; what is longer than an
+// entry may be is cut. See fleet.AuditEntry.
+func (t *Tx) Audit(actor fleet.Actor, action, target string, detail map[string]string) error {
+	head, found, err := fleet.Get[fleet.AuditHead](t, fleet.AuditHeadRef(t.journal.chain))
+	if err != nil {
+		return err
+	}
+	if !found {
+		head.Hash = t.journal.before
+	}
+	_, err = t.add(actor, fleet.Audited{
+		Chain: t.journal.chain, N: head.N + 1, Action: action, Target: cut(target), Detail: cutAll(detail), Prev: head.Hash,
+	})
+	return err
+}
+
+// maxText of the audit, in bytes.
+const maxText = 512
+
+func cut(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+func cutAll(m map[string]string) map[string]string {
+	for k, v := range m {
+		m[k] = cut(v)
+	}
+	return m
+}
+
+// AppendAlone is Append without the entry of the audit: for the record of a
+// history that has its entries already.
+func (t *Tx) AppendAlone(actor fleet.Actor, body fleet.Body) error {
+	_, err := t.add(actor, body)
+	return err
+}
+
+// add adds one record and folds it.
+func (t *Tx) add(actor fleet.Actor, body fleet.Body) (Event, error) {
 	lane := body.Lane()
 	encoded, err := wire.EncodeRecord(fleet.Record{At: t.now, ClockTrusted: t.trusted, Actor: actor, Body: body})
 	if err != nil {
-		return err
+		return Event{}, err
 	}
 	// Fold what will be sent, not what is in hand: the console folds the decoded
 	// form, and both must come to the same bytes.
 	r, err := wire.DecodeRecord(lane, encoded)
 	if err != nil {
-		return err
+		return Event{}, err
 	}
 	changes, err := fleet.Apply(t, r)
 	if err != nil {
-		return fmt.Errorf("append %s: %w", body.Kind(), err)
+		return Event{}, fmt.Errorf("append %s: %w", body.Kind(), err)
 	}
 	if len(changes) == 0 {
-		return fmt.Errorf("append %s: %w: it changes nothing", body.Kind(), fleet.ErrState)
+		return Event{}, fmt.Errorf("append %s: %w: it changes nothing", body.Kind(), fleet.ErrState)
 	}
 	for _, c := range changes {
 		if err := t.PutEntity(c); err != nil {
-			return err
+			return Event{}, err
 		}
 	}
 	seq, err := t.AppendRecord(lane, encoded)
 	if err != nil {
-		return err
+		return Event{}, err
 	}
-	t.events = append(t.events, Event{Placed: fleet.Placed{Lane: lane, Seq: seq, Record: r}, Changes: changes})
-	return nil
+	e := Event{Placed: fleet.Placed{Lane: lane, Seq: seq, Record: r}, Changes: changes}
+	t.events = append(t.events, e)
+	return e, nil
 }
 
 // Do runs a decision. nil: everything that it appended and wrote is on disk.
@@ -131,7 +198,7 @@ func (j *Journal) Do(ctx context.Context, decide func(*Tx) error) error {
 	var tx *Tx
 	err := j.store.UpdateThen(ctx, func(s *store.Tx) error {
 		now, trusted := j.clock.Now()
-		tx = &Tx{Tx: s, now: fleet.Millis(now), trusted: trusted}
+		tx = &Tx{Tx: s, journal: j, now: fleet.Millis(now), trusted: trusted}
 		return decide(tx)
 	}, func() {
 		for _, e := range tx.events {

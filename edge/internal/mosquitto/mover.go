@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -112,7 +113,9 @@ func (m *Mover) Import(ctx context.Context, by fleet.Actor, f Files, register *R
 		if r.ACLs = append(r.ACLs, put...); dryRun {
 			return errDryRun
 		}
-		return nil
+		return tx.Audit(by, "mosquitto.imported", string(m.c.Site), map[string]string{
+			"registered": strconv.Itoa(len(r.Registered)), "credentials": strconv.Itoa(len(r.Credentials)), "acls": strconv.Itoa(len(r.ACLs)),
+		})
 	})
 	switch {
 	case errors.Is(err, errDryRun):

@@ -101,6 +101,16 @@ func (p *Policies) ReportingInterval(profile string) time.Duration {
 	return time.Duration(v.ReportingInterval) * time.Second
 }
 
+// ProfileOf returns the profile of that name as it is now; fleet.ErrInvalid when
+// there is none.
+func (p *Policies) ProfileOf(name string) (access.Profile, error) {
+	v, ok := p.Policy().Profile(name)
+	if !ok {
+		return v, fmt.Errorf("%w: security_profile %q does not exist", fleet.ErrInvalid, name)
+	}
+	return v, nil
+}
+
 // HasProfile reports whether there is a profile of that name as of the view: a
 // decision of the journal can rely on it.
 func (p *Policies) HasProfile(v fleet.View, name string) (bool, error) {

@@ -29,6 +29,10 @@ type Profiles interface {
 	HasProfile(v fleet.View, name string) (bool, error)
 }
 
+// ClaimPrefix begins the client ids of devices that are joining the site; no
+// device has an id like that.
+const ClaimPrefix = "provision-"
+
 // Config is what New needs.
 type Config struct {
 	Site    fleet.SiteID
@@ -39,6 +43,9 @@ type Config struct {
 	// Profiles that devices may have; those named like the built-in types, which
 	// are always there, if nil.
 	Profiles Profiles
+	// Leaving is called in the decision that removes or retires a device; may be
+	// nil.
+	Leaving func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error
 }
 
 // Registry holds the devices of one site.
@@ -48,6 +55,7 @@ type Registry struct {
 	journal  *journal.Journal
 	max      int
 	profiles Profiles
+	leaving  func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error
 	proven   provenPasswords
 	copied   *copied
 
@@ -60,6 +68,9 @@ func New(c Config) (*Registry, error) {
 	r := &Registry{
 		site: c.Site, store: c.Store, journal: c.Journal, max: cmp.Or(c.MaxDevices, 2000),
 		profiles: c.Profiles, proven: newProvenPasswords(),
+	}
+	if r.leaving = c.Leaving; r.leaving == nil {
+		r.leaving = func(*journal.Tx, fleet.Actor, fleet.DeviceID) error { return nil }
 	}
 	var err error
 	if r.copied, err = newCopy(c.Store); err != nil {
@@ -150,6 +161,21 @@ func (r *Registry) Add(ctx context.Context, by fleet.Actor, d fleet.Device, p Pa
 	return d, plain, nil
 }
 
+// Full reports as fleet.ErrLimit that the site may have no more devices.
+func (r *Registry) Full() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.full()
+}
+
+// GivePasswordIn makes the password of a device anew, inside a decision, and
+// returns it: it is kept nowhere.
+func (r *Registry) GivePasswordIn(tx *journal.Tx, id fleet.DeviceID) (string, error) {
+	plain, cred := Password{Generate: true}.make()
+	cred.ChangedAt = tx.Now()
+	return plain, tx.PutCredential(id, *cred)
+}
+
 // full reports as fleet.ErrLimit that the site may have no more devices. The
 // caller holds mu.
 func (r *Registry) full() error {
@@ -218,6 +244,9 @@ func (r *Registry) check(d fleet.Device) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
+	if strings.HasPrefix(string(d.ID), ClaimPrefix) {
+		return fmt.Errorf("%w: device_id %q: ids that begin with %s are those of devices that are joining", fleet.ErrInvalid, d.ID, ClaimPrefix)
+	}
 	if d.Room == "system" {
 		return fmt.Errorf("%w: room %q is the name of the hub's own topics", fleet.ErrInvalid, d.Room)
 	}
@@ -270,7 +299,10 @@ func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, v
 	d.Removed, d.UpdatedAt = true, tx.Now()
 	d.Version++
 	tx.DeleteCredential(id)
-	return r.put(tx, by, d)
+	if err := r.put(tx, by, d); err != nil {
+		return err
+	}
+	return r.leaving(tx, by, id)
 }
 
 // AddIn registers a device inside a decision, without a password.

@@ -53,7 +53,7 @@ func entities[T fleet.Entity](each func(p, from []byte, fn func(k, v []byte) (bo
 // within, the highest id first, before the given id ("" for all), until fn
 // says false. Ids of requests and commands sort by time, so this is newest
 // first.
-func EntitiesBefore[T fleet.Entity](s *Store, within, before string, fn func(T) bool) (err error) {
+func EntitiesBefore[T fleet.Entity](s *Store, within, before string, fn func(T) bool) error {
 	var zero T
 	kind := zero.Ref().Kind
 	p := append(prefix(tableEntity, string(kind)), within...)
@@ -61,18 +61,29 @@ func EntitiesBefore[T fleet.Entity](s *Store, within, before string, fn func(T) 
 	if before != "" {
 		upper = entityKey(fleet.Ref{Kind: kind, ID: before})
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: upper})
+	var wrong error
+	err := back(s.db, p, upper, func(b []byte) bool {
+		var e T
+		if wrong = json.Unmarshal(b, &e); wrong != nil {
+			wrong = fmt.Errorf("decode %s: %w", kind, wrong)
+			return false
+		}
+		return fn(e)
+	})
+	return errors.Join(err, wrong)
+}
+
+// back calls fn with the values of the keys from upper, which is not one of
+// them, down to p, until fn says false. The bytes are valid during the call.
+func back(r pebble.Reader, p, upper []byte, fn func([]byte) bool) (err error) {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: p, UpperBound: upper})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", kind, err)
+		return fmt.Errorf("read store: %w", err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	ok, err := step(it.Last)
 	for ok && err == nil {
-		var e T
-		if err := json.Unmarshal(it.Value(), &e); err != nil {
-			return fmt.Errorf("decode %s: %w", kind, err)
-		}
-		if !fn(e) {
+		if !fn(it.Value()) {
 			return nil
 		}
 		ok, err = step(it.Prev)

@@ -22,6 +22,9 @@ import (
 //	A kind 00 …                     people: see account.go
 //	B …                             sessions and retained messages: see broker/keep.go
 //	I subject 00 key                idempotency: what the work came to, JSON
+//	C serial                        certificate of a device, DER
+//	T id                            provisioning token, JSON
+//	U device_id                     key with which a device signs its messages
 //
 // verify.go knows how to check each of them.
 const (
@@ -38,6 +41,9 @@ const (
 	tableAccount     = 'A'
 	tableIdempotency = 'I'
 	tableSession     = 'B'
+	tableCertificate = 'C'
+	tableToken       = 'T'
+	tableSigning     = 'U'
 )
 
 func key(table byte, parts ...string) []byte {

@@ -38,6 +38,11 @@ func (t *Tx) PutSetting(name string, v any) error {
 	return t.setJSON(key(tableMeta, "setting", name), v)
 }
 
+// TxSetting is Setting inside a transaction.
+func TxSetting[T any](t *Tx, name string) (T, bool, error) {
+	return getJSON[T](t.get, key(tableMeta, "setting", name))
+}
+
 // Link reads what PutLink stored under name; false when there is nothing.
 func Link[T any](s *Store, name string) (T, bool, error) {
 	return getJSON[T](s.get, key(tableLink, name))

@@ -56,7 +56,7 @@ func (k *keeper) open() *store.Store {
 
 func (k *keeper) Fold(r fleet.Record) error {
 	j := journal.New(journal.Config{Store: k.open(), Clock: at(r.At)})
-	return j.Do(context.Background(), func(tx *journal.Tx) error { return tx.Append(r.Actor, r.Body) })
+	return j.Do(context.Background(), func(tx *journal.Tx) error { return tx.AppendAlone(r.Actor, r.Body) })
 }
 
 func (k *keeper) FoldThenFail(r fleet.Record, failure error) error {

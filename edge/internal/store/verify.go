@@ -2,13 +2,15 @@ package store
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/obedio/obedio/shared/audit"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
 	"github.com/obedio/obedio/shared/wire"
@@ -39,8 +41,8 @@ const maxFindings = 1000
 // Verify reads every key and value, and names what is wrong: what cannot be
 // read, keys that no program has written, values that do not decode or belong
 // to another key, a chain of records that is broken or does not end at its
-// head, entities that do not follow from the journal, and marks that mark
-// nothing or are missing. An error means that the reading itself ended early.
+// head, entities that do not follow from the journal, an audit that is not what
+// was written, and marks that mark nothing or are missing. An error means that the reading itself ended early.
 func (s *Store) Verify() (Report, error) {
 	v := &verification{
 		s: s, Report: Report{Store: Name, Findings: []Finding{}}, entities: map[fleet.Ref][]byte{}, folded: folded{},
@@ -61,7 +63,18 @@ func (s *Store) Verify() (Report, error) {
 		return v.Report, nil
 	}
 	v.finish()
-	return v.Report, nil
+	return v.Report, v.audit()
+}
+
+// audit walks through the chains of the audit.
+func (v *verification) audit() error {
+	chains, err := audit.Verify(audit.Of(v.entities), true)
+	for _, c := range chains {
+		if !c.OK {
+			v.find("audit chain "+string(c.Chain), c.What)
+		}
+	}
+	return err
 }
 
 type verification struct {
@@ -107,8 +120,17 @@ func (v *verification) key(k, val []byte) string {
 		return decodesTo(val, func(r Receipt) []byte { return receiptKey(r.Press) }, k)
 	case tableCredential:
 		return decodesTo(val, func(Credential) []byte { return k }, k)
-	case tableLink, tableIdempotency:
+	case tableLink, tableIdempotency, tableToken, tableSigning:
 		return validJSON(val)
+	case tableCertificate:
+		c, err := x509.ParseCertificate(val)
+		if err != nil {
+			return err.Error()
+		}
+		if string(k) != string(key(tableCertificate, hex.EncodeToString(c.SerialNumber.Bytes()))) {
+			return "the certificate belongs to another key"
+		}
+		return ""
 	case tableSession:
 		return "" // the broker knows what its values mean: see broker.CheckStored
 	case tableAccount:
@@ -142,7 +164,7 @@ func (v *verification) entity(k, val []byte) string {
 	if err != nil {
 		return err.Error()
 	}
-	e, err := decodeEntity(ref.Kind, val)
+	e, err := fleet.DecodeEntity(ref.Kind, val)
 	if err != nil {
 		return err.Error()
 	}
@@ -151,22 +173,6 @@ func (v *verification) entity(k, val []byte) string {
 	}
 	v.entities[ref] = slices.Clone(val)
 	return ""
-}
-
-func decodeEntity(kind fleet.EntityKind, b []byte) (fleet.Entity, error) {
-	for _, zero := range []fleet.Entity{
-		fleet.Press{}, fleet.PressCursor{}, fleet.Request{}, fleet.Command{}, fleet.Device{}, fleet.Room{}, fleet.OrderAnswer{}, fleet.Document{},
-	} {
-		if zero.Ref().Kind != kind {
-			continue
-		}
-		e := reflect.New(reflect.TypeOf(zero))
-		if err := json.Unmarshal(b, e.Interface()); err != nil {
-			return nil, err
-		}
-		return e.Elem().Interface().(fleet.Entity), nil
-	}
-	return nil, fmt.Errorf("an entity of a kind %q that this program does not know", kind)
 }
 
 func (v *verification) record(k, val []byte) string {
@@ -245,7 +251,7 @@ func (v *verification) finish() {
 	}
 	wanted := map[string]bool{}
 	for ref, b := range v.entities {
-		e, err := decodeEntity(ref.Kind, b)
+		e, err := fleet.DecodeEntity(ref.Kind, b)
 		if err != nil {
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
 	"github.com/obedio/obedio/proto/gen/obedio/v1/obediov1connect"
 
+	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
@@ -115,7 +116,7 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 // It may be repeated: the same claim with the same key gets the same answer.
 // fleet.ErrInvalid: the claim is for another site. Errors of the console keep
 // their Connect code.
-func (u *Uplink) Enroll(ctx context.Context, c identity.Claim) (fleet.HubID, error) {
+func (u *Uplink) Enroll(ctx context.Context, by fleet.Actor, c identity.Claim) (fleet.HubID, error) {
 	if c.Site != u.c.Site {
 		return "", fmt.Errorf("%w: the claim is for site %s, this hub is of site %s", fleet.ErrInvalid, c.Site, u.c.Site)
 	}
@@ -153,9 +154,14 @@ func (u *Uplink) Enroll(ctx context.Context, c identity.Claim) (fleet.HubID, err
 	if err := checkEnrolled(m, key.Public(), c); err != nil {
 		return "", fmt.Errorf("enrol at %s: %w", c.URL, err)
 	}
-	err = u.c.Store.Update(ctx, func(tx *store.Tx) error {
-		return tx.PutLink(identityKey, stored{
+	err = u.c.Journal.Do(ctx, func(tx *journal.Tx) error {
+		if err := tx.PutLink(identityKey, stored{
 			URL: c.URL, HubID: hub, Site: c.Site, Key: der, Chain: m.HubChain, Root: m.FleetRoot,
+		}); err != nil {
+			return err
+		}
+		return tx.Audit(by, "hub.enrolled", string(hub), map[string]string{
+			"url": c.URL, "console_id": m.ConsoleId, "fleet_root_sha256": c.FleetRoot,
 		})
 	})
 	if err != nil {

@@ -134,6 +134,9 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("hello: %w", err)
 	}
+	if u.c.ConsoleTime != nil && answer.Msg.ConsoleTimeMs > 0 {
+		u.c.ConsoleTime(time.UnixMilli(answer.Msg.ConsoleTimeMs))
+	}
 	rewound := u.sender.Rewound(w)
 	if err := u.sender.OnHello(u.log(), w); err != nil {
 		return 0, fmt.Errorf("hello: %w", err)

@@ -76,6 +76,8 @@ type Config struct {
 	// RetryFirst and RetryMost bound the pause after a failure: a random time up
 	// to RetryFirst, doubled each time up to RetryMost. 60 s and 15 min.
 	RetryFirst, RetryMost time.Duration
+	// ConsoleTime is told what the console says that the time is; may be nil.
+	ConsoleTime func(time.Time)
 	// Dial opens connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }

@@ -54,7 +54,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const consoleArgs = ['serve', '--data', consoleData, '--http', '127.0.0.1:0', '--hublink', '127.0.0.1:0']
   const [shore, shoreAt] = await start('obedio-console', join(dir, 'console.json'), consoleArgs)
   const [hub, hubAt] = await start('obedio-hub', join(dir, 'hub.json'), [
-    'serve', '--data', hubData, '--site', 'yacht-1', '--site-name', 'M/Y Aurelia', '--mqtt', '127.0.0.1:0', '--mqtt-ws', '127.0.0.1:0',
+    'serve', '--data', hubData, '--site', 'yacht-1', '--site-name', 'M/Y Aurelia', '--mqtt', '127.0.0.1:0', '--mqtts', '127.0.0.1:0', '--mqtt-ws', '127.0.0.1:0', '--https', '127.0.0.1:0',
     '--http', '127.0.0.1:0', '--uplink-state-every', '500ms', '--uplink-retry-first', '300ms', '--uplink-retry-most', '1s',
   ])
   const admin = (username: string): string => JSON.stringify({ username, password })

@@ -48,7 +48,9 @@ type Config struct {
 	Retries int
 	// CollectEvery is how often space of old values is given back; 10 min.
 	CollectEvery time.Duration
-	Logger       *slog.Logger
+	// Now is the clock of the audit; time.Now.
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Store is the open database.
@@ -60,6 +62,7 @@ type Store struct {
 	sites    locks      // one transaction of a site at a time
 	registry sync.Mutex // held by those that change sites, hubs and claims
 	people   sync.Mutex // held by those that change people
+	audits   sync.Mutex // held by those that add to the audit; taken last
 
 	open   sync.RWMutex // read-held while the database is used; guards closed
 	closed bool
@@ -104,6 +107,9 @@ func Open(c Config) (*Store, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	opts, err := options(c)
 	if err != nil {
@@ -217,6 +223,7 @@ func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 		return err
 	}
 	defer done()
+	mayAudit := false
 	for range s.c.Retries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -224,26 +231,34 @@ func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 		if err := s.Err(); err != nil {
 			return fmt.Errorf("%w: %w", store.ErrFailed, err)
 		}
-		err := s.try(fn)
-		if !errors.Is(err, badger.ErrConflict) {
+		err := s.try(fn, mayAudit)
+		switch {
+		case errors.Is(err, errAudits):
+			s.audits.Lock()
+			defer s.audits.Unlock()
+			mayAudit = true
+		case !errors.Is(err, badger.ErrConflict):
 			return err
 		}
 	}
 	return fmt.Errorf("%w: %d transactions came between", fleet.ErrUnavailable, s.c.Retries)
 }
 
-func (s *Store) try(fn func(*tx) error) error {
+func (s *Store) try(fn func(*tx) error, mayAudit bool) error {
 	txn := s.db.NewTransaction(true)
 	defer txn.Discard()
-	t := &tx{txn: txn, writes: map[string][]byte{}}
-	if err := fn(t); err != nil {
+	t := &tx{txn: txn, writes: map[string][]byte{}, now: s.c.Now, mayAudit: mayAudit}
+	err := fn(t)
+	if t.wantsAudit {
+		return errAudits // whatever fn has made of it
+	}
+	if err != nil {
 		return err
 	}
 	if len(t.writes) == 0 {
 		return nil
 	}
-	err := t.flush()
-	if err == nil {
+	if err = t.flush(); err == nil {
 		err = txn.Commit()
 	}
 	switch {

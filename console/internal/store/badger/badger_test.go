@@ -62,7 +62,7 @@ func TestOpen_FindsEverythingAgain(t *testing.T) {
 	if again.Bytes() == 0 {
 		t.Error("the store takes no space")
 	}
-	if err := s.AddSite(t.Context(), store.Site{ID: "b"}, 10); !errors.Is(err, store.ErrClosed) {
+	if err := s.AddSite(t.Context(), fleet.System("test"), store.Site{ID: "b"}, 10); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("a closed store answers %v", err)
 	}
 }

@@ -92,7 +92,7 @@ func (s *site) PutDeadLetter(r lane.Rejected) error {
 	if err != nil {
 		return err
 	}
-	err = s.count(func(c *store.Counts) { c.DeadLetters++ })
+	err = s.count(func(c *store.Counts) { countLetter(c, r) })
 	if err != nil {
 		return err
 	}
@@ -199,6 +199,13 @@ func countRequest(c *store.Counts, r fleet.Request, n int) {
 	}
 }
 
+func countLetter(c *store.Counts, r lane.Rejected) {
+	c.DeadLetters++
+	if fleet.AuditForked(r.Reason) {
+		c.AuditForks++
+	}
+}
+
 // presence is what a device counts as.
 func (s *site) presence(id fleet.DeviceID) (fleet.Presence, error) {
 	row, found, err := s.State(id)
@@ -254,8 +261,8 @@ func (s *site) Recount() (store.Counts, error) {
 		countRequest(&c, r, 1)
 		return true
 	}))
-	err = errors.Join(err, s.DeadLetters(func(store.DeadLetter) bool {
-		c.DeadLetters++
+	err = errors.Join(err, s.DeadLetters(func(d store.DeadLetter) bool {
+		countLetter(&c, d.Rejected)
 		return true
 	}))
 	err = errors.Join(err, s.Traffic(time.Time{}, hoursEnd, false, func(store.TrafficHour) bool {

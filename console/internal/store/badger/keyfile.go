@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/obedio/obedio/console/internal/secretfile"
+	"github.com/obedio/obedio/shared/secretfile"
 )
 
 // ErrKey: the key of the store is missing or broken. A new one would not open

@@ -12,12 +12,16 @@ import (
 // which no site id contains. Segments and UUIDs contain neither 0x00 nor '/',
 // which separate. Numbers have 8 bytes, big endian.
 //
-//	00 M name                     the store itself: format, identity, settings
+//	00 M name                     the store itself: format, identity, settings, the
+//	                              newest entry of the audit
 //	00 S site_id                  site, JSON
 //	00 H hub_id                   hub, JSON
 //	00 C hash                     claim by the hash of its secret, JSON
 //	00 U site_id 00 hash          claim of a site that is not used: empty
 //	00 A kind/…                   people: see account/accountkv
+//	00 G chain/number             entry of the console's own audit, JSON; the number
+//	                              has 20 digits
+//	00 L chain                    newest entry of a chain: number and hash, JSON
 //	00 X expires(ms) number site  order that no hub was offered: empty
 //
 //	site 00 C                     cursor: epoch, positions of the lanes, JSON
@@ -45,6 +49,9 @@ const (
 	fleetUnused = 'U'
 	fleetPeople = 'A'
 	fleetDue    = 'X'
+
+	fleetAudit     = 'G'
+	fleetAuditHead = 'L'
 
 	siteCursor  = 'C'
 	siteLetter  = 'D'

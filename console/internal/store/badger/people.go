@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/obedio/obedio/shared/account/accountkv"
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // People implements store.Store.
@@ -42,6 +43,12 @@ func (p peopleTx) Scan(prefix, behind string, fn func(string, []byte) (bool, err
 func (p peopleTx) Set(k string, v []byte) error {
 	p.t.set(fleetKey(fleetPeople, k), v)
 	return nil
+}
+
+// Audit adds an entry to the console's own audit, in the transaction of the
+// change that it tells of.
+func (p peopleTx) Audit(by fleet.Actor, action, target string, detail map[string]string) error {
+	return p.t.audit(by, action, target, detail)
 }
 
 // Delete implements accountkv.Writer.

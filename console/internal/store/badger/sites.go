@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/obedio/obedio/console/internal/store"
@@ -60,7 +62,7 @@ func siteRow(t *tx, id fleet.SiteID) (store.Site, error) {
 }
 
 // AddSite implements store.Store.
-func (s *Store) AddSite(ctx context.Context, v store.Site, most int) error {
+func (s *Store) AddSite(ctx context.Context, by fleet.Actor, v store.Site, most int) error {
 	return s.change(ctx, func(t *tx) error {
 		k := fleetKey(fleetSite, string(v.ID))
 		if there, err := t.has(k); err != nil {
@@ -79,7 +81,7 @@ func (s *Store) AddSite(ctx context.Context, v store.Site, most int) error {
 		if n >= most {
 			return fmt.Errorf("%w: there are %d sites", fleet.ErrLimit, n)
 		}
-		return t.setJSON(k, v)
+		return errors.Join(t.setJSON(k, v), t.audit(by, store.AuditSiteAdded, string(v.ID), map[string]string{"name": v.Name}))
 	})
 }
 
@@ -112,7 +114,7 @@ func (s *Store) Sites(ctx context.Context, behind fleet.SiteID, limit int) (all 
 }
 
 // RevokeSite implements store.Store.
-func (s *Store) RevokeSite(ctx context.Context, id fleet.SiteID, at time.Time) (v store.Site, err error) {
+func (s *Store) RevokeSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, at time.Time) (v store.Site, err error) {
 	err = s.change(ctx, func(t *tx) error {
 		if v, err = siteRow(t, id); err != nil || !v.RevokedAt.IsZero() {
 			return err
@@ -134,7 +136,11 @@ func (s *Store) RevokeSite(ctx context.Context, id fleet.SiteID, at time.Time) (
 			t.set(fleetKey(fleetUnused, string(id), h), nil)
 			t.set(fleetKey(fleetClaim, h), nil)
 		}
-		return t.setJSON(fleetKey(fleetSite, string(id)), v)
+		detail := map[string]string{"claims": strconv.Itoa(len(unused))}
+		if v.Hub != "" {
+			detail["hub_id"] = string(v.Hub)
+		}
+		return errors.Join(t.setJSON(fleetKey(fleetSite, string(id)), v), t.audit(by, store.AuditSiteRevoked, string(id), detail))
 	})
 	return v, err
 }
@@ -172,7 +178,9 @@ func (s *Store) AddClaim(ctx context.Context, c store.Claim) error {
 		}
 		k, unused := claimKeys(c)
 		t.set(unused, empty)
-		return t.setJSON(k, c)
+		return errors.Join(t.setJSON(k, c), t.audit(c.By, store.AuditClaimMade, string(c.Site), map[string]string{
+			"expires_at": c.ExpiresAt.UTC().Format(time.RFC3339),
+		}))
 	})
 }
 
@@ -238,6 +246,13 @@ func (s *Store) UseClaim(ctx context.Context, hash store.SecretHash, h store.Hub
 			return fmt.Errorf("%w: the claim ended at %s", fleet.ErrExpired, c.ExpiresAt.Format(time.RFC3339))
 		}
 		h.Site = c.Site
+		detail := map[string]string{"hub_id": string(h.ID), "key_sha256": h.Key, "claim_by": c.By.ID}
+		if site.Hub != "" {
+			detail["replaces"] = string(site.Hub)
+		}
+		if err := t.audit(fleet.System("hublink"), store.AuditHubEnrolled, string(c.Site), detail); err != nil {
+			return err
+		}
 		c.UsedAt, c.Key, c.Hub, c.Chain = h.EnrolledAt, h.Key, h.ID, chain
 		if err := revokeHub(t, site.Hub, h.EnrolledAt); err != nil {
 			return err

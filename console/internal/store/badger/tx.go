@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -14,6 +15,10 @@ import (
 type tx struct {
 	txn    *badger.Txn
 	writes map[string][]byte // nil values are deletes; a nil map is read-only
+
+	now func() time.Time
+	// mayAudit: no other transaction adds to the audit; wantsAudit: this one would.
+	mayAudit, wantsAudit bool
 }
 
 func (t *tx) get(k []byte) ([]byte, error) {

@@ -30,7 +30,7 @@ func holder(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 	rapid.Check(t, func(r *rapid.T) {
 		n++
 		site := fleet.SiteID(fmt.Sprint("site-", n))
-		if err := s.AddSite(t.Context(), store.Site{ID: site, CreatedAt: At}, 100_000); err != nil {
+		if err := s.AddSite(t.Context(), fleet.System("test"), store.Site{ID: site, CreatedAt: At}, 100_000); err != nil {
 			r.Fatal(err)
 		}
 		h := &held{t: r, store: s, site: site, memory: fleettest.NewMemory(), story: fleettest.NewStory(rapid.Uint64().Draw(r, "seed"))}

@@ -42,6 +42,12 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Orders_AreFoundByWhatTheyWant", ordersFound},
 		{"Orders_DueUntilOffered", ordersDue},
 		{"Contact_IsKept", contactIsKept},
+		{"Audit_IsWrittenWithTheChange", auditedWithTheChange},
+		{"Audit_WhatFailsLeavesNothing", auditedOrNotAtAll},
+		{"Audit_OfManyAtOnceIsOneChain", auditIsOneChain},
+		{"Audit_AnotherEpochContinuesTheLast", auditGoesOn},
+		{"Audit_OfPeopleIsWrittenWithTheChange", auditOfPeople},
+		{"Audit_OfAHubIsRead", hubAuditIsRead},
 		{"Lists_PageBothWays", listsPage},
 		{"Traffic_AnHourIsReplacedWhenItIsWhole", trafficReplaced},
 		{"Traffic_PartsFollowEachOther", trafficParts},
@@ -59,7 +65,7 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 // AddSite registers a site.
 func AddSite(t testing.TB, s store.Store, id fleet.SiteID) {
 	t.Helper()
-	if err := s.AddSite(t.Context(), store.Site{ID: id, Name: string(id), CreatedAt: At}, 1000); err != nil {
+	if err := s.AddSite(t.Context(), fleet.System("test"), store.Site{ID: id, Name: string(id), CreatedAt: At}, 1000); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -119,7 +125,7 @@ func sitesAreListed(t *testing.T, s store.Store) {
 	for _, id := range []fleet.SiteID{"b", "a", "a-1", "c", "a.x"} {
 		AddSite(t, s, id)
 	}
-	want(t, s.AddSite(t.Context(), store.Site{ID: "b"}, 1000), fleet.ErrExists)
+	want(t, s.AddSite(t.Context(), fleet.System("test"), store.Site{ID: "b"}, 1000), fleet.ErrExists)
 	var ids []fleet.SiteID
 	for behind := fleet.SiteID(""); ; {
 		page, err := s.Sites(t.Context(), behind, 2)
@@ -137,7 +143,7 @@ func sitesAreListed(t *testing.T, s store.Store) {
 
 func sitesHaveALimit(t *testing.T, s store.Store) {
 	AddSite(t, s, "a")
-	want(t, s.AddSite(t.Context(), store.Site{ID: "b"}, 1), fleet.ErrLimit)
+	want(t, s.AddSite(t.Context(), fleet.System("test"), store.Site{ID: "b"}, 1), fleet.ErrLimit)
 }
 
 func siteUnknown(t *testing.T, s store.Store) {
@@ -145,7 +151,7 @@ func siteUnknown(t *testing.T, s store.Store) {
 	want(t, err, fleet.ErrNotFound)
 	want(t, s.UpdateSite(t.Context(), "nowhere", func(store.SiteTx) error { return nil }), fleet.ErrNotFound)
 	want(t, s.ViewSite(t.Context(), "nowhere", func(store.SiteView) error { return nil }), fleet.ErrNotFound)
-	_, err = s.RevokeSite(t.Context(), "nowhere", At)
+	_, err = s.RevokeSite(t.Context(), fleet.System("test"), "nowhere", At)
 	want(t, err, fleet.ErrNotFound)
 	want(t, s.AddClaim(t.Context(), store.Claim{Site: "nowhere"}), fleet.ErrNotFound)
 	_, err = s.Claim(t.Context(), store.SecretHash{1})
@@ -221,7 +227,7 @@ func claimExpires(t *testing.T, s store.Store) {
 	_, err := s.UseClaim(t.Context(), h, late, nil)
 	want(t, err, fleet.ErrExpired)
 	// Old claims go when a new one is made.
-	c := store.Claim{Hash: store.SecretHash{2}, Site: "a", CreatedAt: At.Add(3 * time.Hour), ExpiresAt: At.Add(4 * time.Hour)}
+	c := store.Claim{Hash: store.SecretHash{2}, Site: "a", By: fleet.System("test"), CreatedAt: At.Add(3 * time.Hour), ExpiresAt: At.Add(4 * time.Hour)}
 	must(t, s.AddClaim(t.Context(), c))
 	_, err = s.Claim(t.Context(), h)
 	want(t, err, fleet.ErrNotFound)
@@ -251,7 +257,7 @@ func revokeShutsOut(t *testing.T, s store.Store) {
 	must(t, err)
 	unused := addClaim(t, s, "a", 2)
 	at := At.Add(time.Hour)
-	site, err := s.RevokeSite(t.Context(), "a", at)
+	site, err := s.RevokeSite(t.Context(), fleet.System("test"), "a", at)
 	must(t, err)
 	same(t, site.RevokedAt, at)
 	was, err := s.Hub(t.Context(), h.ID)
@@ -260,7 +266,7 @@ func revokeShutsOut(t *testing.T, s store.Store) {
 	_, err = s.UseClaim(t.Context(), unused, hub(2, "x"), nil)
 	want(t, err, fleet.ErrNotFound)
 	want(t, s.AddClaim(t.Context(), store.Claim{Hash: store.SecretHash{3}, Site: "a"}), fleet.ErrState)
-	again, err := s.RevokeSite(t.Context(), "a", at.Add(time.Hour))
+	again, err := s.RevokeSite(t.Context(), fleet.System("test"), "a", at.Add(time.Hour))
 	must(t, err)
 	same(t, again.RevokedAt, at)
 }

@@ -426,6 +426,113 @@ func (OrderOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_obedio_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
+type CertificateKind int32
+
+const (
+	CertificateKind_CERTIFICATE_KIND_UNSPECIFIED CertificateKind = 0
+	CertificateKind_CERTIFICATE_KIND_DEVICE      CertificateKind = 1
+	CertificateKind_CERTIFICATE_KIND_SERVER      CertificateKind = 2
+	CertificateKind_CERTIFICATE_KIND_AUTHORITY   CertificateKind = 3
+)
+
+// Enum value maps for CertificateKind.
+var (
+	CertificateKind_name = map[int32]string{
+		0: "CERTIFICATE_KIND_UNSPECIFIED",
+		1: "CERTIFICATE_KIND_DEVICE",
+		2: "CERTIFICATE_KIND_SERVER",
+		3: "CERTIFICATE_KIND_AUTHORITY",
+	}
+	CertificateKind_value = map[string]int32{
+		"CERTIFICATE_KIND_UNSPECIFIED": 0,
+		"CERTIFICATE_KIND_DEVICE":      1,
+		"CERTIFICATE_KIND_SERVER":      2,
+		"CERTIFICATE_KIND_AUTHORITY":   3,
+	}
+)
+
+func (x CertificateKind) Enum() *CertificateKind {
+	p := new(CertificateKind)
+	*p = x
+	return p
+}
+
+func (x CertificateKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CertificateKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[7].Descriptor()
+}
+
+func (CertificateKind) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[7]
+}
+
+func (x CertificateKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CertificateKind.Descriptor instead.
+func (CertificateKind) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{7}
+}
+
+type RevocationReason int32
+
+const (
+	RevocationReason_REVOCATION_REASON_NONE        RevocationReason = 0
+	RevocationReason_REVOCATION_REASON_UNSPECIFIED RevocationReason = 1
+	RevocationReason_REVOCATION_REASON_COMPROMISED RevocationReason = 2
+	RevocationReason_REVOCATION_REASON_SUPERSEDED  RevocationReason = 3
+	RevocationReason_REVOCATION_REASON_CEASED      RevocationReason = 4
+)
+
+// Enum value maps for RevocationReason.
+var (
+	RevocationReason_name = map[int32]string{
+		0: "REVOCATION_REASON_NONE",
+		1: "REVOCATION_REASON_UNSPECIFIED",
+		2: "REVOCATION_REASON_COMPROMISED",
+		3: "REVOCATION_REASON_SUPERSEDED",
+		4: "REVOCATION_REASON_CEASED",
+	}
+	RevocationReason_value = map[string]int32{
+		"REVOCATION_REASON_NONE":        0,
+		"REVOCATION_REASON_UNSPECIFIED": 1,
+		"REVOCATION_REASON_COMPROMISED": 2,
+		"REVOCATION_REASON_SUPERSEDED":  3,
+		"REVOCATION_REASON_CEASED":      4,
+	}
+)
+
+func (x RevocationReason) Enum() *RevocationReason {
+	p := new(RevocationReason)
+	*p = x
+	return p
+}
+
+func (x RevocationReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RevocationReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[8].Descriptor()
+}
+
+func (RevocationReason) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[8]
+}
+
+func (x RevocationReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RevocationReason.Descriptor instead.
+func (RevocationReason) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{8}
+}
+
 // Record is one immutable fact of a hub. Its place in a lane is not part of
 // it. The hub encodes it once; what is stored, hashed and sent are these bytes.
 type Record struct {
@@ -443,6 +550,8 @@ type Record struct {
 	//	*Record_RoomChanged
 	//	*Record_OrderAnswered
 	//	*Record_PolicyChanged
+	//	*Record_CertificateChanged
+	//	*Record_Audited
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -578,6 +687,24 @@ func (x *Record) GetPolicyChanged() *PolicyChanged {
 	return nil
 }
 
+func (x *Record) GetCertificateChanged() *CertificateChanged {
+	if x != nil {
+		if x, ok := x.Body.(*Record_CertificateChanged); ok {
+			return x.CertificateChanged
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetAudited() *Audited {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Audited); ok {
+			return x.Audited
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -614,6 +741,14 @@ type Record_PolicyChanged struct {
 	PolicyChanged *PolicyChanged `protobuf:"bytes,33,opt,name=policy_changed,json=policyChanged,proto3,oneof"`
 }
 
+type Record_CertificateChanged struct {
+	CertificateChanged *CertificateChanged `protobuf:"bytes,34,opt,name=certificate_changed,json=certificateChanged,proto3,oneof"`
+}
+
+type Record_Audited struct {
+	Audited *Audited `protobuf:"bytes,35,opt,name=audited,proto3,oneof"`
+}
+
 func (*Record_Pressed) isRecord_Body() {}
 
 func (*Record_EpochOpened) isRecord_Body() {}
@@ -629,6 +764,10 @@ func (*Record_RoomChanged) isRecord_Body() {}
 func (*Record_OrderAnswered) isRecord_Body() {}
 
 func (*Record_PolicyChanged) isRecord_Body() {}
+
+func (*Record_CertificateChanged) isRecord_Body() {}
+
+func (*Record_Audited) isRecord_Body() {}
 
 type Actor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1665,11 +1804,233 @@ func (x *OrderAnswered) GetDetail() string {
 	return ""
 }
 
+// CertificateChanged: the site's authority has issued or revoked a certificate.
+type CertificateChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Big endian, without leading zeros.
+	Serial   []byte          `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
+	Kind     CertificateKind `protobuf:"varint,2,opt,name=kind,proto3,enum=obedio.v1.CertificateKind" json:"kind,omitempty"`
+	DeviceId string          `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	// SHA-256 of the certificate, of its public key, and of its issuer's.
+	Fingerprint   []byte           `protobuf:"bytes,4,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	Key           []byte           `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
+	Authority     []byte           `protobuf:"bytes,6,opt,name=authority,proto3" json:"authority,omitempty"`
+	IssuedAtMs    int64            `protobuf:"varint,7,opt,name=issued_at_ms,json=issuedAtMs,proto3" json:"issued_at_ms,omitempty"`
+	NotBeforeMs   int64            `protobuf:"varint,8,opt,name=not_before_ms,json=notBeforeMs,proto3" json:"not_before_ms,omitempty"`
+	NotAfterMs    int64            `protobuf:"varint,9,opt,name=not_after_ms,json=notAfterMs,proto3" json:"not_after_ms,omitempty"`
+	RevokedAtMs   int64            `protobuf:"varint,10,opt,name=revoked_at_ms,json=revokedAtMs,proto3" json:"revoked_at_ms,omitempty"`
+	Reason        RevocationReason `protobuf:"varint,11,opt,name=reason,proto3,enum=obedio.v1.RevocationReason" json:"reason,omitempty"`
+	Version       uint64           `protobuf:"varint,12,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertificateChanged) Reset() {
+	*x = CertificateChanged{}
+	mi := &file_obedio_v1_record_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateChanged) ProtoMessage() {}
+
+func (x *CertificateChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateChanged.ProtoReflect.Descriptor instead.
+func (*CertificateChanged) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CertificateChanged) GetSerial() []byte {
+	if x != nil {
+		return x.Serial
+	}
+	return nil
+}
+
+func (x *CertificateChanged) GetKind() CertificateKind {
+	if x != nil {
+		return x.Kind
+	}
+	return CertificateKind_CERTIFICATE_KIND_UNSPECIFIED
+}
+
+func (x *CertificateChanged) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *CertificateChanged) GetFingerprint() []byte {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return nil
+}
+
+func (x *CertificateChanged) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *CertificateChanged) GetAuthority() []byte {
+	if x != nil {
+		return x.Authority
+	}
+	return nil
+}
+
+func (x *CertificateChanged) GetIssuedAtMs() int64 {
+	if x != nil {
+		return x.IssuedAtMs
+	}
+	return 0
+}
+
+func (x *CertificateChanged) GetNotBeforeMs() int64 {
+	if x != nil {
+		return x.NotBeforeMs
+	}
+	return 0
+}
+
+func (x *CertificateChanged) GetNotAfterMs() int64 {
+	if x != nil {
+		return x.NotAfterMs
+	}
+	return 0
+}
+
+func (x *CertificateChanged) GetRevokedAtMs() int64 {
+	if x != nil {
+		return x.RevokedAtMs
+	}
+	return 0
+}
+
+func (x *CertificateChanged) GetReason() RevocationReason {
+	if x != nil {
+		return x.Reason
+	}
+	return RevocationReason_REVOCATION_REASON_NONE
+}
+
+func (x *CertificateChanged) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Audited adds an entry to the audit. Its hash is not sent: it follows.
+type Audited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The epoch of the store that wrote it.
+	Chain  string            `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	N      uint64            `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	Action string            `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	Target string            `protobuf:"bytes,4,opt,name=target,proto3" json:"target,omitempty"`
+	Detail map[string]string `protobuf:"bytes,5,rep,name=detail,proto3" json:"detail,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The hash of the entry before; empty for the first of all.
+	Prev          []byte `protobuf:"bytes,6,opt,name=prev,proto3" json:"prev,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audited) Reset() {
+	*x = Audited{}
+	mi := &file_obedio_v1_record_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audited) ProtoMessage() {}
+
+func (x *Audited) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audited.ProtoReflect.Descriptor instead.
+func (*Audited) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Audited) GetChain() string {
+	if x != nil {
+		return x.Chain
+	}
+	return ""
+}
+
+func (x *Audited) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *Audited) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Audited) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Audited) GetDetail() map[string]string {
+	if x != nil {
+		return x.Detail
+	}
+	return nil
+}
+
+func (x *Audited) GetPrev() []byte {
+	if x != nil {
+		return x.Prev
+	}
+	return nil
+}
+
 var File_obedio_v1_record_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xf1\x04\n" +
+	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xf3\x05\n" +
 	"\x06Record\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12#\n" +
 	"\rclock_trusted\x18\x02 \x01(\bR\fclockTrusted\x12&\n" +
@@ -1682,7 +2043,9 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x0edevice_changed\x18\x1e \x01(\v2\x18.obedio.v1.DeviceChangedH\x00R\rdeviceChanged\x12;\n" +
 	"\froom_changed\x18\x1f \x01(\v2\x16.obedio.v1.RoomChangedH\x00R\vroomChanged\x12A\n" +
 	"\x0eorder_answered\x18  \x01(\v2\x18.obedio.v1.OrderAnsweredH\x00R\rorderAnswered\x12A\n" +
-	"\x0epolicy_changed\x18! \x01(\v2\x18.obedio.v1.PolicyChangedH\x00R\rpolicyChangedB\x06\n" +
+	"\x0epolicy_changed\x18! \x01(\v2\x18.obedio.v1.PolicyChangedH\x00R\rpolicyChanged\x12P\n" +
+	"\x13certificate_changed\x18\" \x01(\v2\x1d.obedio.v1.CertificateChangedH\x00R\x12certificateChanged\x12.\n" +
+	"\aaudited\x18# \x01(\v2\x12.obedio.v1.AuditedH\x00R\aauditedB\x06\n" +
 	"\x04body\"r\n" +
 	"\x05Actor\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.obedio.v1.ActorKindR\x04kind\x12\x0e\n" +
@@ -1777,7 +2140,33 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\fR\aorderId\x121\n" +
 	"\aoutcome\x18\x03 \x01(\x0e2\x17.obedio.v1.OrderOutcomeR\aoutcome\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail*j\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\xa6\x03\n" +
+	"\x12CertificateChanged\x12\x16\n" +
+	"\x06serial\x18\x01 \x01(\fR\x06serial\x12.\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1a.obedio.v1.CertificateKindR\x04kind\x12\x1b\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\x12 \n" +
+	"\vfingerprint\x18\x04 \x01(\fR\vfingerprint\x12\x10\n" +
+	"\x03key\x18\x05 \x01(\fR\x03key\x12\x1c\n" +
+	"\tauthority\x18\x06 \x01(\fR\tauthority\x12 \n" +
+	"\fissued_at_ms\x18\a \x01(\x03R\n" +
+	"issuedAtMs\x12\"\n" +
+	"\rnot_before_ms\x18\b \x01(\x03R\vnotBeforeMs\x12 \n" +
+	"\fnot_after_ms\x18\t \x01(\x03R\n" +
+	"notAfterMs\x12\"\n" +
+	"\rrevoked_at_ms\x18\n" +
+	" \x01(\x03R\vrevokedAtMs\x123\n" +
+	"\x06reason\x18\v \x01(\x0e2\x1b.obedio.v1.RevocationReasonR\x06reason\x12\x18\n" +
+	"\aversion\x18\f \x01(\x04R\aversion\"\xe4\x01\n" +
+	"\aAudited\x12\x14\n" +
+	"\x05chain\x18\x01 \x01(\tR\x05chain\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x04R\x01n\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x16\n" +
+	"\x06target\x18\x04 \x01(\tR\x06target\x126\n" +
+	"\x06detail\x18\x05 \x03(\v2\x1e.obedio.v1.Audited.DetailEntryR\x06detail\x12\x12\n" +
+	"\x04prev\x18\x06 \x01(\fR\x04prev\x1a9\n" +
+	"\vDetailEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*j\n" +
 	"\tActorKind\x12\x1a\n" +
 	"\x16ACTOR_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACTOR_KIND_USER\x10\x01\x12\x15\n" +
@@ -1825,7 +2214,18 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x15ORDER_OUTCOME_APPLIED\x10\x01\x12\x1a\n" +
 	"\x16ORDER_OUTCOME_CONFLICT\x10\x02\x12\x19\n" +
 	"\x15ORDER_OUTCOME_REFUSED\x10\x03\x12\x19\n" +
-	"\x15ORDER_OUTCOME_EXPIRED\x10\x04B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
+	"\x15ORDER_OUTCOME_EXPIRED\x10\x04*\x8d\x01\n" +
+	"\x0fCertificateKind\x12 \n" +
+	"\x1cCERTIFICATE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17CERTIFICATE_KIND_DEVICE\x10\x01\x12\x1b\n" +
+	"\x17CERTIFICATE_KIND_SERVER\x10\x02\x12\x1e\n" +
+	"\x1aCERTIFICATE_KIND_AUTHORITY\x10\x03*\xb4\x01\n" +
+	"\x10RevocationReason\x12\x1a\n" +
+	"\x16REVOCATION_REASON_NONE\x10\x00\x12!\n" +
+	"\x1dREVOCATION_REASON_UNSPECIFIED\x10\x01\x12!\n" +
+	"\x1dREVOCATION_REASON_COMPROMISED\x10\x02\x12 \n" +
+	"\x1cREVOCATION_REASON_SUPERSEDED\x10\x03\x12\x1c\n" +
+	"\x18REVOCATION_REASON_CEASED\x10\x04B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
 
 var (
 	file_obedio_v1_record_proto_rawDescOnce sync.Once
@@ -1839,60 +2239,70 @@ func file_obedio_v1_record_proto_rawDescGZIP() []byte {
 	return file_obedio_v1_record_proto_rawDescData
 }
 
-var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_obedio_v1_record_proto_goTypes = []any{
-	(ActorKind)(0),            // 0: obedio.v1.ActorKind
-	(Priority)(0),             // 1: obedio.v1.Priority
-	(PressType)(0),            // 2: obedio.v1.PressType
-	(RequestState)(0),         // 3: obedio.v1.RequestState
-	(CancelReason)(0),         // 4: obedio.v1.CancelReason
-	(CommandState)(0),         // 5: obedio.v1.CommandState
-	(OrderOutcome)(0),         // 6: obedio.v1.OrderOutcome
-	(*Record)(nil),            // 7: obedio.v1.Record
-	(*Actor)(nil),             // 8: obedio.v1.Actor
-	(*Pressed)(nil),           // 9: obedio.v1.Pressed
-	(*EpochOpened)(nil),       // 10: obedio.v1.EpochOpened
-	(*RequestStepped)(nil),    // 11: obedio.v1.RequestStepped
-	(*CommandStepped)(nil),    // 12: obedio.v1.CommandStepped
-	(*CommandDefinition)(nil), // 13: obedio.v1.CommandDefinition
-	(*Device)(nil),            // 14: obedio.v1.Device
-	(*DeviceChanged)(nil),     // 15: obedio.v1.DeviceChanged
-	(*Room)(nil),              // 16: obedio.v1.Room
-	(*RoomChanged)(nil),       // 17: obedio.v1.RoomChanged
-	(*Document)(nil),          // 18: obedio.v1.Document
-	(*PolicyChanged)(nil),     // 19: obedio.v1.PolicyChanged
-	(*OrderAnswered)(nil),     // 20: obedio.v1.OrderAnswered
-	nil,                       // 21: obedio.v1.Device.MetadataEntry
+	(ActorKind)(0),             // 0: obedio.v1.ActorKind
+	(Priority)(0),              // 1: obedio.v1.Priority
+	(PressType)(0),             // 2: obedio.v1.PressType
+	(RequestState)(0),          // 3: obedio.v1.RequestState
+	(CancelReason)(0),          // 4: obedio.v1.CancelReason
+	(CommandState)(0),          // 5: obedio.v1.CommandState
+	(OrderOutcome)(0),          // 6: obedio.v1.OrderOutcome
+	(CertificateKind)(0),       // 7: obedio.v1.CertificateKind
+	(RevocationReason)(0),      // 8: obedio.v1.RevocationReason
+	(*Record)(nil),             // 9: obedio.v1.Record
+	(*Actor)(nil),              // 10: obedio.v1.Actor
+	(*Pressed)(nil),            // 11: obedio.v1.Pressed
+	(*EpochOpened)(nil),        // 12: obedio.v1.EpochOpened
+	(*RequestStepped)(nil),     // 13: obedio.v1.RequestStepped
+	(*CommandStepped)(nil),     // 14: obedio.v1.CommandStepped
+	(*CommandDefinition)(nil),  // 15: obedio.v1.CommandDefinition
+	(*Device)(nil),             // 16: obedio.v1.Device
+	(*DeviceChanged)(nil),      // 17: obedio.v1.DeviceChanged
+	(*Room)(nil),               // 18: obedio.v1.Room
+	(*RoomChanged)(nil),        // 19: obedio.v1.RoomChanged
+	(*Document)(nil),           // 20: obedio.v1.Document
+	(*PolicyChanged)(nil),      // 21: obedio.v1.PolicyChanged
+	(*OrderAnswered)(nil),      // 22: obedio.v1.OrderAnswered
+	(*CertificateChanged)(nil), // 23: obedio.v1.CertificateChanged
+	(*Audited)(nil),            // 24: obedio.v1.Audited
+	nil,                        // 25: obedio.v1.Device.MetadataEntry
+	nil,                        // 26: obedio.v1.Audited.DetailEntry
 }
 var file_obedio_v1_record_proto_depIdxs = []int32{
-	8,  // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
-	9,  // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
-	10, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
-	11, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
-	12, // 4: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
-	15, // 5: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
-	17, // 6: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
-	20, // 7: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
-	19, // 8: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
-	0,  // 9: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
-	2,  // 10: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
-	1,  // 11: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
-	3,  // 12: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
-	4,  // 13: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
-	5,  // 14: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
-	13, // 15: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
-	8,  // 16: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
-	21, // 17: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
-	14, // 18: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
-	16, // 19: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
-	18, // 20: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
-	6,  // 21: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	10, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
+	11, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
+	12, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
+	13, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
+	14, // 4: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
+	17, // 5: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
+	19, // 6: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
+	22, // 7: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
+	21, // 8: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
+	23, // 9: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
+	24, // 10: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
+	0,  // 11: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
+	2,  // 12: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
+	1,  // 13: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
+	3,  // 14: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
+	4,  // 15: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
+	5,  // 16: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
+	15, // 17: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
+	10, // 18: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
+	25, // 19: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
+	16, // 20: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
+	18, // 21: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
+	20, // 22: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
+	6,  // 23: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
+	7,  // 24: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
+	8,  // 25: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
+	26, // 26: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_record_proto_init() }
@@ -1909,14 +2319,16 @@ func file_obedio_v1_record_proto_init() {
 		(*Record_RoomChanged)(nil),
 		(*Record_OrderAnswered)(nil),
 		(*Record_PolicyChanged)(nil),
+		(*Record_CertificateChanged)(nil),
+		(*Record_Audited)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_record_proto_rawDesc), len(file_obedio_v1_record_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   15,
+			NumEnums:      9,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
