@@ -212,9 +212,7 @@ func TestSignIn_SameErrorForEveryReason(t *testing.T) {
 	w := newWorld(t, account.HubPolicy(), nil)
 	w.addUser(t, "anna", account.Crew)
 	w.addUser(t, "bert", account.Crew)
-	if err := w.DisableUser(t.Context(), w.admin, "bert", true); err != nil {
-		t.Fatal(err)
-	}
+	w.change(t, "bert", func(c *account.UserChange) { c.Disabled = true })
 	var texts []string
 	for _, in := range []account.SignIn{
 		{Username: "anna", Password: "wrong"},
@@ -337,52 +335,6 @@ func TestSession_OldestUnusedMakesRoom(t *testing.T) {
 	}
 }
 
-func TestSetPassword_EndsOtherSessions(t *testing.T) {
-	w := newWorld(t, account.HubPolicy(), nil)
-	w.addUser(t, "anna", account.Crew)
-	w.addUser(t, "bert", account.Crew)
-	ctx := t.Context()
-	_, other, _ := w.signIn(t, "anna")
-	_, own, anna := w.signIn(t, "anna")
-	if err := w.SetPassword(ctx, anna, "anna", "battery staple"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.BySession(ctx, own); err != nil {
-		t.Errorf("one's own session ended: %v", err)
-	}
-	_, err := w.BySession(ctx, other)
-	wantErr(t, err, fleet.ErrUnauthenticated)
-	_, _, _, err = w.SignIn(ctx, account.SignIn{Username: "anna", Password: "correct horse anna"})
-	wantErr(t, err, fleet.ErrUnauthenticated)
-	wantErr(t, w.SetPassword(ctx, anna, "bert", "battery staple"), fleet.ErrForbidden)
-	wantErr(t, w.SetPassword(ctx, anna, "anna", "short"), fleet.ErrInvalid)
-	if err := w.SetPassword(ctx, w.admin, "bert", "battery staple"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestDisableUser_EndsEverythingButNotTheLastAdministrator(t *testing.T) {
-	w := newWorld(t, account.HubPolicy(), nil)
-	ctx := t.Context()
-	if _, err := w.MakeFirst(ctx, account.NewUser{Username: "anna", Password: "correct horse anna"}); err != nil {
-		t.Fatal(err)
-	}
-	_, secret, anna := w.signIn(t, "anna")
-	_, token, err := w.AddToken(ctx, anna, account.NewToken{Name: "prometheus", Role: account.Viewer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantErr(t, w.DisableUser(ctx, w.admin, "anna", true), fleet.ErrState)
-	w.addUser(t, "bert", account.Admin)
-	if err := w.DisableUser(ctx, w.admin, "anna", true); err != nil {
-		t.Fatal(err)
-	}
-	_, err = w.BySession(ctx, secret)
-	wantErr(t, err, fleet.ErrUnauthenticated)
-	_, err = w.ByToken(ctx, token)
-	wantErr(t, err, fleet.ErrUnauthenticated)
-}
-
 func TestToken_LivesAndEnds(t *testing.T) {
 	w := newWorld(t, account.HubPolicy(), nil)
 	ctx := t.Context()
@@ -427,6 +379,44 @@ func TestToken_LivesAndEnds(t *testing.T) {
 	}
 	_, err = w.ByToken(ctx, secret)
 	wantErr(t, err, fleet.ErrUnauthenticated)
+}
+
+func TestToken_ScopesNarrowItAndWhatItHandsOn(t *testing.T) {
+	w := newWorld(t, account.HubPolicy(), nil)
+	ctx := t.Context()
+	_, secret, err := w.AddToken(ctx, w.admin, account.NewToken{
+		Name: "maker", Role: account.Admin, Scopes: []account.Action{account.TokensWrite, account.DevicesRead, account.UsersWrite, account.TokensWrite},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	maker, err := w.ByToken(ctx, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]account.Action{account.DevicesRead, account.TokensWrite, account.UsersWrite}, maker.Scopes); d != "" {
+		t.Error(d)
+	}
+	for _, n := range []account.NewToken{
+		{Name: "t", Role: account.Admin},
+		{Name: "t", Role: account.Viewer},
+		{Name: "t", Role: account.Chief, Scopes: []account.Action{account.DevicesRead, account.DevicesWrite}},
+	} {
+		_, _, err := w.AddToken(ctx, maker, n)
+		wantErr(t, err, fleet.ErrForbidden)
+	}
+	_, _, err = w.AddToken(ctx, maker, account.NewToken{Name: "t", Role: account.Viewer, Scopes: []account.Action{account.DevicesRead}})
+	wantErr(t, err, nil)
+	// It may change users, and yet make none that may more.
+	_, err = w.AddUser(ctx, maker, account.NewUser{Username: "eve", Password: "correct horse", Role: account.Admin})
+	wantErr(t, err, fleet.ErrForbidden)
+	anna := w.addUser(t, "anna", account.Admin)
+	wantErr(t, w.SetPassword(ctx, maker, anna.ID, account.PasswordChange{New: "battery staple"}), fleet.ErrForbidden)
+
+	for _, scopes := range [][]account.Action{{}, {"no.such"}, {account.DevicesRead, account.UsersWrite}} {
+		_, _, err := w.AddToken(ctx, w.admin, account.NewToken{Name: "t", Role: account.Viewer, Scopes: scopes})
+		wantErr(t, err, fleet.ErrInvalid)
+	}
 }
 
 func TestToken_NeverMayMoreThanItsMaker(t *testing.T) {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,20 @@ type Config struct {
 
 	Passwords PasswordConfig
 	Limiter   LimiterConfig
+	// PINLimiter is for PINs: by person and by tablet (in place of the address).
+	// A PIN is short, so the waits for a person last up to 5 min and failures
+	// are remembered for a day by default.
+	PINLimiter LimiterConfig
 	// SessionIdle ends a session that was not used for so long; 14 days by default.
 	SessionIdle time.Duration
 	// SessionMax ends every session so long after its sign-in; 90 days by default.
 	SessionMax time.Duration
+	// ExternalMax is SessionMax for who signs in at an identity provider, so that
+	// what the provider says of them is asked anew; 24 h by default.
+	ExternalMax time.Duration
+	// PINIdle ends a session that was made with a PIN and not used for so long;
+	// 12 h by default.
+	PINIdle time.Duration
 	// SessionsPerUser is how many sessions a person has at most; the one not
 	// used for the longest time makes room. 32 by default.
 	SessionsPerUser int
@@ -42,6 +53,12 @@ type Accounts struct {
 	policy    *Policy
 	passwords *passwords
 	limiter   *limiter
+	// pinLimiter counts by user id and by tablet id.
+	pinLimiter *limiter
+
+	changes *listeners // also of store
+
+	people sync.Mutex // one at a time changes who administers
 
 	mu    sync.Mutex // guards setup
 	setup string     // the setup code as printed; "" until SetupCode was asked
@@ -64,16 +81,37 @@ func New(c Config) (*Accounts, error) {
 	if c.SessionMax <= 0 {
 		c.SessionMax = 90 * 24 * time.Hour
 	}
+	if c.ExternalMax <= 0 {
+		c.ExternalMax = 24 * time.Hour
+	}
+	if c.PINIdle <= 0 {
+		c.PINIdle = 12 * time.Hour
+	}
+	c.PINLimiter.LongestForName = cmp.Or(c.PINLimiter.LongestForName, 5*time.Minute)
+	c.PINLimiter.Forget = cmp.Or(c.PINLimiter.Forget, 24*time.Hour)
 	if c.SessionsPerUser <= 0 {
 		c.SessionsPerUser = 32
 	}
 	if c.Tokens <= 0 {
 		c.Tokens = 1000
 	}
+	changes := &listeners{}
 	return &Accounts{
-		cfg: c, store: c.Store, policy: c.Policy,
+		cfg: c, store: telling{c.Store, changes}, changes: changes, policy: c.Policy,
 		passwords: newPasswords(c.Passwords), limiter: newLimiter(c.Limiter, c.Now),
+		pinLimiter: newLimiter(c.PINLimiter, c.Now),
 	}, nil
+}
+
+// SessionLimits end sessions by time; zero fields change nothing. See Config.
+type SessionLimits struct{ Idle, Max, PINIdle time.Duration }
+
+// LimitSessions replaces the limits of Config. It is called before anything
+// else is.
+func (a *Accounts) LimitSessions(l SessionLimits) {
+	a.cfg.SessionIdle = cmp.Or(l.Idle, a.cfg.SessionIdle)
+	a.cfg.SessionMax = cmp.Or(l.Max, a.cfg.SessionMax)
+	a.cfg.PINIdle = cmp.Or(l.PINIdle, a.cfg.PINIdle)
 }
 
 // Policy is the table that the accounts go by.
@@ -81,6 +119,14 @@ func (a *Accounts) Policy() *Policy { return a.policy }
 
 // SessionMax is how long a session lasts at most.
 func (a *Accounts) SessionMax() time.Duration { return a.cfg.SessionMax }
+
+// most is how long a session of u lasts at most.
+func (a *Accounts) most(u User) time.Duration {
+	if u.External != nil {
+		return min(a.cfg.SessionMax, a.cfg.ExternalMax)
+	}
+	return a.cfg.SessionMax
+}
 
 // Sweep removes sessions that have ended by time and says how many. Call it
 // now and then; nothing depends on when.

@@ -28,7 +28,8 @@ const (
 	OrdersWrite    Action = "orders.write"
 
 	CrewRead         Action = "crew.read"
-	CrewWrite        Action = "crew.write" // people on duty, teams, shifts
+	CrewWrite        Action = "crew.write" // people on duty, teams, shifts, their PINs
+	TabletsWrite     Action = "tablets.write"
 	AlertsRead       Action = "alerts.read"
 	AlertsAck        Action = "alerts.acknowledge"
 	EventsRead       Action = "events.read"
@@ -62,7 +63,7 @@ func Actions() []Action {
 		RequestsRead, RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel, RequestsDelegate,
 		DevicesRead, DevicesWrite, RoomsRead, RoomsWrite,
 		CommandsRead, CommandsSend, CommandsCancel, JobsRead, OrdersRead, OrdersWrite,
-		CrewRead, CrewWrite, AlertsRead, AlertsAck, EventsRead, TrafficRead, TrafficPayloads, TrafficPublish,
+		CrewRead, CrewWrite, TabletsWrite, AlertsRead, AlertsAck, EventsRead, TrafficRead, TrafficPayloads, TrafficPublish,
 		ProvisionWrite, SecurityRead, SecurityWrite, AuditRead, SyncRead, SyncControl,
 		SystemRead, SystemWrite, BackupsWrite, MetricsRead, SitesRead, SitesWrite,
 		TemplatesRead, TemplatesWrite, UsersRead, UsersWrite, TokensWrite,

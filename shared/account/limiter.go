@@ -89,10 +89,15 @@ func newLimiter(c LimiterConfig, now func() time.Time) *limiter {
 // cannot pass before the first has failed. The caller calls succeeded if it
 // was none, or undecided if it was not tried after all. name may be "".
 func (l *limiter) begin(name string, address netip.Addr) (attempt, error) {
+	return l.start(name, addressKey(address))
+}
+
+// start is begin for a place that is no address, such as a tablet.
+func (l *limiter) start(name, place string) (attempt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	a := attempt{l: l, name: name, address: addressKey(address)}
+	a := attempt{l: l, name: name, address: place}
 	wait := max(l.names.wait(a.name, now), l.addresses.wait(a.address, now))
 	if wait > 0 {
 		return attempt{}, &WaitError{Wait: wait}

@@ -45,7 +45,7 @@ func HubPolicy() *Policy {
 	crew := append(slices.Clone(viewer),
 		RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel, RequestsDelegate, AlertsAck)
 	chief := append(slices.Clone(crew),
-		DevicesWrite, RoomsWrite, CommandsSend, CommandsCancel, CrewWrite, ProvisionWrite,
+		DevicesWrite, RoomsWrite, CommandsSend, CommandsCancel, CrewWrite, TabletsWrite, ProvisionWrite,
 		TrafficPayloads, TrafficPublish, SecurityRead, SyncControl, UsersRead)
 	return newPolicy("hub", []Role{Admin, Chief, Crew, Viewer}, nil, map[Role][]Action{
 		Admin:  without(Actions(), SitesRead, SitesWrite, TemplatesRead, TemplatesWrite, OrdersRead, OrdersWrite),
@@ -67,7 +67,7 @@ func ConsolePolicy() *Policy {
 		ProvisionWrite, SecurityRead, SyncControl)
 	return newPolicy("console", []Role{Owner, Manager, Viewer}, []Role{Manager, Viewer}, map[Role][]Action{
 		Owner: without(Actions(), RequestsWrite, RequestsAccept, RequestsComplete, RequestsCancel,
-			RequestsDelegate, CrewRead, CrewWrite, TrafficPayloads, TrafficPublish),
+			RequestsDelegate, CrewRead, CrewWrite, TabletsWrite, TrafficPayloads, TrafficPublish),
 		Manager: manager,
 		Viewer:  viewer,
 	})
@@ -108,6 +108,11 @@ func (p *Policy) Actions(role Role) []Action {
 	return slices.Sorted(maps.Keys(p.grants[role]))
 }
 
+// ActionsOf are what s may do, on some site at least, sorted.
+func (p *Policy) ActionsOf(s Subject) []Action {
+	return slices.DeleteFunc(p.Actions(s.Role), func(a Action) bool { return !p.Can(s, a, Resource{}) })
+}
+
 // BySite reports whether role sees only the sites of its list.
 func (p *Policy) BySite(role Role) bool { return p.bySite[role] }
 
@@ -146,27 +151,63 @@ func (p *Policy) CheckSites(role Role, sites []fleet.SiteID) error {
 	return nil
 }
 
-// Covers reports whether a subject with (role, sites) may hand out
-// (otherRole, otherSites): nobody gives away more than they have.
-func (p *Policy) Covers(role Role, sites []fleet.SiteID, otherRole Role, otherSites []fleet.SiteID) bool {
-	for a := range p.grants[otherRole] {
-		if !p.grants[role][a] {
+// Rights are what a person, a program or a subject has: a role, the sites that
+// a role bound to sites sees, and the actions to which it is narrowed.
+type Rights struct {
+	Role  Role
+	Sites []fleet.SiteID
+	// Scopes are the only actions of the role; empty for all of them.
+	Scopes []Action
+}
+
+// Equal reports whether r and other are the same.
+func (r Rights) Equal(other Rights) bool {
+	return r.Role == other.Role && slices.Equal(r.Sites, other.Sites) && slices.Equal(r.Scopes, other.Scopes)
+}
+
+// has reports whether r has a, on some site at least.
+func (p *Policy) has(r Rights, a Action) bool {
+	return p.grants[r.Role][a] && (len(r.Scopes) == 0 || slices.Contains(r.Scopes, a))
+}
+
+// Covers reports whether whoever has mine may hand out, change or take away
+// other: nobody gives away more than they have.
+func (p *Policy) Covers(mine, other Rights) bool {
+	for a := range p.grants[other.Role] {
+		if p.has(other, a) && !p.has(mine, a) {
 			return false
 		}
 	}
-	if !p.bySite[role] {
+	if !p.bySite[mine.Role] {
 		return true
 	}
-	if !p.bySite[otherRole] {
+	if !p.bySite[other.Role] {
 		return false
 	}
-	if slices.Contains(sites, AllSites) {
+	if slices.Contains(mine.Sites, AllSites) {
 		return true
 	}
-	for _, s := range otherSites {
-		if !slices.Contains(sites, s) {
+	for _, s := range other.Sites {
+		if !slices.Contains(mine.Sites, s) {
 			return false
 		}
 	}
 	return true
+}
+
+// checkRights reports as ErrInvalid a role of another program, a list of sites
+// that does not go with the role, or a scope that the role does not have.
+func (p *Policy) checkRights(r Rights) error {
+	if _, err := p.ParseRole(string(r.Role)); err != nil {
+		return err
+	}
+	if r.Scopes != nil && len(r.Scopes) == 0 {
+		return fmt.Errorf("%w: scopes: name at least one action, or leave them out for the whole role", fleet.ErrInvalid)
+	}
+	for _, a := range r.Scopes {
+		if !p.grants[r.Role][a] {
+			return fmt.Errorf("%w: scope %q: role %s may do %v", fleet.ErrInvalid, a, r.Role, p.Actions(r.Role))
+		}
+	}
+	return p.CheckSites(r.Role, r.Sites)
 }

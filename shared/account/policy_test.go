@@ -86,14 +86,38 @@ func TestCan_SitesBind(t *testing.T) {
 	}
 }
 
+func TestCan_ScopesNarrowAndNeverWiden(t *testing.T) {
+	for _, p := range []*Policy{HubPolicy(), ConsolePolicy()} {
+		for _, role := range p.Roles() {
+			whole := Subject{Kind: KindToken, Role: role, Sites: []fleet.SiteID{AllSites}}
+			for _, scope := range Actions() {
+				narrow := whole
+				narrow.Scopes = []Action{scope}
+				for _, a := range Actions() {
+					for _, site := range []fleet.SiteID{"", "yacht-1"} {
+						r := Resource{Site: site}
+						if got, want := p.Can(narrow, a, r), a == scope && p.Can(whole, a, r); got != want {
+							t.Errorf("%s: %s narrowed to %s may do %s: %v, want %v", p.Program(), role, scope, a, got, want)
+						}
+					}
+				}
+				if got := p.ActionsOf(narrow); len(got) > 1 || len(got) == 1 && got[0] != scope {
+					t.Errorf("%s: %s narrowed to %s has %v", p.Program(), role, scope, got)
+				}
+			}
+		}
+	}
+}
+
 func TestCovers_NothingIsGainedByHandingOn(t *testing.T) {
 	sites := rapid.SliceOfDistinct(rapid.SampledFrom([]fleet.SiteID{"a", "b", "c", AllSites}), rapid.ID[fleet.SiteID])
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom([]*Policy{HubPolicy(), ConsolePolicy()}).Draw(t, "policy")
 		role := rapid.SampledFrom(p.Roles())
-		giver := Subject{Kind: KindUser, Role: role.Draw(t, "giver"), Sites: sites.Draw(t, "giver's sites")}
-		taker := Subject{Kind: KindUser, Role: role.Draw(t, "taker"), Sites: sites.Draw(t, "taker's sites")}
-		if !p.Covers(giver.Role, giver.Sites, taker.Role, taker.Sites) {
+		scopes := rapid.SliceOfNDistinct(rapid.SampledFrom(Actions()), 0, 5, rapid.ID[Action])
+		giver := Subject{Kind: KindToken, Role: role.Draw(t, "giver"), Sites: sites.Draw(t, "giver's sites"), Scopes: scopes.Draw(t, "giver's scopes")}
+		taker := Subject{Kind: KindToken, Role: role.Draw(t, "taker"), Sites: sites.Draw(t, "taker's sites"), Scopes: scopes.Draw(t, "taker's scopes")}
+		if !p.Covers(giver.Rights(), taker.Rights()) {
 			return
 		}
 		for _, a := range Actions() {

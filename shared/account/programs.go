@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
@@ -13,6 +14,8 @@ type NewToken struct {
 	Name  string
 	Role  Role
 	Sites []fleet.SiteID
+	// Scopes narrow the role to these actions; nil for all that it has.
+	Scopes []Action
 	// ExpiresAt is zero for a token that does not expire.
 	ExpiresAt time.Time
 }
@@ -26,14 +29,12 @@ func (a *Accounts) AddToken(ctx context.Context, by Subject, n NewToken) (Token,
 	if err := checkDisplayName(n.Name); err != nil {
 		return Token{}, "", err
 	}
-	if _, err := a.policy.ParseRole(string(n.Role)); err != nil {
+	rights := Rights{Role: n.Role, Sites: n.Sites, Scopes: n.Scopes}
+	if err := a.policy.checkRights(rights); err != nil {
 		return Token{}, "", err
 	}
-	if err := a.policy.CheckSites(n.Role, n.Sites); err != nil {
-		return Token{}, "", err
-	}
-	if !a.policy.Covers(by.Role, by.Sites, n.Role, n.Sites) {
-		return Token{}, "", fmt.Errorf("%w: role %s may not make a token with role %q on these sites",
+	if !a.policy.Covers(by.Rights(), rights) {
+		return Token{}, "", fmt.Errorf("%w: role %s may not make a token with role %q that may do more than itself",
 			fleet.ErrForbidden, by.Role, n.Role)
 	}
 	now := fleet.Millis(a.cfg.Now())
@@ -50,7 +51,7 @@ func (a *Accounts) AddToken(ctx context.Context, by Subject, n NewToken) (Token,
 	secret := TokenPrefix + newSecret()
 	t := Token{
 		ID: fleet.NewUUID[TokenID](now), Hash: HashSecret(secret), Name: n.Name, Role: n.Role, Sites: n.Sites,
-		Person: by.Person, CreatedAt: now, ExpiresAt: fleet.Millis(n.ExpiresAt),
+		Scopes: slices.Compact(slices.Sorted(slices.Values(n.Scopes))), Person: by.Person, CreatedAt: now, ExpiresAt: fleet.Millis(n.ExpiresAt),
 	}
 	if err := a.store.AddToken(ctx, t); err != nil {
 		return Token{}, "", fmt.Errorf("add token %s: %w", n.Name, err)

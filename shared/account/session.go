@@ -19,4 +19,7 @@ type Session struct {
 	// Address and Agent tell people which of their sessions this is.
 	Address string `json:"address,omitempty"`
 	Agent   string `json:"agent,omitempty"`
+	// Tablet is where it was made with a PIN, and with which it ends; empty for
+	// one that was made with a password.
+	Tablet TabletID `json:"tablet,omitempty"`
 }

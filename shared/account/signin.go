@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -48,14 +49,17 @@ func (a *Accounts) SignIn(ctx context.Context, in SignIn) (Session, string, Subj
 	}
 	try.succeeded()
 
+	return a.open(ctx, u, Session{Agent: in.Agent}, in.From, in.Previous)
+}
+
+// open makes a new session of u, who has just shown a secret; s has what is
+// known of it. The session that the browser brought ends.
+func (a *Accounts) open(ctx context.Context, u User, s Session, from netip.Addr, previous string) (Session, string, Subject, error) {
 	now := fleet.Millis(a.cfg.Now())
 	secret := newSecret()
-	s := Session{
-		ID: fleet.NewUUID[SessionID](now), Hash: HashSecret(secret), User: u.ID,
-		CreatedAt: now, SeenAt: now, Agent: cut(in.Agent, 200),
-	}
-	if in.From.IsValid() {
-		s.Address = in.From.Unmap().String()
+	s.ID, s.Hash, s.User, s.CreatedAt, s.SeenAt, s.Agent = fleet.NewUUID[SessionID](now), HashSecret(secret), u.ID, now, now, cut(s.Agent, 200)
+	if from.IsValid() {
+		s.Address = from.Unmap().String()
 	}
 	if err := a.makeRoom(ctx, u.ID); err != nil {
 		return Session{}, "", Subject{}, err
@@ -63,14 +67,22 @@ func (a *Accounts) SignIn(ctx context.Context, in SignIn) (Session, string, Subj
 	if err := a.store.AddSession(ctx, s); err != nil {
 		return Session{}, "", Subject{}, fmt.Errorf("add session of %s: %w", u.Username, err)
 	}
-	if plausibleSession(in.Previous) {
-		if old, err := a.store.SessionByHash(ctx, HashSecret(in.Previous)); err == nil {
+	// A secret that was changed after it was checked opens nothing: whoever
+	// changes it ends the sessions that are there by then.
+	if now, err := a.store.User(ctx, u.ID); err != nil || now.PasswordHash != u.PasswordHash || now.PINHash != u.PINHash {
+		if err == nil || missing(err) {
+			err = fmt.Errorf("%w: the secret was changed meanwhile", fleet.ErrUnauthenticated)
+		}
+		return Session{}, "", Subject{}, errors.Join(err, a.store.RemoveSession(ctx, s.ID))
+	}
+	if plausibleSession(previous) {
+		if old, err := a.store.SessionByHash(ctx, HashSecret(previous)); err == nil {
 			if err := a.store.RemoveSession(ctx, old.ID); err != nil && !missing(err) {
 				return Session{}, "", Subject{}, fmt.Errorf("end previous session: %w", err)
 			}
 		}
 	}
-	return s, secret, u.subject(s, a.cfg.SessionMax), nil
+	return s, secret, u.subject(s, a.most(u)), nil
 }
 
 // checkPassword does the same work whether the user exists or not.
@@ -81,8 +93,9 @@ func (a *Accounts) checkPassword(ctx context.Context, folded, password string) (
 		var err error
 		u, err = a.store.UserByName(ctx, folded)
 		switch {
-		case err == nil:
+		case err == nil && u.PasswordHash != "":
 			hash, known = u.PasswordHash, true
+		case err == nil: // signs in at an identity provider
 		case !missing(err):
 			return User{}, false, fmt.Errorf("find user: %w", err)
 		}
@@ -98,24 +111,26 @@ func (a *Accounts) checkPassword(ctx context.Context, folded, password string) (
 		return User{}, false, nil
 	}
 	if renew {
-		a.renewHash(ctx, u, password)
+		u = a.renewHash(ctx, u, password)
 	}
 	return u, true, nil
 }
 
 // renewHash stores the password under today's parameters. It may fail: the
 // old hash is good still, and the next sign-in tries again.
-func (a *Accounts) renewHash(ctx context.Context, u User, password string) {
+func (a *Accounts) renewHash(ctx context.Context, u User, password string) User {
+	renewed := u
 	hash, err := a.passwords.hash(ctx, password)
 	if err == nil {
-		version := u.Version
-		u.PasswordHash = hash
-		u.Version++
-		err = a.store.ChangeUser(ctx, u, version)
+		renewed.PasswordHash = hash
+		renewed.Version++
+		err = a.store.ChangeUser(ctx, renewed, u.Version)
 	}
 	if err != nil {
 		a.cfg.Log.Warn("password hash not renewed", "user", u.ID, "err", err)
+		return u
 	}
+	return renewed
 }
 
 // makeRoom ends the sessions of user that were not used for the longest time,
@@ -168,18 +183,31 @@ func (a *Accounts) BySession(ctx context.Context, secret string) (Subject, error
 
 // standing returns the subject of s if it has not ended.
 func (a *Accounts) standing(ctx context.Context, s Session) (Subject, error) {
-	now := a.cfg.Now()
-	if now.Sub(s.CreatedAt) >= a.cfg.SessionMax || now.Sub(s.SeenAt) >= a.cfg.SessionIdle {
-		return Subject{}, fmt.Errorf("%w: the session has ended", fleet.ErrUnauthenticated)
+	ended := fmt.Errorf("%w: the session has ended", fleet.ErrUnauthenticated)
+	now, idle := a.cfg.Now(), a.cfg.SessionIdle
+	if s.Tablet != "" {
+		idle = min(idle, a.cfg.PINIdle)
+	}
+	if now.Sub(s.SeenAt) >= idle {
+		return Subject{}, ended
 	}
 	u, err := a.store.User(ctx, s.User)
-	if missing(err) || err == nil && u.Disabled {
-		return Subject{}, fmt.Errorf("%w: the session has ended", fleet.ErrUnauthenticated)
+	if missing(err) || err == nil && (u.Disabled || now.Sub(s.CreatedAt) >= a.most(u)) {
+		return Subject{}, ended
 	}
 	if err != nil {
 		return Subject{}, fmt.Errorf("find user: %w", err)
 	}
-	return u.subject(s, a.cfg.SessionMax), nil
+	if s.Tablet != "" {
+		// Also for a session that was being made while the tablet was revoked.
+		switch _, err := a.store.Tablet(ctx, s.Tablet); {
+		case missing(err) || err == nil && u.Role != Crew:
+			return Subject{}, ended
+		case err != nil:
+			return Subject{}, fmt.Errorf("find tablet: %w", err)
+		}
+	}
+	return u.subject(s, a.most(u)), nil
 }
 
 // ByToken returns whose API token the secret is. ErrUnauthenticated when it
@@ -224,7 +252,7 @@ func (a *Accounts) valid(ctx context.Context, t Token) (Subject, error) {
 		if err != nil {
 			return Subject{}, fmt.Errorf("find owner of token: %w", err)
 		}
-		if u.Disabled || !a.policy.Covers(u.Role, u.Sites, t.Role, t.Sites) {
+		if u.Disabled || !a.policy.Covers(u.Rights(), t.Rights()) {
 			return Subject{}, no
 		}
 	}

@@ -17,10 +17,11 @@ type Store interface {
 	// AddFirstUser stores u if there is no user at all: ErrState otherwise.
 	// Of two that race, one wins.
 	AddFirstUser(ctx context.Context, u User) error
-	// AddUser stores u; ErrExists if its ID or its Folded is taken.
+	// AddUser stores u; ErrExists if its ID, its Folded or its External is taken.
 	AddUser(ctx context.Context, u User) error
 	// ChangeUser replaces the user u.ID if the stored one has version;
-	// ErrNotFound, ErrVersion, or ErrExists if u.Folded is another's.
+	// ErrNotFound, ErrVersion, or ErrExists if u.Folded is another's. External
+	// does not change.
 	ChangeUser(ctx context.Context, u User, version uint64) error
 	// RemoveUser removes the user with all their sessions and tokens; ErrNotFound.
 	RemoveUser(ctx context.Context, id UserID) error
@@ -28,6 +29,8 @@ type Store interface {
 	User(ctx context.Context, id UserID) (User, error)
 	// UserByName returns the user whose Folded is folded; ErrNotFound.
 	UserByName(ctx context.Context, folded string) (User, error)
+	// UserByExternal returns the user whose External is e; ErrNotFound.
+	UserByExternal(ctx context.Context, e External) (User, error)
 	// Users lists users by Folded.
 	Users(ctx context.Context, after string, limit int) ([]User, error)
 
@@ -64,4 +67,18 @@ type Store interface {
 	Tokens(ctx context.Context, after TokenID, limit int) ([]Token, error)
 	// RemoveToken removes the token; ErrNotFound.
 	RemoveToken(ctx context.Context, id TokenID) error
+
+	// AddTablet stores t; ErrExists if its ID or Hash is taken.
+	AddTablet(ctx context.Context, t Tablet) error
+	// TabletByHash returns the tablet; ErrNotFound.
+	TabletByHash(ctx context.Context, hash SecretHash) (Tablet, error)
+	// Tablet returns the tablet; ErrNotFound.
+	Tablet(ctx context.Context, id TabletID) (Tablet, error)
+	// UseTablet sets UsedAt as SeeSession sets SeenAt.
+	UseTablet(ctx context.Context, id TabletID, used time.Time) error
+	// Tablets lists tablets by ID.
+	Tablets(ctx context.Context, after TabletID, limit int) ([]Tablet, error)
+	// RemoveTablet removes the tablet with the sessions that were made on it;
+	// ErrNotFound.
+	RemoveTablet(ctx context.Context, id TabletID) error
 }

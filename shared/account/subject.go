@@ -34,6 +34,9 @@ type Subject struct {
 	Role     Role
 	// Sites are those that a role bound to sites sees; AllSites for all.
 	Sites []fleet.SiteID
+	// Scopes are the only actions of the role that a token was given; empty for
+	// all of them.
+	Scopes []Action
 	// Session is the session of a KindUser.
 	Session SessionID
 	// Person is the user that a token belongs to, if any.
@@ -65,7 +68,7 @@ func (p *Policy) Can(s Subject, a Action, r Resource) bool {
 	default:
 		return false
 	}
-	if !p.grants[s.Role][a] {
+	if !p.has(s.Rights(), a) {
 		return false
 	}
 	return r.Site == "" || p.Sees(s, r.Site)
@@ -79,6 +82,9 @@ func (p *Policy) Sees(s Subject, site fleet.SiteID) bool {
 	}
 	return slices.Contains(s.Sites, AllSites) || slices.Contains(s.Sites, site)
 }
+
+// Rights are what s has.
+func (s Subject) Rights() Rights { return Rights{Role: s.Role, Sites: s.Sites, Scopes: s.Scopes} }
 
 // Known reports whether somebody is signed in.
 func (s Subject) Known() bool {

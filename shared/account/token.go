@@ -16,6 +16,8 @@ type Token struct {
 	Name  string         `json:"name"`
 	Role  Role           `json:"role"`
 	Sites []fleet.SiteID `json:"sites,omitempty"`
+	// Scopes are the only actions of the role; empty for all of them.
+	Scopes []Action `json:"scopes,omitempty"`
 	// Person is who made it; empty for one made on the machine itself. The
 	// token ends with the person, and never may more than the person.
 	Person    UserID    `json:"person,omitempty"`
@@ -26,9 +28,12 @@ type Token struct {
 	UsedAt time.Time `json:"used_at,omitzero"`
 }
 
+// Rights are what t has, as long as the person that it belongs to has them.
+func (t Token) Rights() Rights { return Rights{Role: t.Role, Sites: t.Sites, Scopes: t.Scopes} }
+
 func (t Token) subject() Subject {
 	return Subject{
-		Kind: KindToken, ID: string(t.ID), Name: t.Name, Role: t.Role, Sites: t.Sites,
+		Kind: KindToken, ID: string(t.ID), Name: t.Name, Role: t.Role, Sites: t.Sites, Scopes: t.Scopes,
 		Person: t.Person, Until: t.ExpiresAt,
 	}
 }

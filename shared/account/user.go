@@ -26,8 +26,13 @@ type User struct {
 	Name  string         `json:"name"`
 	Role  Role           `json:"role"`
 	Sites []fleet.SiteID `json:"sites,omitempty"`
-	// PasswordHash is in the PHC form, with its parameters. Never shown.
+	// PasswordHash is in the PHC form, with its parameters; empty for an External
+	// user, who has none. Never shown.
 	PasswordHash string `json:"password_hash"`
+	// External is who signs in at an identity provider; nil for who has a password.
+	External *External `json:"external,omitempty"`
+	// PINHash is of the same form; empty without a PIN. Never shown.
+	PINHash string `json:"pin_hash,omitempty"`
 	// Disabled: cannot sign in, and what was signed in has ended.
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -73,6 +78,12 @@ func checkDisplayName(s string) error {
 	}
 	return nil
 }
+
+// Rights are what u has.
+func (u User) Rights() Rights { return Rights{Role: u.Role, Sites: u.Sites} }
+
+// hasPIN reports whether u may sign in with a PIN: only crew may.
+func (u User) hasPIN() bool { return u.PINHash != "" && u.Role == Crew && !u.Disabled }
 
 // subject is u as signed in by session s, which lasts for at most that long.
 func (u User) subject(s Session, most time.Duration) Subject {

@@ -99,18 +99,3 @@ func (l *Local) Setup(ctx context.Context, env *Env, out Output, title string) e
 		return err
 	})
 }
-
-// AddToken makes an API token, and prints it: it is shown once.
-func (l *Local) AddToken(ctx context.Context, env *Env, out Output, in any) error {
-	var made struct {
-		ID    string `json:"id"`
-		Token string `json:"token"`
-	}
-	if err := l.Call(ctx, http.MethodPost, "/api/v1/tokens", nil, in, &made); err != nil {
-		return err
-	}
-	return out.Print(env, made, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, made.Token)
-		return err
-	})
-}

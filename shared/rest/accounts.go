@@ -27,19 +27,38 @@ type UserView struct {
 	Name      string         `json:"name"`
 	Role      account.Role   `json:"role"`
 	Sites     []fleet.SiteID `json:"sites,omitempty" nullable:"false" doc:"The sites that a role bound to sites sees; * for all."`
-	Disabled  bool           `json:"disabled"`
+	HasPIN    bool           `json:"has_pin,omitempty" doc:"Whether a PIN is set: crew sign in with it on enrolled tablets."`
+	Issuer    string         `json:"issuer,omitempty" doc:"The identity provider at which the person signs in; absent for who has a password."`
+	Disabled  bool           `json:"disabled" doc:"Cannot sign in, and what was signed in has ended."`
 	CreatedAt time.Time      `json:"created_at"`
 	UpdatedAt time.Time      `json:"updated_at"`
+	ETag      string         `json:"etag"`
 }
 
 func viewUser(u account.User) UserView {
+	issuer := ""
+	if u.External != nil {
+		issuer = u.External.Issuer
+	}
 	return UserView{
 		ID: u.ID, Username: u.Username, Name: u.Name, Role: u.Role, Sites: u.Sites,
-		Disabled: u.Disabled, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+		HasPIN: u.PINHash != "", Issuer: issuer, Disabled: u.Disabled, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, ETag: ETag(u.Version),
 	}
 }
 
-type userOutput struct{ Body UserView }
+type userOutput struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     UserView
+}
+
+func userAnswer(u account.User, err error) (*userOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	v := viewUser(u)
+	return &userOutput{ETag: v.ETag, Location: "/api/v1/users/" + string(u.ID), Body: v}, nil
+}
 
 func (a *API) setupRoutes() {
 	type neededOutput struct {
@@ -101,55 +120,9 @@ func (a *API) localSetup() {
 		if SubjectOf(ctx).Kind != account.KindLocal {
 			return nil, fmt.Errorf("%w: only the machine itself may do that", fleet.ErrForbidden)
 		}
-		u, err := a.cfg.Accounts.MakeFirst(ctx, account.NewUser{
+		return userAnswer(a.cfg.Accounts.MakeFirst(ctx, account.NewUser{
 			Username: in.Body.Username, Name: in.Body.Name, Password: in.Body.Password,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return &userOutput{Body: viewUser(u)}, nil
-	})
-}
-
-func (a *API) userRoutes() {
-	type listOutput struct{ Body Page[UserView] }
-	Register(a, Route{
-		OperationID: "list-users", Method: http.MethodGet, Path: "/api/v1/users", Permission: account.UsersRead,
-		Summary: "People", Tags: []string{"people"},
-	}, func(ctx context.Context, in *PageInput) (*listOutput, error) {
-		after, err := DecodeCursor[string](in.Cursor)
-		if err != nil {
-			return nil, err
-		}
-		us, err := a.cfg.Accounts.Users(ctx, SubjectOf(ctx), after, in.Limit+1)
-		if err != nil {
-			return nil, err
-		}
-		last := PageOf(us, in.Limit, func(u account.User) any { return u.Folded })
-		return &listOutput{Body: mapPage(last, viewUser)}, nil
-	})
-
-	type addInput struct {
-		Body struct {
-			Username string         `json:"username" maxLength:"64"`
-			Name     string         `json:"name,omitempty" maxLength:"128" doc:"What others read; the username if absent."`
-			Password string         `json:"password" maxLength:"256"`
-			Role     account.Role   `json:"role"`
-			Sites    []fleet.SiteID `json:"sites,omitempty" nullable:"false" doc:"For a role bound to sites; * for all."`
-		} `nameHint:"NewUser"`
-	}
-	Register(a, Route{
-		OperationID: "add-user", Method: http.MethodPost, Path: "/api/v1/users", Permission: account.UsersWrite,
-		Status: http.StatusCreated, Idempotent: true, Summary: "Add a person", Tags: []string{"people"},
-	}, func(ctx context.Context, in *addInput) (*userOutput, error) {
-		u, err := a.cfg.Accounts.AddUser(ctx, SubjectOf(ctx), account.NewUser{
-			Username: in.Body.Username, Name: in.Body.Name, Password: in.Body.Password,
-			Role: in.Body.Role, Sites: in.Body.Sites,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return &userOutput{Body: viewUser(u)}, nil
+		}))
 	})
 }
 

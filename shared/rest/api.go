@@ -93,6 +93,7 @@ type API struct {
 	life    context.Context
 	stop    context.CancelFunc
 	streams streamCount // of events
+	live    liveStreams
 }
 
 // New returns an API with the routes that both programs have: documents,
@@ -107,6 +108,7 @@ func New(c Config) (*API, error) {
 		cross: http.NewCrossOriginProtection(),
 	}
 	a.life, a.stop = context.WithCancel(context.Background())
+	c.Accounts.OnChange(a.recheckStreams)
 	for _, o := range c.TrustedOrigins {
 		if err := a.cross.AddTrustedOrigin(o); err != nil {
 			return nil, fmt.Errorf("%w: trusted origin %q: %w", fleet.ErrInvalid, o, err)

@@ -102,22 +102,20 @@ type eventStreams struct {
 }
 
 func (s *eventStreams) handle(c *gin.Context) {
-	ctx, cancel := context.WithCancel(c.Request.Context())
-	defer cancel()
-	defer context.AfterFunc(s.api.life, cancel)()
-
 	names, err := s.names(c.Query("events"))
 	if err != nil {
 		s.api.Fail(c, err)
 		return
 	}
-	x := exchangeOf(ctx)
+	x := exchangeOf(c.Request.Context())
 	leave, err := s.api.streams.enter(x.subject.Key(), s.cfg.Streams, s.cfg.PerSubject)
 	if err != nil {
 		s.api.Fail(c, err)
 		return
 	}
 	defer leave()
+	ctx, end := s.api.stream(c.Request.Context())
+	defer end()
 
 	h := c.Writer.Header()
 	h.Set("Content-Type", "text/event-stream")

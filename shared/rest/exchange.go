@@ -21,7 +21,9 @@ type exchange struct {
 	from    netip.Addr // not valid for a Unix socket
 	secure  bool       // over TLS
 	// cookie is the secret of the session that the browser brought.
-	cookie  string
+	cookie string
+	// tablet is the secret of the tablet that the browser is enrolled as.
+	tablet  string
 	agent   string
 	match   *Match
 	problem ProblemType
@@ -92,6 +94,9 @@ func (a *API) newExchange(r *http.Request) *exchange {
 	}
 	if c, err := r.Cookie(a.cookieName(x.secure)); err == nil {
 		x.cookie = c.Value
+	}
+	if c, err := r.Cookie(a.cookieName(x.secure) + tabletCookie); err == nil {
+		x.tablet = c.Value
 	}
 	return x
 }

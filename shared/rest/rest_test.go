@@ -436,6 +436,10 @@ func TestWalkRoles_AccountRoutes(t *testing.T) {
 		"DELETE /api/v1/tokens/{id}":      "admin",
 		"GET /api/v1/users":               "admin chief",
 		"POST /api/v1/users":              "admin",
+		"GET /api/v1/users/{id}":          "admin chief",
+		"PUT /api/v1/users/{id}":          "admin",
+		"DELETE /api/v1/users/{id}":       "admin",
+		"PUT /api/v1/users/{id}/password": "admin chief crew viewer",
 		"PUT /api/v1/things/{id}":         "admin chief",
 		"GET /api/v1/things/{id}":         "admin chief crew viewer",
 	})

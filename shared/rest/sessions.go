@@ -18,6 +18,7 @@ type SessionView struct {
 	SeenAt    time.Time         `json:"seen_at" doc:"When it was last used, to the minute."`
 	Address   string            `json:"address,omitempty"`
 	Agent     string            `json:"agent,omitempty"`
+	Tablet    account.TabletID  `json:"tablet_id,omitempty" doc:"The tablet on which it was made with a PIN; absent for one that was made with a password."`
 	Current   bool              `json:"current" doc:"Whether it is the one that asks."`
 }
 
@@ -26,8 +27,8 @@ type WhoView struct {
 	Session account.SessionID   `json:"session_id,omitempty" doc:"Absent for tokens."`
 	Kind    account.SubjectKind `json:"kind" enum:"user,token,local" doc:"By which way the subject is known."`
 	User    SubjectView         `json:"user"`
-	// Permissions are the actions of the role.
-	Permissions []account.Action `json:"permissions" nullable:"false" doc:"What the role may do."`
+	// Permissions are what the subject may do.
+	Permissions []account.Action `json:"permissions" nullable:"false" doc:"What the role may do, as far as a token is not narrowed."`
 	ExpiresAt   *time.Time       `json:"expires_at" doc:"When the session or token ends by itself at the latest; null for never."`
 }
 
@@ -44,7 +45,7 @@ func (a *API) who(s account.Subject) WhoView {
 	v := WhoView{
 		Session: s.Session, Kind: s.Kind,
 		User:        SubjectView{ID: s.ID, Username: s.Username, Name: s.Name, Role: s.Role, Sites: s.Sites},
-		Permissions: a.policy.Actions(s.Role),
+		Permissions: a.policy.ActionsOf(s),
 	}
 	if !s.Until.IsZero() {
 		v.ExpiresAt = &s.Until
@@ -62,9 +63,15 @@ func (a *API) cookieName(secure bool) string {
 }
 
 func (a *API) cookie(secure bool, secret string, maxAge int) http.Cookie {
+	return a.hostCookie(secure, "", secret, maxAge, http.SameSiteStrictMode)
+}
+
+// hostCookie is a cookie of this very host, named after the session's cookie
+// with an ending of its own.
+func (a *API) hostCookie(secure bool, ending, value string, maxAge int, sameSite http.SameSite) http.Cookie {
 	return http.Cookie{ //nolint:gosec // on the LAN without TLS there is no Secure cookie; Config.PlainHTTPRoles narrows who gets one
-		Name: a.cookieName(secure), Value: secret, Path: "/", MaxAge: maxAge,
-		HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
+		Name: a.cookieName(secure) + ending, Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, Secure: secure, SameSite: sameSite,
 	}
 }
 
@@ -76,8 +83,8 @@ type signInInput struct {
 }
 
 type signInOutput struct {
-	SetCookie http.Cookie `header:"Set-Cookie"`
-	Location  string      `header:"Location"`
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Location  string        `header:"Location"`
 	Body      WhoView
 }
 
@@ -139,6 +146,12 @@ func (a *API) newSession(ctx context.Context, username, password string) (*signI
 	if err != nil {
 		return nil, err
 	}
+	return a.begin(ctx, x, s, secret, sub)
+}
+
+// begin answers with the cookie of a session that was just made, or ends it
+// where its role may not have one.
+func (a *API) begin(ctx context.Context, x *exchange, s account.Session, secret string, sub account.Subject) (*signInOutput, error) {
 	if !a.plainAllowed(x, sub) {
 		if err := a.cfg.Accounts.EndSession(ctx, sub, s.ID); err != nil {
 			return nil, err
@@ -146,7 +159,7 @@ func (a *API) newSession(ctx context.Context, username, password string) (*signI
 		return nil, fmt.Errorf("%w: role %s signs in over HTTPS only", fleet.ErrForbidden, sub.Role)
 	}
 	return &signInOutput{
-		SetCookie: a.cookie(x.secure, secret, int(a.cfg.Accounts.SessionMax()/time.Second)),
+		SetCookie: []http.Cookie{a.cookie(x.secure, secret, int(a.cfg.Accounts.SessionMax()/time.Second))},
 		Location:  "/api/v1/sessions/current",
 		Body:      a.who(sub),
 	}, nil
@@ -184,7 +197,7 @@ func (a *API) listSessions(ctx context.Context, in *listSessionsInput) (*listSes
 	return &listSessionsOutput{Body: mapPage(page, func(s account.Session) SessionView {
 		return SessionView{
 			ID: s.ID, User: s.User, CreatedAt: s.CreatedAt, SeenAt: s.SeenAt,
-			Address: s.Address, Agent: s.Agent, Current: s.ID == sub.Session,
+			Address: s.Address, Agent: s.Agent, Tablet: s.Tablet, Current: s.ID == sub.Session,
 		}
 	})}, nil
 }

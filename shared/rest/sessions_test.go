@@ -2,12 +2,16 @@ package rest_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/obedio/obedio/shared/account"
+	"github.com/obedio/obedio/shared/account/accounttest"
 	"github.com/obedio/obedio/shared/rest"
 )
 
@@ -198,6 +202,7 @@ func TestTokens_MakeListRevoke(t *testing.T) {
 	if who["kind"] != "token" || who["session_id"] != nil || who["user"].(map[string]any)["name"] != "script" {
 		t.Errorf("who is %v", who)
 	}
+	f.problem(f.call("POST", "/api/v1/tokens", map[string]any{"name": "t", "role": "viewer", "scopes": []string{"users.write"}}, admin), 422, "invalid")
 	list := f.call("GET", "/api/v1/tokens", nil, admin)
 	items := f.ok(list, 200)["items"].([]any)
 	if len(items) != 1 || items[0].(map[string]any)["used_at"] == nil || strings.Contains(list.Body.String(), secret) {
@@ -209,17 +214,78 @@ func TestTokens_MakeListRevoke(t *testing.T) {
 	f.problem(f.call("DELETE", "/api/v1/tokens/"+made["id"].(string), nil, admin), 404, "not-found")
 }
 
-func TestUsers_AddAndList(t *testing.T) {
+func TestTokens_ScopesAreShownAndEnforced(t *testing.T) {
 	f := newFace(t, account.HubPolicy(), nil)
-	body := map[string]any{"username": "Carl", "password": "correct horse", "role": "crew"}
-	u := f.ok(f.call("POST", "/api/v1/users", body, as(account.Admin)), 201)
-	if u["username"] != "Carl" || u["disabled"] != false || u["user_id"] == "" {
-		t.Errorf("user is %v", u)
+	f.addThings(none)
+	in := map[string]any{"name": "script", "role": "chief", "scopes": []string{"sessions.own", "devices.read"}}
+	made := f.ok(f.call("POST", "/api/v1/tokens", in, as(account.Admin)), 201)
+	bearer := header("Authorization", "Bearer "+made["token"].(string))
+	f.ok(f.call("GET", "/api/v1/things/a", nil, bearer), 200)
+	f.problem(f.call("PUT", "/api/v1/things/a", map[string]any{"name": "xy"}, bearer), 403, "forbidden")
+	f.problem(f.call("GET", "/api/v1/users", nil, bearer), 403, "forbidden")
+	want := "devices.read sessions.own"
+	if got := strings.Join(texts(f.ok(f.call("GET", "/api/v1/sessions/current", nil, bearer), 200)["permissions"]), " "); got != want {
+		t.Errorf("permissions are %s", got)
 	}
-	f.problem(f.call("POST", "/api/v1/users", body, as(account.Admin)), 409, "exists")
-	list := f.call("GET", "/api/v1/users", nil, as(account.Chief))
-	f.ok(list, 200)
-	if s := list.Body.String(); strings.Contains(s, "argon2") || strings.Contains(s, "hash") || !strings.Contains(s, "Carl") {
-		t.Errorf("users are %s", s)
+	list := f.ok(f.call("GET", "/api/v1/tokens", nil, as(account.Admin)), 200)["items"].([]any)
+	if got := strings.Join(texts(list[0].(map[string]any)["scopes"]), " "); got != want {
+		t.Errorf("scopes are %s", got)
+	}
+}
+
+// A flood from many addresses with many names passes every back-off: the queue
+// bounds it. What it costs is measured in memory, not by the clock.
+func TestSignIn_AFloodFromEverywhereWaitsInABoundedQueue(t *testing.T) {
+	const one = 4 << 20 // of one password, in bytes
+	accounts, err := account.New(account.Config{
+		Store: accounttest.NewMemory(), Policy: account.HubPolicy(),
+		Passwords: account.PasswordConfig{MemoryKiB: one >> 10, Passes: 1, AtOnce: 2, Waiting: 6},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := rest.New(rest.Config{Accounts: accounts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.AccountRoutes()
+	h := api.Handler()
+	const n = 500
+	recs := make([]*httptest.ResponseRecorder, n)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		recs[i] = httptest.NewRecorder()
+		wg.Go(func() {
+			<-start
+			body := fmt.Sprintf(`{"username":"somebody-%d","password":"a guess of mine"}`, i)
+			req := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost/api/v1/sessions", strings.NewReader(body))
+			req.RemoteAddr = fmt.Sprintf("[2001:db8:0:%x::1]:4000", i)
+			h.ServeHTTP(recs[i], req)
+		})
+	}
+	close(start)
+	wg.Wait()
+	runtime.ReadMemStats(&after)
+	looked := 0
+	for _, rec := range recs {
+		switch rec.Code {
+		case http.StatusUnauthorized:
+			looked++
+		case http.StatusServiceUnavailable:
+			if rec.Header().Get("Retry-After") == "" {
+				t.Error("turned away, and not told for how long")
+			}
+		default:
+			t.Errorf("got %d %s", rec.Code, rec.Body)
+		}
+	}
+	if looked < 8 {
+		t.Errorf("%d were looked at, want at least those with a place", looked)
+	}
+	if took, most := after.TotalAlloc-before.TotalAlloc, uint64(looked*(one+one/8)+n*(64<<10)); took > most {
+		t.Errorf("%d of %d were looked at, and it took %d MiB of allocations, want at most %d", looked, n, took>>20, most>>20)
 	}
 }

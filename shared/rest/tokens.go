@@ -11,14 +11,15 @@ import (
 
 // TokenView is an API token as the API shows it.
 type TokenView struct {
-	ID        account.TokenID `json:"id"`
-	Name      string          `json:"name"`
-	Role      account.Role    `json:"role"`
-	Sites     []fleet.SiteID  `json:"sites,omitempty" nullable:"false"`
-	Person    account.UserID  `json:"person_id,omitempty" doc:"Who made it; it ends with them."`
-	CreatedAt time.Time       `json:"created_at"`
-	ExpiresAt *time.Time      `json:"expires_at" doc:"Null when it does not expire."`
-	UsedAt    *time.Time      `json:"used_at" doc:"When it was last used, to the minute; null if never."`
+	ID        account.TokenID  `json:"id"`
+	Name      string           `json:"name"`
+	Role      account.Role     `json:"role"`
+	Sites     []fleet.SiteID   `json:"sites,omitempty" nullable:"false"`
+	Scopes    []account.Action `json:"scopes,omitempty" nullable:"false" doc:"The only actions of the role that it may do; absent for all."`
+	Person    account.UserID   `json:"person_id,omitempty" doc:"Who made it; it ends with them."`
+	CreatedAt time.Time        `json:"created_at"`
+	ExpiresAt *time.Time       `json:"expires_at" doc:"Null when it does not expire."`
+	UsedAt    *time.Time       `json:"used_at" doc:"When it was last used, to the minute; null if never."`
 }
 
 // NewTokenView is a token with its secret, which is told once.
@@ -28,7 +29,7 @@ type NewTokenView struct {
 }
 
 func viewToken(t account.Token) TokenView {
-	v := TokenView{ID: t.ID, Name: t.Name, Role: t.Role, Sites: t.Sites, Person: t.Person, CreatedAt: t.CreatedAt}
+	v := TokenView{ID: t.ID, Name: t.Name, Role: t.Role, Sites: t.Sites, Scopes: t.Scopes, Person: t.Person, CreatedAt: t.CreatedAt}
 	if !t.ExpiresAt.IsZero() {
 		v.ExpiresAt = &t.ExpiresAt
 	}
@@ -59,10 +60,11 @@ func (a *API) tokenRoutes() {
 
 	type addInput struct {
 		Body struct {
-			Name      string         `json:"name" maxLength:"128"`
-			Role      account.Role   `json:"role"`
-			Sites     []fleet.SiteID `json:"sites,omitempty" nullable:"false" doc:"For a role bound to sites; * for all."`
-			ExpiresAt *time.Time     `json:"expires_at,omitempty" doc:"Absent for a token that does not expire."`
+			Name      string           `json:"name" maxLength:"128"`
+			Role      account.Role     `json:"role"`
+			Sites     []fleet.SiteID   `json:"sites,omitempty" nullable:"false" doc:"For a role bound to sites; * for all."`
+			Scopes    []account.Action `json:"scopes,omitempty" nullable:"false" doc:"Actions to which the role is narrowed, as x-permission of the routes names them; absent for all."`
+			ExpiresAt *time.Time       `json:"expires_at,omitempty" doc:"Absent for a token that does not expire."`
 		} `nameHint:"NewToken"`
 	}
 	type addOutput struct{ Body NewTokenView }
@@ -71,7 +73,7 @@ func (a *API) tokenRoutes() {
 		OperationID: "add-token", Method: http.MethodPost, Path: "/api/v1/tokens", Status: http.StatusCreated,
 		Permission: account.TokensWrite, Summary: "Make an API token", Tags: tags,
 	}, func(ctx context.Context, in *addInput) (*addOutput, error) {
-		n := account.NewToken{Name: in.Body.Name, Role: in.Body.Role, Sites: in.Body.Sites}
+		n := account.NewToken{Name: in.Body.Name, Role: in.Body.Role, Sites: in.Body.Sites, Scopes: in.Body.Scopes}
 		if in.Body.ExpiresAt != nil {
 			n.ExpiresAt = *in.Body.ExpiresAt
 		}

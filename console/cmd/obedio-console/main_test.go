@@ -78,8 +78,13 @@ func TestCommands_WithoutARunningConsole(t *testing.T) {
 		t.Error("an export replaces a file")
 	}
 	var token struct{ ID, Token string }
-	if err := json.Unmarshal([]byte(must(t, "", "token", "create", "--data", dir, "--name", "n", "--role", "viewer", "--json")), &token); err != nil || token.Token == "" {
+	if err := json.Unmarshal([]byte(must(t, "", "token", "create", "--data", dir, "--name", "n", "--role", "viewer", "--scopes", "sites.read,devices.read", "--expires-in", "24h", "--json")), &token); err != nil || token.Token == "" {
 		t.Errorf("token is %+v, %v", token, err)
+	}
+	must(t, "correct horse battery", "user", "add", "max", "--data", dir, "--role", "manager", "--sites", "yacht-1")
+	must(t, "battery horse correct", "user", "reset", "mila", "--data", dir)
+	if out := must(t, "", "user", "list", "--data", dir); !strings.Contains(out, "manager  yacht-1  active") || !strings.Contains(out, "owner") {
+		t.Errorf("people are %s", out)
 	}
 	for _, args := range [][]string{{"site", "claim", "x", "--data", dir, "--hublink-url", "http://x"}, {"site", "add", "--data", dir}, {"serve", "--data", dir, "--tls-cert", "x"}} {
 		if code, _, _ := run(t, "", args...); code != program.ExitUsage {

@@ -20,6 +20,7 @@ import (
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
@@ -30,14 +31,16 @@ import (
 
 // Config is what New needs. Zero fields take their defaults.
 type Config struct {
-	Version   string
-	Identity  store.Identity
-	Now       func() time.Time
-	Store     store.Store
-	Fleet     *fleetview.View
-	Dispatch  *dispatch.Dispatch
-	Link      *hublink.Link
-	Accounts  *account.Accounts
+	Version  string
+	Identity store.Identity
+	Now      func() time.Time
+	Store    store.Store
+	Fleet    *fleetview.View
+	Dispatch *dispatch.Dispatch
+	Link     *hublink.Link
+	Accounts *account.Accounts
+	// OIDC is the identity provider; nil for none.
+	OIDC      *oidc.Provider
 	UI        fs.FS
 	Logger    *slog.Logger
 	StartedAt time.Time
@@ -90,6 +93,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{Config: c, rest: r, events: feed.New[rest.Event](c.EventsKept)}
 	r.AccountRoutes()
+	a.oidcRoutes()
 	a.siteRoutes()
 	a.deviceRoutes()
 	a.requestRoutes()

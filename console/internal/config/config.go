@@ -15,6 +15,7 @@ import (
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
 	"github.com/obedio/obedio/console/internal/store/badger"
+	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
@@ -81,6 +82,10 @@ type Serve struct {
 
 	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
 
+	OIDC        `embed:""`
+	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
+	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
+
 	CacheBytes    int64         `name:"cache-bytes" default:"268435456" help:"Memory for what was read of the store."`
 	MemTableBytes int64         `name:"memtable-bytes" default:"67108864" help:"Memory for what was written to the store lately."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
@@ -105,6 +110,8 @@ func (s Serve) Check() error {
 		"order-ttl": int64(s.OrderTTL), "contact-every": int64(s.ContactEvery), "pull-wait": int64(s.PullWait),
 		"stop-within": int64(s.StopWithin), "enrol-every": int64(s.EnrolEvery), "enrol-burst": int64(s.EnrolBurst),
 		"enrol-all-burst": int64(s.EnrolAllBurst), "traffic-age": int64(s.TrafficAge),
+		"session-idle": int64(s.SessionIdle), "session-max": int64(s.SessionMax),
+		"oidc-session-max": int64(s.ExternalMax),
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s: want more than 0", fleet.ErrInvalid, name)
@@ -130,6 +137,7 @@ func (s Serve) Console() (console.Config, error) {
 	c := console.Config{
 		Data: s.Data.Data, HubLinkURL: strings.TrimSuffix(s.HubLinkURL, "/"), Constraints: identity.Constraints(s.Constraints), ClaimTTL: s.ClaimTTL, MaxSites: s.MaxSites,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin, TrafficAge: s.TrafficAge,
+		Sessions: account.SessionLimits{Idle: s.SessionIdle, Max: s.SessionMax}, ExternalMax: s.ExternalMax,
 		Store: badger.Config{CacheBytes: s.CacheBytes, MemTableBytes: s.MemTableBytes},
 		HubLink: hublink.Config{
 			StateEvery: s.StateEvery, PullWait: s.PullWait, PauseAfter: s.ContactEvery, EnrolEvery: s.EnrolEvery,
@@ -137,6 +145,10 @@ func (s Serve) Console() (console.Config, error) {
 		},
 		Dispatch:  dispatch.Config{TTL: s.OrderTTL, MaxTTL: s.MaxTTL, MaxPending: s.MaxPending},
 		Intervals: fleetview.Intervals{Contact: s.ContactEvery, Offline: s.OfflineAfter, Stalled: s.StalledAfter},
+	}
+	var err error
+	if c.OIDC, err = s.provider(); err != nil {
+		return c, err
 	}
 	if s.TLSCert != "" {
 		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)

@@ -16,6 +16,7 @@ func good(t *testing.T) Serve {
 		MaxTTL: 24 * time.Hour, MaxPending: 1, PullWait: time.Minute, ContactEvery: time.Minute, OfflineAfter: time.Hour,
 		StalledAfter: time.Minute, CacheBytes: 8 << 20, MemTableBytes: 2 << 20, StopWithin: time.Second,
 		EnrolEvery: time.Second, EnrolBurst: 1, EnrolAll: 1, EnrolAllBurst: 1, TrafficAge: time.Hour,
+		SessionIdle: time.Hour, SessionMax: time.Hour, OIDC: OIDC{ExternalMax: time.Hour},
 	}
 }
 
@@ -24,19 +25,22 @@ func TestCheck_NamesTheSetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*Serve){
-		"--hublink-url":  func(s *Serve) { s.HubLinkURL = "http://x" },
-		"--tls-cert":     func(s *Serve) { s.TLSCert = "x" },
-		"--max-sites":    func(s *Serve) { s.MaxSites = 0 },
-		"--order-ttl":    func(s *Serve) { s.OrderTTL = 25 * time.Hour },
-		"--offline":      func(s *Serve) { s.OfflineAfter = time.Second },
-		"--pull-wait":    func(s *Serve) { s.PullWait = 2 * time.Minute },
-		"--cache-bytes":  func(s *Serve) { s.CacheBytes = 1 },
-		"--claim-ttl":    func(s *Serve) { s.ClaimTTL = -1 },
-		"--stop-within":  func(s *Serve) { s.StopWithin = 0 },
-		"--enrol-all:":   func(s *Serve) { s.EnrolAll = 0 },
-		"--enrol-burst":  func(s *Serve) { s.EnrolBurst = 0 },
-		"--traffic-age":  func(s *Serve) { s.TrafficAge = 0 },
-		"--max-pending-": func(s *Serve) { s.MaxPending = 0 },
+		"--hublink-url":      func(s *Serve) { s.HubLinkURL = "http://x" },
+		"--tls-cert":         func(s *Serve) { s.TLSCert = "x" },
+		"--max-sites":        func(s *Serve) { s.MaxSites = 0 },
+		"--order-ttl":        func(s *Serve) { s.OrderTTL = 25 * time.Hour },
+		"--offline":          func(s *Serve) { s.OfflineAfter = time.Second },
+		"--pull-wait":        func(s *Serve) { s.PullWait = 2 * time.Minute },
+		"--cache-bytes":      func(s *Serve) { s.CacheBytes = 1 },
+		"--claim-ttl":        func(s *Serve) { s.ClaimTTL = -1 },
+		"--stop-within":      func(s *Serve) { s.StopWithin = 0 },
+		"--enrol-all:":       func(s *Serve) { s.EnrolAll = 0 },
+		"--enrol-burst":      func(s *Serve) { s.EnrolBurst = 0 },
+		"--traffic-age":      func(s *Serve) { s.TrafficAge = 0 },
+		"--session-idle":     func(s *Serve) { s.SessionIdle = 0 },
+		"--session-max":      func(s *Serve) { s.SessionMax = -1 },
+		"--oidc-session-max": func(s *Serve) { s.ExternalMax = 0 },
+		"--max-pending-":     func(s *Serve) { s.MaxPending = 0 },
 	} {
 		s := good(t)
 		spoil(&s)

@@ -22,6 +22,7 @@ import (
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/pki"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/console/internal/store/badger"
@@ -65,6 +66,12 @@ type Config struct {
 	// ClaimTTL and MaxSites: see api.Config.
 	ClaimTTL time.Duration
 	MaxSites int
+	// Sessions are the limits of people's sessions, and ExternalMax that of who
+	// signs in at the identity provider: see account.Config.
+	Sessions    account.SessionLimits
+	ExternalMax time.Duration
+	// OIDC is the identity provider at which people may sign in; nil for none.
+	OIDC *oidc.Config
 	// Hosts and TrustedOrigins of the API: see rest.Config.
 	Hosts, TrustedOrigins []string
 	// StopWithin is how long a clean stop may take. 5 s.
@@ -152,12 +159,21 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	if v.accounts, err = account.New(account.Config{
 		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log,
+		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max, ExternalMax: c.ExternalMax,
 	}); err != nil {
 		return err
 	}
+	var provider *oidc.Provider
+	if c.OIDC != nil {
+		oc := *c.OIDC
+		oc.Now, oc.Logger = c.Now, v.log
+		if provider, err = oidc.New(oc); err != nil {
+			return err
+		}
+	}
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
-		Link: v.link, Accounts: v.accounts, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		Link: v.link, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
 		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})

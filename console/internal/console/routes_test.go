@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/obedio/obedio/console/web"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/rest/resttest"
@@ -40,6 +43,13 @@ func TestRoutes_AreOpenToWhomTheyAreMeantFor(t *testing.T) {
 		"DELETE /api/v1/tokens/{id}":                           "owner",
 		"GET /api/v1/users":                                    "owner",
 		"POST /api/v1/users":                                   "owner",
+		"GET /api/v1/users/{id}":                               "owner",
+		"PUT /api/v1/users/{id}":                               "owner",
+		"DELETE /api/v1/users/{id}":                            "owner",
+		"PUT /api/v1/users/{id}/password":                      "owner manager viewer",
+		"GET /api/v1/sessions/oidc":                            "public",
+		"GET /api/v1/sessions/oidc/start":                      "public",
+		"GET /api/v1/sessions/oidc/callback":                   "public",
 		"GET /api/v1/sites":                                    "owner manager viewer",
 		"POST /api/v1/sites":                                   "owner",
 		"GET /api/v1/sites/{id}":                               "owner manager viewer",
@@ -92,6 +102,30 @@ func TestDocument_HasEveryRoute(t *testing.T) {
 	}
 	if len(v.Paths) < 25 || v.OpenAPI != "3.1.0" {
 		t.Errorf("%d paths of OpenAPI %s", len(v.Paths), v.OpenAPI)
+	}
+}
+
+func TestFace_WithstandsTheWeb(t *testing.T) {
+	c, err := New(t.Context(), Config{InMemory: true, UI: resttest.UI()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	resttest.Withstand(t, c.API().Rest())
+}
+
+func TestUI_HasNothingInline(t *testing.T) {
+	source, err := os.ReadFile("../../web/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resttest.NoInline(t, "index.html", source)
+	if web.Ready() {
+		built, err := fs.ReadFile(web.Files(), "index.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resttest.NoInline(t, "the built index.html", built)
 	}
 }
 

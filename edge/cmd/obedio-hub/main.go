@@ -27,6 +27,7 @@ type commands struct {
 	ACL     acls                   `cmd:"" name:"acl" help:"Rights on the broker: test, list."`
 	Profile profiles               `cmd:"" help:"Security profiles: list."`
 	Command sendingOne             `cmd:"" help:"Commands to devices."`
+	User    user                   `cmd:"" help:"People: add, list, reset a password."`
 	Token   token                  `cmd:"" help:"API tokens for programs."`
 	Backup  backingUp              `cmd:"" help:"Make a backup, also while the hub runs."`
 	Restore restoring              `cmd:"" help:"Make a backup the data of a hub that does not run."`

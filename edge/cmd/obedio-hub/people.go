@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/shared/identity"
@@ -22,6 +23,51 @@ func (c *setup) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error { return l.Setup(ctx, env, c.Output, "administrator") })
 }
 
+type user struct {
+	Add   userAdd   `cmd:"" help:"Add a person; the password comes from standard input."`
+	List  userList  `cmd:"" help:"List people."`
+	Reset userReset `cmd:"" help:"Set a forgotten password, from standard input; needs no sign-in, and works whether the program runs or not."`
+}
+
+type userAdd struct {
+	config.Data
+	program.Output
+	program.NewPassword
+	Username string `arg:"" help:"What the person signs in with."`
+	Name     string `name:"name" help:"What others read; the username if empty."`
+	Role     string `name:"role" default:"viewer" help:"admin, chief, crew or viewer."`
+}
+
+// Run adds a person.
+func (c *userAdd) Run(ctx context.Context, env *program.Env) error {
+	n := program.NewUser{Username: c.Username, Name: c.Name, Role: c.Role}
+	return withHub(ctx, c.Data, env, func(l *program.Local) error { return l.AddUser(ctx, env, c.Output, n, c.NewPassword) })
+}
+
+type userList struct {
+	config.Data
+	program.Output
+}
+
+// Run lists people.
+func (c *userList) Run(ctx context.Context, env *program.Env) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error { return l.ListUsers(ctx, env, c.Output) })
+}
+
+type userReset struct {
+	config.Data
+	program.Output
+	program.NewPassword
+	Username string `arg:"" help:"Whose password it is."`
+}
+
+// Run sets a forgotten password.
+func (c *userReset) Run(ctx context.Context, env *program.Env) error {
+	return withHub(ctx, c.Data, env, func(l *program.Local) error {
+		return l.ResetUser(ctx, env, c.Output, c.Username, c.NewPassword)
+	})
+}
+
 type token struct {
 	Create tokenCreate `cmd:"" help:"Make an API token; it is shown once."`
 }
@@ -29,14 +75,16 @@ type token struct {
 type tokenCreate struct {
 	config.Data
 	program.Output
-	Name string `name:"name" required:"" help:"What the token is for."`
-	Role string `name:"role" default:"viewer" help:"admin, chief, crew or viewer."`
+	Name    string        `name:"name" required:"" help:"What the token is for."`
+	Role    string        `name:"role" default:"viewer" help:"admin, chief, crew or viewer."`
+	Scopes  []string      `name:"scopes" help:"Actions to which the role is narrowed, such as devices.read; all if none is named."`
+	Expires time.Duration `name:"expires-in" help:"The token ends after this time; never if 0."`
 }
 
 // Run makes a token.
 func (c *tokenCreate) Run(ctx context.Context, env *program.Env) error {
 	return withHub(ctx, c.Data, env, func(l *program.Local) error {
-		return l.AddToken(ctx, env, c.Output, map[string]string{"name": c.Name, "role": c.Role})
+		return l.AddToken(ctx, env, c.Output, program.NewToken{Name: c.Name, Role: c.Role, Scopes: c.Scopes, Expires: c.Expires})
 	})
 }
 

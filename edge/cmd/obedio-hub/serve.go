@@ -31,6 +31,7 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 		listeners.Close()
 		return err
 	}
+	h.Accounts().LimitSessions(c.Sessions())
 	if code, err := h.Accounts().SetupCode(ctx); err == nil {
 		fmt.Fprintf(env.Stderr, "Make the first administrator with the setup code %s\n", code)
 	}

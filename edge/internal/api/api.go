@@ -121,6 +121,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{Config: c, rest: r, events: feed.New[rest.Event](c.EventsKept)}
 	r.AccountRoutes()
+	r.TabletRoutes()
 	a.deviceRoutes()
 	a.roomRoutes()
 	a.requestRoutes()

@@ -19,6 +19,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
+	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/program"
 )
@@ -92,6 +93,10 @@ type Serve struct {
 	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
 	DiskSettings
 
+	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
+	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
+	PINIdle     time.Duration `name:"pin-idle" default:"12h" help:"A session that was made with a PIN and that nobody uses for so long ends."`
+
 	BackupRecipients []string `name:"backup-recipient" placeholder:"age1…" help:"Age public key for which backups are encrypted when nobody says otherwise; may be repeated."`
 	BackupsKeep      int      `name:"backups-keep" default:"7" help:"Backups that stay in the data directory."`
 	LogKept          int      `name:"log-kept" default:"2000" help:"Newest log lines that are kept in memory for the support bundle."`
@@ -118,6 +123,7 @@ func (s Serve) Check() error {
 		"device-certificate-life": s.DeviceCertificate, "server-certificate-life": s.ServerCertificate,
 		"provision-life": s.ProvisionLife, "provision-keep": s.ProvisionKeep, "site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
 		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
+		"session-idle": s.SessionIdle, "session-max": s.SessionMax, "pin-idle": s.PINIdle,
 	}); err != nil {
 		return err
 	}
@@ -175,6 +181,11 @@ func (s Serve) Hub() hub.Config {
 		},
 		Traffic: s.traffic(),
 	}
+}
+
+// Sessions are the limits of people's sessions.
+func (s Serve) Sessions() account.SessionLimits {
+	return account.SessionLimits{Idle: s.SessionIdle, Max: s.SessionMax, PINIdle: s.PINIdle}
 }
 
 // Listen binds every listener that is on; a failure names the setting.

@@ -6,11 +6,14 @@
 //
 //	user/{id}             a user
 //	name/{folded}         a user's id
+//	external/{key}        a user's id, by External.Key
 //	session/{id}          a session
 //	session-of/{user}/{id} empty: the sessions of a user
 //	session-hash/{hash}   a session's id
 //	token/{id}            a token
 //	token-hash/{hash}     a token's id
+//	tablet/{id}           a tablet
+//	tablet-hash/{hash}    a tablet's id
 package accountkv
 
 import (
@@ -61,11 +64,14 @@ func New(db DB) *Store { return &Store{db} }
 const (
 	users         = "user/"
 	userNames     = "name/"
+	externals     = "external/"
 	sessions      = "session/"
 	sessionsOf    = "session-of/"
 	sessionHashes = "session-hash/"
 	tokens        = "token/"
 	tokenHashes   = "token-hash/"
+	tablets       = "tablet/"
+	tabletHashes  = "tablet-hash/"
 )
 
 func hashKey(prefix string, h account.SecretHash) string { return prefix + hex.EncodeToString(h[:]) }
@@ -179,6 +185,14 @@ func addUser(w Writer, u account.User) error {
 	if err := free(w, users+string(u.ID), userNames+u.Folded); err != nil {
 		return err
 	}
+	if u.External != nil {
+		if err := free(w, externals+u.External.Key()); err != nil {
+			return err
+		}
+		if err := w.Set(externals+u.External.Key(), []byte(u.ID)); err != nil {
+			return err
+		}
+	}
 	if err := w.Set(userNames+u.Folded, []byte(u.ID)); err != nil {
 		return err
 	}
@@ -233,6 +247,11 @@ func (s *Store) RemoveUser(ctx context.Context, id account.UserID) error {
 		if err != nil {
 			return err
 		}
+		if u.External != nil {
+			if err := w.Delete(externals + u.External.Key()); err != nil {
+				return err
+			}
+		}
 		if err := w.Delete(userNames + u.Folded); err != nil {
 			return err
 		}
@@ -249,6 +268,13 @@ func (s *Store) User(ctx context.Context, id account.UserID) (account.User, erro
 func (s *Store) UserByName(ctx context.Context, folded string) (account.User, error) {
 	return view(ctx, s, func(r Reader) (account.User, error) {
 		return readBy[account.User](r, userNames+folded, users)
+	})
+}
+
+// UserByExternal implements account.Store.
+func (s *Store) UserByExternal(ctx context.Context, e account.External) (account.User, error) {
+	return view(ctx, s, func(r Reader) (account.User, error) {
+		return readBy[account.User](r, externals+e.Key(), users)
 	})
 }
 

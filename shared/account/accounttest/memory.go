@@ -19,6 +19,7 @@ type Memory struct {
 	users    map[account.UserID]account.User
 	sessions map[account.SessionID]account.Session
 	tokens   map[account.TokenID]account.Token
+	tablets  map[account.TabletID]account.Tablet
 }
 
 // NewMemory returns an empty store.
@@ -27,6 +28,7 @@ func NewMemory() *Memory {
 		users:    map[account.UserID]account.User{},
 		sessions: map[account.SessionID]account.Session{},
 		tokens:   map[account.TokenID]account.Token{},
+		tablets:  map[account.TabletID]account.Tablet{},
 	}
 }
 
@@ -69,7 +71,7 @@ func (m *Memory) AddUser(ctx context.Context, u account.User) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if _, ok := m.users[u.ID]; ok || m.nameTaken(u) {
+	if _, ok := m.users[u.ID]; ok || m.nameTaken(u) || u.External != nil && m.external(*u.External) != nil {
 		return fmt.Errorf("add user %s: %w", u.Folded, fleet.ErrExists)
 	}
 	m.users[u.ID] = cloneUser(u)
@@ -83,6 +85,28 @@ func (m *Memory) nameTaken(u account.User) bool {
 		}
 	}
 	return false
+}
+
+// external returns the user of e, or nil.
+func (m *Memory) external(e account.External) *account.User {
+	for _, u := range m.users {
+		if u.External != nil && *u.External == e {
+			return &u
+		}
+	}
+	return nil
+}
+
+// UserByExternal implements account.Store.
+func (m *Memory) UserByExternal(ctx context.Context, e account.External) (account.User, error) {
+	if err := m.begin(ctx); err != nil {
+		return account.User{}, err
+	}
+	defer m.mu.Unlock()
+	if u := m.external(e); u != nil {
+		return cloneUser(*u), nil
+	}
+	return account.User{}, fmt.Errorf("external user: %w", fleet.ErrNotFound)
 }
 
 // ChangeUser implements account.Store.
@@ -351,6 +375,88 @@ func (m *Memory) RemoveToken(ctx context.Context, id account.TokenID) error {
 	return nil
 }
 
+// AddTablet implements account.Store.
+func (m *Memory) AddTablet(ctx context.Context, t account.Tablet) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	for _, other := range m.tablets {
+		if other.ID == t.ID || other.Hash == t.Hash {
+			return fmt.Errorf("add tablet %s: %w", t.ID, fleet.ErrExists)
+		}
+	}
+	m.tablets[t.ID] = t
+	return nil
+}
+
+// TabletByHash implements account.Store.
+func (m *Memory) TabletByHash(ctx context.Context, hash account.SecretHash) (account.Tablet, error) {
+	if err := m.begin(ctx); err != nil {
+		return account.Tablet{}, err
+	}
+	defer m.mu.Unlock()
+	for _, t := range m.tablets {
+		if t.Hash == hash {
+			return t, nil
+		}
+	}
+	return account.Tablet{}, fmt.Errorf("tablet: %w", fleet.ErrNotFound)
+}
+
+// Tablet implements account.Store.
+func (m *Memory) Tablet(ctx context.Context, id account.TabletID) (account.Tablet, error) {
+	if err := m.begin(ctx); err != nil {
+		return account.Tablet{}, err
+	}
+	defer m.mu.Unlock()
+	t, ok := m.tablets[id]
+	if !ok {
+		return account.Tablet{}, fmt.Errorf("tablet %s: %w", id, fleet.ErrNotFound)
+	}
+	return t, nil
+}
+
+// UseTablet implements account.Store.
+func (m *Memory) UseTablet(ctx context.Context, id account.TabletID, used time.Time) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	t, ok := m.tablets[id]
+	if !ok {
+		return fmt.Errorf("use tablet %s: %w", id, fleet.ErrNotFound)
+	}
+	if used.After(t.UsedAt) {
+		t.UsedAt = used
+		m.tablets[id] = t
+	}
+	return nil
+}
+
+// Tablets implements account.Store.
+func (m *Memory) Tablets(ctx context.Context, after account.TabletID, limit int) ([]account.Tablet, error) {
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	return page(m.tablets, after, limit, func(t account.Tablet) account.TabletID { return t.ID }), nil
+}
+
+// RemoveTablet implements account.Store.
+func (m *Memory) RemoveTablet(ctx context.Context, id account.TabletID) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	if _, ok := m.tablets[id]; !ok {
+		return fmt.Errorf("remove tablet %s: %w", id, fleet.ErrNotFound)
+	}
+	delete(m.tablets, id)
+	maps.DeleteFunc(m.sessions, func(_ account.SessionID, s account.Session) bool { return s.Tablet == id })
+	return nil
+}
+
 // page returns the values after a key, sorted by it, at most limit.
 func page[ID comparable, V any, K cmp.Ordered](all map[ID]V, after K, limit int, key func(V) K) []V {
 	var some []V
@@ -369,6 +475,6 @@ func cloneUser(u account.User) account.User {
 }
 
 func cloneToken(t account.Token) account.Token {
-	t.Sites = slices.Clone(t.Sites)
+	t.Sites, t.Scopes = slices.Clone(t.Sites), slices.Clone(t.Scopes)
 	return t
 }

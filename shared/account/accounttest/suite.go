@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 	}{
 		{"users are found by id and by name", usersAreFound},
 		{"a name or an id is taken once", usersAreUnique},
+		{"external users are found, are unique and free their place", externalsAreFound},
 		{"a user changes only from the version that was seen", usersHaveVersions},
 		{"a new name frees the old one", usersAreRenamed},
 		{"users are listed by name", usersAreListed},
@@ -38,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) account.Store) {
 		{"sessions of a user are removed but one", sessionsAreRemoved},
 		{"stale sessions are removed", staleSessionsAreRemoved},
 		{"tokens are found, used, listed and removed", tokensLive},
+		{"tablets are found, used, listed and removed with their sessions", tabletsLive},
 		{"what is missing is ErrNotFound", missingIsNotFound},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
@@ -65,7 +67,7 @@ func token(n int, of account.UserID) account.Token {
 	return account.Token{
 		ID:   account.TokenID(fmt.Sprintf("00000000-0000-7000-a000-%012d", n)),
 		Hash: account.HashSecret(fmt.Sprint("token", n)), Name: fmt.Sprint("token ", n), Role: account.Manager,
-		Sites: []fleet.SiteID{account.AllSites}, Person: of, CreatedAt: base, ExpiresAt: base.Add(time.Hour),
+		Sites: []fleet.SiteID{account.AllSites}, Scopes: []account.Action{account.DevicesRead, account.SitesRead}, Person: of, CreatedAt: base, ExpiresAt: base.Add(time.Hour),
 	}
 }
 
@@ -102,6 +104,37 @@ func usersAreUnique(t *testing.T, s account.Store) {
 	taken := user(2, "anna")
 	taken.Version = 2
 	is(t, s.ChangeUser(ctx, taken, 1), fleet.ErrExists)
+}
+
+func externalsAreFound(t *testing.T, s account.Store) {
+	ctx := t.Context()
+	external := func(n int, name, subject string) account.User {
+		u := user(n, name)
+		u.External = &account.External{Issuer: "https://id.example", Subject: subject}
+		return u
+	}
+	anna, bert := external(1, "anna", "1"), external(2, "bert", "2")
+	must(t, s.AddUser(ctx, anna))
+	must(t, s.AddUser(ctx, bert))
+	is(t, s.AddUser(ctx, external(3, "carl", "1")), fleet.ErrExists)
+	_, err := s.UserByName(ctx, "carl")
+	is(t, err, fleet.ErrNotFound)
+	got, err := s.UserByExternal(ctx, *bert.External)
+	must(t, err)
+	same(t, got, bert)
+	for _, e := range []account.External{{}, {Issuer: "https://id.example", Subject: "3"}, {Issuer: "https://other.example", Subject: "1"}} {
+		_, err := s.UserByExternal(ctx, e)
+		is(t, err, fleet.ErrNotFound)
+	}
+	bert.Role, bert.Version = account.Viewer, 2
+	must(t, s.ChangeUser(ctx, bert, 1))
+	got, err = s.UserByExternal(ctx, *bert.External)
+	must(t, err)
+	same(t, got, bert)
+	must(t, s.RemoveUser(ctx, bert.ID))
+	_, err = s.UserByExternal(ctx, *bert.External)
+	is(t, err, fleet.ErrNotFound)
+	must(t, s.AddUser(ctx, external(4, "bert", "2")))
 }
 
 func usersHaveVersions(t *testing.T, s account.Store) {
@@ -373,6 +406,59 @@ func tokensLive(t *testing.T, s account.Store) {
 	is(t, s.RemoveToken(ctx, want.ID), fleet.ErrNotFound)
 	is(t, s.UseToken(ctx, want.ID, used), fleet.ErrNotFound)
 	_, err = s.TokenByHash(ctx, want.Hash)
+	is(t, err, fleet.ErrNotFound)
+}
+
+func tablet(n int) account.Tablet {
+	return account.Tablet{
+		ID:   account.TabletID(fmt.Sprintf("00000000-0000-7000-b000-%012d", n)),
+		Hash: account.HashSecret(fmt.Sprint("tablet", n)), Name: fmt.Sprint("tablet ", n), By: "Anna", CreatedAt: base,
+	}
+}
+
+func tabletsLive(t *testing.T, s account.Store) {
+	ctx := t.Context()
+	want := tablet(2)
+	must(t, s.AddTablet(ctx, want))
+	must(t, s.AddTablet(ctx, tablet(1)))
+	is(t, s.AddTablet(ctx, want), fleet.ErrExists)
+	twin := tablet(3)
+	twin.Hash = want.Hash
+	is(t, s.AddTablet(ctx, twin), fleet.ErrExists)
+	used := base.Add(time.Minute)
+	must(t, s.UseTablet(ctx, want.ID, used))
+	must(t, s.UseTablet(ctx, want.ID, base))
+	want.UsedAt = used
+	got, err := s.TabletByHash(ctx, want.Hash)
+	must(t, err)
+	same(t, got, want)
+	got, err = s.Tablet(ctx, want.ID)
+	must(t, err)
+	same(t, got, want)
+	list, err := s.Tablets(ctx, "", 10)
+	must(t, err)
+	same(t, list, []account.Tablet{tablet(1), want})
+	list, err = s.Tablets(ctx, tablet(1).ID, 1)
+	must(t, err)
+	same(t, list, []account.Tablet{want})
+
+	on := func(n int, id account.TabletID) account.Session {
+		v := session(n, user(1, "").ID)
+		v.Tablet = id
+		return v
+	}
+	for _, v := range []account.Session{on(1, want.ID), on(2, tablet(1).ID), on(3, ""), on(4, want.ID)} {
+		must(t, s.AddSession(ctx, v))
+	}
+	must(t, s.RemoveTablet(ctx, want.ID))
+	left, err := s.Sessions(ctx, "", "", 10)
+	must(t, err)
+	same(t, left, []account.Session{on(2, tablet(1).ID), on(3, "")})
+	is(t, s.RemoveTablet(ctx, want.ID), fleet.ErrNotFound)
+	is(t, s.UseTablet(ctx, want.ID, used), fleet.ErrNotFound)
+	_, err = s.TabletByHash(ctx, want.Hash)
+	is(t, err, fleet.ErrNotFound)
+	_, err = s.Tablet(ctx, want.ID)
 	is(t, err, fleet.ErrNotFound)
 }
 

@@ -1,5 +1,6 @@
-// Package resttest tests that the routes of an API are open to exactly those
-// who are meant to use them.
+// Package resttest tests what every program's face must hold: that its routes
+// are open to exactly those who are meant to use them, and that it withstands
+// what the web does to it.
 package resttest
 
 import (
@@ -95,13 +96,18 @@ func subject(role account.Role) account.Subject {
 	}
 }
 
-// ask sends one request that stops before the handler.
-func ask(handler http.Handler, r rest.Route, s account.Subject) int {
-	path := r.Path
+// fill puts a value in the place of each parameter of a path.
+func fill(path string) string {
 	for strings.Contains(path, "{") {
 		from, to := strings.Index(path, "{"), strings.Index(path, "}")
 		path = path[:from] + "x-1" + path[to+1:]
 	}
+	return path
+}
+
+// ask sends one request that stops before the handler.
+func ask(handler http.Handler, r rest.Route, s account.Subject) int {
+	path := fill(r.Path)
 	ctx := probe.With(context.Background())
 	if s.Known() {
 		ctx = rest.WithLocal(ctx, s)

@@ -79,3 +79,21 @@ func TestWalkRoles_FindsEveryDifference(t *testing.T) {
 		}
 	}
 }
+
+func TestWithstand_ABareFace(t *testing.T) {
+	accounts, err := account.New(account.Config{Store: accounttest.NewMemory(), Policy: account.HubPolicy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ui, err := rest.Static(resttest.UI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := rest.New(rest.Config{Accounts: accounts, UI: ui})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.AccountRoutes()
+	api.TabletRoutes()
+	resttest.Withstand(t, api)
+}

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/obedio/obedio/console/internal/oidc"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/rest"
+)
+
+// The paths of signing in at an identity provider. The callback's is
+// registered at the provider.
+const (
+	oidcStart    = "/api/v1/sessions/oidc/start"
+	oidcCallback = "/api/v1/sessions/oidc/callback"
+)
+
+// oidcCookie ends the name of the cookie of a sign-in that is under way.
+const oidcCookie = "_oidc"
+
+type oidcOutput struct {
+	Body struct {
+		Enabled  bool   `json:"enabled" doc:"Whether people may sign in at an identity provider."`
+		Label    string `json:"label,omitempty" doc:"What to write on the button."`
+		StartURL string `json:"start_url,omitempty" doc:"Where to lead the browser; ?return_to= names the page to come back to."`
+	} `nameHint:"OIDCState"`
+}
+
+type oidcStartInput struct {
+	ReturnTo string `query:"return_to" maxLength:"1024" doc:"Path of the page to come back to; / if it is none of the console's."`
+}
+
+type oidcCallbackInput struct {
+	Code   string `query:"code" maxLength:"4096"`
+	State  string `query:"state" maxLength:"256"`
+	Error  string `query:"error" maxLength:"256" doc:"Why there is no code."`
+	Issuer string `query:"iss" maxLength:"1024"`
+}
+
+type redirectOutput struct {
+	Status    int
+	Location  string        `header:"Location"`
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+}
+
+func (a *API) oidcRoutes() {
+	tags := []string{"people"}
+	rest.Register(a.rest, rest.Route{
+		OperationID: "get-oidc", Method: http.MethodGet, Path: "/api/v1/sessions/oidc", Public: true,
+		Summary: "Whether people may sign in at an identity provider", Tags: tags,
+	}, func(context.Context, *struct{}) (*oidcOutput, error) {
+		out := &oidcOutput{}
+		if a.OIDC != nil {
+			out.Body.Enabled, out.Body.Label, out.Body.StartURL = true, a.OIDC.Label(), oidcStart
+		}
+		return out, nil
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "start-oidc", Method: http.MethodGet, Path: oidcStart, Public: true, Status: http.StatusFound,
+		Summary: "Lead the browser to the identity provider", Tags: tags, Errors: []int{http.StatusNotFound},
+	}, a.startOIDC)
+	rest.Register(a.rest, rest.Route{
+		OperationID: "finish-oidc", Method: http.MethodGet, Path: oidcCallback, Public: true, Status: http.StatusFound,
+		Summary: "Come back from the identity provider, and sign in", Tags: tags,
+		Description: "Answers with a session cookie, and leads the browser to the page that it came from.",
+		Errors:      []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound},
+	}, a.finishOIDC)
+}
+
+func (a *API) startOIDC(ctx context.Context, in *oidcStartInput) (*redirectOutput, error) {
+	if err := a.needOIDC(); err != nil {
+		return nil, err
+	}
+	origin, err := a.rest.Origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	to, sealed, err := a.OIDC.Begin(ctx, origin+oidcCallback, in.ReturnTo)
+	if err != nil {
+		return nil, err
+	}
+	return &redirectOutput{
+		Status: http.StatusFound, Location: to,
+		SetCookie: []http.Cookie{a.rest.ReturnCookie(ctx, oidcCookie, sealed, oidc.Lifetime)},
+	}, nil
+}
+
+func (a *API) finishOIDC(ctx context.Context, in *oidcCallbackInput) (*redirectOutput, error) {
+	if err := a.needOIDC(); err != nil {
+		return nil, err
+	}
+	person, returnTo, err := a.OIDC.Finish(ctx, a.rest.CookieValue(ctx, oidcCookie), oidc.Answer{
+		Code: in.Code, State: in.State, Error: in.Error, Issuer: in.Issuer,
+	})
+	var noRole *oidc.NoRoleError
+	if errors.As(err, &noRole) {
+		// What was given before is taken away with it.
+		return nil, errors.Join(err, a.Accounts.RefuseExternal(ctx, noRole.External))
+	}
+	if err != nil {
+		return nil, err
+	}
+	session, err := a.rest.SignInExternal(ctx, person)
+	if err != nil {
+		return nil, err
+	}
+	return &redirectOutput{
+		Status: http.StatusFound, Location: returnTo,
+		SetCookie: []http.Cookie{session, a.rest.ReturnCookie(ctx, oidcCookie, "", -1)},
+	}, nil
+}
+
+func (a *API) needOIDC() error {
+	if a.OIDC == nil {
+		return fmt.Errorf("%w: this console has no identity provider", fleet.ErrNotFound)
+	}
+	return nil
+}
