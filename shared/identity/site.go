@@ -22,9 +22,12 @@ const (
 	ConstraintsOff         Constraints = "off"
 )
 
-// ParseConstraints returns s as one of the settings; fleet.ErrInvalid.
+// ParseConstraints returns s as one of the settings, ConstraintsNonCritical if it
+// is empty; fleet.ErrInvalid.
 func ParseConstraints(s string) (Constraints, error) {
 	switch c := Constraints(s); c {
+	case "":
+		return ConstraintsNonCritical, nil
 	case ConstraintsCritical, ConstraintsNonCritical, ConstraintsOff:
 		return c, nil
 	}

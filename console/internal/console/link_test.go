@@ -502,7 +502,7 @@ func TestCertify_TheSitesAuthorityIsUnderTheFleetRootAndTheHubsCertificateIsRene
 	}
 	check(m.Msg.SiteChain)
 	h := r.enrolled("yacht-1", m.Msg, k)
-	now = now.AddDate(1, 6, 0)
+	now = now.AddDate(0, 11, 0)
 	renewed, err := h.cl.Certify(t.Context(), connect.NewRequest(&pb.CertifyRequest{Csr: request(t, k), SiteCsr: siteRequest(t, site)}))
 	if err != nil {
 		t.Fatal(err)

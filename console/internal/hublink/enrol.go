@@ -61,6 +61,10 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 		ID: fleet.NewUUID[fleet.HubID](l.now()), Site: site, Key: key, Install: m.InstallId, Version: m.HubVersion,
 		EnrolledAt: l.now(),
 	}
+	siteChain, err := l.signSite(m.SiteCsr) // before the claim is used up
+	if err != nil {
+		return nil, err
+	}
 	var chain [][]byte
 	if c.UsedAt.IsZero() {
 		if chain, h.NotAfter, err = l.c.Authority.SignHub(h.ID, pub); err != nil {
@@ -78,10 +82,6 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 		l.c.Logger.Info("hub enrolled", "site", site, "hub", h.ID, "replaces", before.Hub, "version", h.Version)
 		l.End(before.Hub)
 		l.events.Publish(Event{Site: site})
-	}
-	siteChain, err := l.signSite(m.SiteCsr)
-	if err != nil {
-		return nil, err
 	}
 	return connect.NewResponse(&pb.EnrolResponse{
 		HubId: string(c.Hub), SiteId: string(site), HubChain: c.Chain, FleetRoot: l.c.Authority.Root().Raw, SiteChain: siteChain,
