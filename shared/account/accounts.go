@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ type Config struct {
 	Now func() time.Time
 	// Log gets what a person may have to act on; discarded by default.
 	Log *slog.Logger
+
+	// Refused is told of each wrong password, PIN or setup code; may be nil. It
+	// must be quick. username is empty unless there is such a person.
+	Refused func(username string, from netip.Addr)
 
 	Passwords PasswordConfig
 	Limiter   LimiterConfig

@@ -92,7 +92,8 @@ func (a *Accounts) addExternal(ctx context.Context, in ExternalSignIn) (User, er
 			continue
 		}
 		u.Username, u.Folded, u.Name = name, folded, displayName(in.Name, name)
-		if err = a.store.AddUser(ctx, u); err == nil {
+		added := noted(ctx, a.policy.Local(), "user.added", u.Username, detail("role", string(u.Role), "issuer", in.Issuer))
+		if err = a.store.AddUser(added, u); err == nil {
 			a.cfg.Log.Info("external user added", "user", u.ID, "username", u.Username, "role", u.Role)
 			return u, nil
 		} else if !errors.Is(err, fleet.ErrExists) {

@@ -61,6 +61,7 @@ func (a *Accounts) Setup(ctx context.Context, code string, n NewUser, from netip
 	want := a.setup
 	a.mu.Unlock()
 	if want == "" || subtle.ConstantTimeCompare([]byte(plainCode(code)), []byte(plainCode(want))) != 1 {
+		a.refused("", from)
 		return User{}, fmt.Errorf("%w: wrong setup code: the program prints it when it starts", fleet.ErrForbidden)
 	}
 	u, err := a.MakeFirst(ctx, n)
@@ -76,7 +77,7 @@ func (a *Accounts) MakeFirst(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if err := a.store.AddFirstUser(ctx, u); err != nil {
+	if err := a.store.AddFirstUser(noted(ctx, a.policy.Local(), "user.added", u.Username, detail("role", string(u.Role), "first", "true")), u); err != nil {
 		return User{}, fmt.Errorf("add first user %s: %w", u.Username, err)
 	}
 	a.mu.Lock()

@@ -28,7 +28,7 @@ func (a *Accounts) AddUser(ctx context.Context, by Subject, n NewUser) (User, er
 	if err != nil {
 		return User{}, err
 	}
-	if err := a.store.AddUser(ctx, u); err != nil {
+	if err := a.store.AddUser(noted(ctx, by, "user.added", u.Username, detail("role", string(u.Role))), u); err != nil {
 		return User{}, fmt.Errorf("add user %s: %w", u.Username, err)
 	}
 	return u, nil
@@ -139,7 +139,11 @@ func (a *Accounts) ChangeUser(ctx context.Context, by Subject, id UserID, versio
 	if u.Role != Crew {
 		u.PINHash = ""
 	}
-	if u, err = a.replace(ctx, u, version); err != nil {
+	what := detail("role", string(u.Role))
+	if u.Disabled {
+		what["disabled"] = "true"
+	}
+	if u, err = a.replace(noted(ctx, by, "user.changed", u.Username, what), u, version); err != nil {
 		return User{}, err
 	}
 	if u.Disabled {
@@ -189,7 +193,7 @@ func (a *Accounts) RemoveUser(ctx context.Context, by Subject, id UserID) error 
 			return err
 		}
 	}
-	if err := a.store.RemoveUser(ctx, id); err != nil {
+	if err := a.store.RemoveUser(noted(ctx, by, "user.removed", u.Username, nil), id); err != nil {
 		return fmt.Errorf("remove user %s: %w", u.Username, err)
 	}
 	return nil
@@ -233,7 +237,7 @@ func (a *Accounts) SetPassword(ctx context.Context, by Subject, id UserID, c Pas
 	}
 	version := u.Version
 	u.PasswordHash = hash
-	if u, err = a.replace(ctx, u, version); err != nil {
+	if u, err = a.replace(noted(ctx, by, "user.password_set", u.Username, nil), u, version); err != nil {
 		return err
 	}
 	if own {

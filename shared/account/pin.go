@@ -130,7 +130,11 @@ func (a *Accounts) putPIN(ctx context.Context, by Subject, id UserID, hash strin
 	}
 	version := u.Version
 	u.PINHash = hash
-	if u, err = a.replace(ctx, u, version); err != nil {
+	action := "user.pin_set"
+	if hash == "" {
+		action = "user.pin_removed"
+	}
+	if u, err = a.replace(noted(ctx, by, action, u.Username, nil), u, version); err != nil {
 		return err
 	}
 	return a.endPINSessions(ctx, u, by.Session)
@@ -209,6 +213,7 @@ func (a *Accounts) SignInWithPIN(ctx context.Context, in PINSignIn) (Session, st
 		return Session{}, "", Subject{}, err
 	}
 	if !ok {
+		a.refused(u.Username, in.From)
 		return Session{}, "", Subject{}, fmt.Errorf("%w: wrong PIN", fleet.ErrUnauthenticated)
 	}
 	try.succeeded()

@@ -53,7 +53,7 @@ func (a *Accounts) AddToken(ctx context.Context, by Subject, n NewToken) (Token,
 		ID: fleet.NewUUID[TokenID](now), Hash: HashSecret(secret), Name: n.Name, Role: n.Role, Sites: n.Sites,
 		Scopes: slices.Compact(slices.Sorted(slices.Values(n.Scopes))), Person: by.Person, CreatedAt: now, ExpiresAt: fleet.Millis(n.ExpiresAt),
 	}
-	if err := a.store.AddToken(ctx, t); err != nil {
+	if err := a.store.AddToken(noted(ctx, by, "token.added", string(t.ID), detail("name", t.Name, "role", string(t.Role))), t); err != nil {
 		return Token{}, "", fmt.Errorf("add token %s: %w", n.Name, err)
 	}
 	return t, secret, nil
@@ -76,7 +76,7 @@ func (a *Accounts) RevokeToken(ctx context.Context, by Subject, id TokenID) erro
 	if err := a.may(by, TokensWrite); err != nil {
 		return err
 	}
-	if err := a.store.RemoveToken(ctx, id); err != nil {
+	if err := a.store.RemoveToken(noted(ctx, by, "token.revoked", string(id), nil), id); err != nil {
 		return fmt.Errorf("revoke token %s: %w", id, err)
 	}
 	return nil

@@ -39,7 +39,7 @@ func (a *Accounts) EndSession(ctx context.Context, by Subject, id SessionID) err
 	if !own && !a.policy.Can(by, SessionsOfOthers, Resource{}) {
 		return fmt.Errorf("find session %s: %w", id, fleet.ErrNotFound)
 	}
-	if err := a.store.RemoveSession(ctx, id); err != nil {
+	if err := a.store.RemoveSession(noted(ctx, by, "session.ended", string(id), detail("user_id", string(s.User))), id); err != nil {
 		return fmt.Errorf("end session %s: %w", id, err)
 	}
 	return nil

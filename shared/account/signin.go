@@ -45,6 +45,7 @@ func (a *Accounts) SignIn(ctx context.Context, in SignIn) (Session, string, Subj
 		return Session{}, "", Subject{}, err
 	}
 	if !ok {
+		a.refused(u.Username, in.From)
 		return Session{}, "", Subject{}, no
 	}
 	try.succeeded()
@@ -64,7 +65,8 @@ func (a *Accounts) open(ctx context.Context, u User, s Session, from netip.Addr,
 	if err := a.makeRoom(ctx, u.ID); err != nil {
 		return Session{}, "", Subject{}, err
 	}
-	if err := a.store.AddSession(ctx, s); err != nil {
+	opened := noted(ctx, u.subject(s, a.most(u)), "session.opened", u.Username, detail("address", s.Address, "tablet_id", string(s.Tablet)))
+	if err := a.store.AddSession(opened, s); err != nil {
 		return Session{}, "", Subject{}, fmt.Errorf("add session of %s: %w", u.Username, err)
 	}
 	// A secret that was changed after it was checked opens nothing: whoever
@@ -85,7 +87,8 @@ func (a *Accounts) open(ctx context.Context, u User, s Session, from netip.Addr,
 	return s, secret, u.subject(s, a.most(u)), nil
 }
 
-// checkPassword does the same work whether the user exists or not.
+// checkPassword does the same work whether the user exists or not. Of one whose
+// password is wrong it tells the name only.
 func (a *Accounts) checkPassword(ctx context.Context, folded, password string) (User, bool, error) {
 	hash, known := a.passwords.dummy, false
 	var u User
@@ -108,7 +111,7 @@ func (a *Accounts) checkPassword(ctx context.Context, folded, password string) (
 		return User{}, false, err
 	}
 	if !ok || !known || u.Disabled {
-		return User{}, false, nil
+		return User{Username: u.Username}, false, nil
 	}
 	if renew {
 		u = a.renewHash(ctx, u, password)

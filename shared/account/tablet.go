@@ -47,7 +47,7 @@ func (a *Accounts) EnrolTablet(ctx context.Context, by Subject, name, previous s
 	now := fleet.Millis(a.cfg.Now())
 	secret := newSecret()
 	t := Tablet{ID: fleet.NewUUID[TabletID](now), Hash: HashSecret(secret), Name: name, By: by.Name, CreatedAt: now}
-	if err := a.store.AddTablet(ctx, t); err != nil {
+	if err := a.store.AddTablet(noted(ctx, by, "tablet.enrolled", string(t.ID), detail("name", t.Name)), t); err != nil {
 		return Tablet{}, "", fmt.Errorf("add tablet %s: %w", name, err)
 	}
 	if old, err := a.Tablet(ctx, previous); err == nil {
@@ -93,7 +93,7 @@ func (a *Accounts) RevokeTablet(ctx context.Context, by Subject, id TabletID) er
 	if err := a.may(by, TabletsWrite); err != nil {
 		return err
 	}
-	if err := a.store.RemoveTablet(ctx, id); err != nil {
+	if err := a.store.RemoveTablet(noted(ctx, by, "tablet.revoked", string(id), nil), id); err != nil {
 		return fmt.Errorf("revoke tablet %s: %w", id, err)
 	}
 	return nil

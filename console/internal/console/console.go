@@ -84,6 +84,7 @@ type Console struct {
 	log      *slog.Logger
 	identity store.Identity
 	store    *badger.Store
+	refusals refusals
 	pki      *pki.PKI
 	link     *hublink.Link
 	dispatch *dispatch.Dispatch
@@ -158,7 +159,7 @@ func (v *Console) build(ctx context.Context) error {
 		return err
 	}
 	if v.accounts, err = account.New(account.Config{
-		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log,
+		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log, Refused: v.signInRefused,
 		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max, ExternalMax: c.ExternalMax,
 	}); err != nil {
 		return err

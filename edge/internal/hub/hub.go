@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -302,7 +303,8 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	if h.accounts, err = account.New(account.Config{
-		Store: accountkv.New(h.store.People()), Policy: account.HubPolicy(), Now: h.clock.Certain, Log: h.log,
+		Store: accountkv.New(people{h.store, h.journal}), Policy: account.HubPolicy(), Now: h.clock.Certain, Log: h.log,
+		Refused: func(username string, from netip.Addr) { h.security.SignInRefused(now(), from, username) },
 	}); err != nil {
 		return err
 	}

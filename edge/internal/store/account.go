@@ -17,10 +17,14 @@ func (p people) View(_ context.Context, fn func(accountkv.Reader) error) error {
 }
 
 func (p people) Update(ctx context.Context, fn func(accountkv.Writer) error) error {
-	return p.s.Update(ctx, func(tx *Tx) error {
-		tx.Essential() // whoever is to make room must be able to sign in
-		return fn(writableSection{section{get: tx.get, each: tx.each}, tx})
-	})
+	return p.s.Update(ctx, func(tx *Tx) error { return fn(tx.People()) })
+}
+
+// People is that part in a transaction, which is Essential from then on: whoever
+// is to make room must be able to sign in.
+func (t *Tx) People() accountkv.Writer {
+	t.Essential()
+	return writableSection{section{get: t.get, each: t.each}, t}
 }
 
 type section struct {

@@ -53,8 +53,28 @@ type DB interface {
 	Update(ctx context.Context, fn func(Writer) error) error
 }
 
+// Auditor is what a Writer may be besides: then the audit is told of changes, in
+// the transaction that makes them.
+type Auditor interface {
+	Audit(by fleet.Actor, action, target string, detail map[string]string) error
+}
+
 // Store implements account.Store.
 type Store struct{ db DB }
+
+// update is DB.Update with the note of the change, if there is one.
+func (s *Store) update(ctx context.Context, fn func(Writer) error) error {
+	return s.db.Update(ctx, func(w Writer) error {
+		if err := fn(w); err != nil {
+			return err
+		}
+		n, wanted := account.NoteOf(ctx)
+		if a, ok := w.(Auditor); ok && wanted {
+			return a.Audit(n.By, n.Action, n.Target, n.Detail)
+		}
+		return nil
+	})
+}
 
 var _ account.Store = (*Store)(nil)
 
@@ -164,7 +184,7 @@ func hasUsers(r Reader) (bool, error) {
 
 // AddFirstUser implements account.Store.
 func (s *Store) AddFirstUser(ctx context.Context, u account.User) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		any, err := hasUsers(w)
 		if err != nil {
 			return err
@@ -178,7 +198,7 @@ func (s *Store) AddFirstUser(ctx context.Context, u account.User) error {
 
 // AddUser implements account.Store.
 func (s *Store) AddUser(ctx context.Context, u account.User) error {
-	return s.db.Update(ctx, func(w Writer) error { return addUser(w, u) })
+	return s.update(ctx, func(w Writer) error { return addUser(w, u) })
 }
 
 func addUser(w Writer, u account.User) error {
@@ -201,7 +221,7 @@ func addUser(w Writer, u account.User) error {
 
 // ChangeUser implements account.Store.
 func (s *Store) ChangeUser(ctx context.Context, u account.User, version uint64) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		old, err := read[account.User](w, users+string(u.ID))
 		if err != nil {
 			return err
@@ -226,7 +246,7 @@ func (s *Store) ChangeUser(ctx context.Context, u account.User, version uint64) 
 
 // RemoveUser implements account.Store.
 func (s *Store) RemoveUser(ctx context.Context, id account.UserID) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		u, err := read[account.User](w, users+string(id))
 		if err != nil {
 			return err
@@ -296,7 +316,7 @@ func (s *Store) Users(ctx context.Context, after string, limit int) ([]account.U
 
 // AddSession implements account.Store.
 func (s *Store) AddSession(ctx context.Context, v account.Session) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		if err := free(w, sessions+string(v.ID), hashKey(sessionHashes, v.Hash)); err != nil {
 			return err
 		}
@@ -326,7 +346,7 @@ func (s *Store) Session(ctx context.Context, id account.SessionID) (account.Sess
 
 // SeeSession implements account.Store.
 func (s *Store) SeeSession(ctx context.Context, id account.SessionID, seen time.Time) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		v, err := read[account.Session](w, sessions+string(id))
 		if err != nil || !seen.After(v.SeenAt) {
 			return err
@@ -358,7 +378,7 @@ func (s *Store) Sessions(ctx context.Context, user account.UserID, after account
 
 // RemoveSession implements account.Store.
 func (s *Store) RemoveSession(ctx context.Context, id account.SessionID) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		v, err := read[account.Session](w, sessions+string(id))
 		if err != nil {
 			return err
@@ -380,7 +400,7 @@ func removeSession(w Writer, v account.Session) error {
 
 // RemoveSessions implements account.Store.
 func (s *Store) RemoveSessions(ctx context.Context, user account.UserID, but account.SessionID) (n int, err error) {
-	err = s.db.Update(ctx, func(w Writer) (err error) {
+	err = s.update(ctx, func(w Writer) (err error) {
 		n, err = removeSessions(w, user, but)
 		return err
 	})
@@ -406,7 +426,7 @@ func removeSessions(w Writer, user account.UserID, but account.SessionID) (n int
 
 // RemoveStaleSessions implements account.Store.
 func (s *Store) RemoveStaleSessions(ctx context.Context, created, seen time.Time) (n int, err error) {
-	err = s.db.Update(ctx, func(w Writer) error {
+	err = s.update(ctx, func(w Writer) error {
 		n = 0
 		return w.Scan(sessions, "", func(key string, b []byte) (bool, error) {
 			var v account.Session
@@ -425,7 +445,7 @@ func (s *Store) RemoveStaleSessions(ctx context.Context, created, seen time.Time
 
 // AddToken implements account.Store.
 func (s *Store) AddToken(ctx context.Context, t account.Token) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		if err := free(w, tokens+string(t.ID), hashKey(tokenHashes, t.Hash)); err != nil {
 			return err
 		}
@@ -450,7 +470,7 @@ func (s *Store) Token(ctx context.Context, id account.TokenID) (account.Token, e
 
 // UseToken implements account.Store.
 func (s *Store) UseToken(ctx context.Context, id account.TokenID, used time.Time) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		t, err := read[account.Token](w, tokens+string(id))
 		if err != nil || !used.After(t.UsedAt) {
 			return err
@@ -467,7 +487,7 @@ func (s *Store) Tokens(ctx context.Context, after account.TokenID, limit int) ([
 
 // RemoveToken implements account.Store.
 func (s *Store) RemoveToken(ctx context.Context, id account.TokenID) error {
-	return s.db.Update(ctx, func(w Writer) error {
+	return s.update(ctx, func(w Writer) error {
 		t, err := read[account.Token](w, tokens+string(id))
 		if err != nil {
 			return err

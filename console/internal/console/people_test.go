@@ -1,0 +1,35 @@
+package console
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+func TestPeople_WhatChangesThemAndWhoGuessesIsInTheAudit(t *testing.T) {
+	now := time.Now()
+	r := start(t, Config{Now: func() time.Time { return now }})
+	r.mustAPI(http.MethodPost, "/api/v1/users", map[string]any{"username": "bert", "password": "battery staple", "role": "viewer", "sites": []string{"*"}}, nil)
+	for range 3 * maxRefusals {
+		now = now.Add(time.Minute) // whoever waits is not refused, but told to wait
+		r.api(http.MethodPost, "/api/v1/sessions", map[string]string{"username": "nobody", "password": "guess"}, nil)
+	}
+	var page struct {
+		Items []struct {
+			Action string            `json:"action"`
+			Target string            `json:"target"`
+			Detail map[string]string `json:"detail"`
+		} `json:"items"`
+	}
+	r.mustAPI(http.MethodGet, "/api/v1/audit?limit=500", nil, &page)
+	counts := map[string]int{}
+	for _, e := range page.Items {
+		counts[e.Action]++
+		if e.Detail["username"] == "nobody" {
+			t.Error("what somebody typed as a user name is in the audit")
+		}
+	}
+	if counts["user.added"] == 0 || counts["session.refused"] == 0 || counts["session.refused"] > 4*maxRefusals {
+		t.Errorf("audit has %v", counts)
+	}
+}
