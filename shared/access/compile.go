@@ -113,6 +113,25 @@ func (r *Rules) Equal(o *Rules) bool {
 	return true
 }
 
+// Beside returns rules that ask those of o first which r does not have: what a
+// client may do where it was, beside what it may do where it is. Those rules are
+// about the old place only, since what is not about a place is in r too.
+func (r *Rules) Beside(o *Rules) *Rules {
+	if r == nil || o == nil {
+		return r
+	}
+	out := new(Rules)
+	for a := range r.byAction {
+		for _, one := range o.byAction[a] {
+			if !slices.Contains(r.byAction[a], one) {
+				out.byAction[a] = append(out.byAction[a], one)
+			}
+		}
+		out.byAction[a] = append(out.byAction[a], r.byAction[a]...)
+	}
+	return out
+}
+
 // Effective is one rule of a client as it is asked.
 type Effective struct {
 	Role string `json:"role"`

@@ -103,6 +103,7 @@ type Grant struct {
 	Retain             Retain
 	Rate               Rate
 	ClientCertRequired bool
+	SignMessages       bool
 }
 
 // Grant compiles what a device may do. The order in which its rules are asked
@@ -116,7 +117,7 @@ func (p *Policy) Grant(site fleet.SiteID, d fleet.Device, username string) (Gran
 	}
 	g := Grant{
 		Profile: profile.Name, MaxQoS: profile.MaxQoS, MaxConnections: profile.MaxConnections, Retain: profile.Retain,
-		Rate: profile.Rate, ClientCertRequired: profile.ClientCertRequired,
+		Rate: profile.Rate, ClientCertRequired: profile.ClientCertRequired, SignMessages: profile.SignMessages,
 	}
 	origins, err := p.Roles(d)
 	if err != nil {
@@ -254,5 +255,5 @@ func (g Grant) Decide(a Attempt) Decision {
 // Equal reports whether both let a client do the same, for the same reasons.
 func (g Grant) Equal(o Grant) bool {
 	return g.Rules.Equal(o.Rules) && g.MaxQoS == o.MaxQoS && g.MaxConnections == o.MaxConnections &&
-		g.Retain == o.Retain && g.Rate == o.Rate && g.ClientCertRequired == o.ClientCertRequired
+		g.Retain == o.Retain && g.Rate == o.Rate && g.ClientCertRequired == o.ClientCertRequired && g.SignMessages == o.SignMessages
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -24,6 +25,9 @@ type Credentials struct {
 	// The listener's TLS settings have checked it.
 	Certificate *x509.Certificate
 }
+
+// ErrKnown is what Handler.Publish says of a message that has come before.
+var ErrKnown = errors.New("message has come before")
 
 // Authenticator settles who a client is.
 type Authenticator interface {
@@ -48,6 +52,8 @@ type Identity struct {
 	// Token is the id of the provisioning token that a client has come with which
 	// is no device yet.
 	Token string
+	// Signed: what the client publishes is signed; the Handler looks at that.
+	Signed bool
 	// Certificate is the serial number of the certificate that shows who it is;
 	// empty for one that came with a password.
 	Certificate string
@@ -168,7 +174,8 @@ type Handler interface {
 	// MQTT 5 client gets a reason code (fleet.ErrInvalid: payload format
 	// invalid; ErrForbidden: not authorised; ErrLimit: quota exceeded; others:
 	// implementation specific error) and an older client loses its connection,
-	// so return nil for what should not be sent again. ctx ends with the
+	// so return nil for what should not be sent again. ErrKnown: it has come
+	// before; it is acknowledged, and delivered to nobody. ctx ends with the
 	// connection, except for a will. s and m are valid during the call, and
 	// nobody changes them.
 	Publish(ctx context.Context, s *Session, m *Message) error

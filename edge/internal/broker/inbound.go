@@ -144,7 +144,9 @@ func (c *conn) publish(p frame.Publish) error {
 	*m = Message{
 		Topic: k.topic, Name: k.name, Payload: p.Payload, QoS: p.QoS, Retain: p.Retain, Dup: p.Dup, Received: c.b.now(),
 	}
-	if err := c.b.cfg.Handler.Publish(c.ctx, &c.session, m); err != nil {
+	err := c.b.cfg.Handler.Publish(c.ctx, &c.session, m)
+	known := errors.Is(err, ErrKnown)
+	if err != nil && !known {
 		c.drop(DroppedRefused)
 		return c.refusePublish(p, refusalReason(err))
 	}
@@ -152,8 +154,7 @@ func (c *conn) publish(p frame.Publish) error {
 	c.b.counters.payloadIn.Add(uint64(len(p.Payload)))
 	c.b.passedIn(c.session.Identity.ClientID, m)
 	var slow *conn
-	if p.Retain || c.b.isHeard(k) {
-		var err error
+	if !known && (p.Retain || c.b.isHeard(k)) {
 		slow, err = c.b.route(context.Background(), c.session.Identity.ClientID, c.version, m, publishProperties(c.version, p.Properties), note{})
 		if err != nil {
 			return c.refusePublish(p, refusalReason(err))

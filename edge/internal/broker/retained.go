@@ -104,6 +104,17 @@ func (r *routed) retain() {
 	r.write(w)
 }
 
+// ClearRetained removes the retained messages of all topics below a base, as an
+// empty retained message does.
+func (b *Broker) ClearRetained(base string) {
+	for _, pk := range b.server.Topics.Messages(base + "/#") {
+		r := &routed{b: b, pk: packets.Packet{
+			FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true}, TopicName: pk.TopicName, Origin: pk.Origin,
+		}}
+		r.retain()
+	}
+}
+
 // unretained forgets the retained message of a topic.
 func (b *Broker) unretained(name string) {
 	b.retained.set("", name, 0)

@@ -60,6 +60,8 @@ type Serve struct {
 	ProvisionOpen int           `name:"provision-open" default:"1000" help:"Provisioning tokens that may be open at a time."`
 	ProvisionKeep time.Duration `name:"provision-keep" default:"720h" help:"How long it is remembered what became of a provisioning token."`
 
+	MoveGrace time.Duration `name:"move-grace" default:"24h" help:"How long a device that was moved may use the topics of both places."`
+
 	MaxDevices   int  `name:"max-devices" default:"2000" help:"Devices of the site."`
 	MaxDocuments int  `name:"max-policy-documents" default:"4096" help:"Security profiles and ACL documents of the site."`
 	MaxDenials   int  `name:"max-denials" default:"1000" help:"Groups of denials that are remembered; the quietest is dropped first."`
@@ -161,7 +163,7 @@ func (s Serve) Hub() hub.Config {
 	recipients, _ := backup.ParseRecipients(s.BackupRecipients)
 	return hub.Config{
 		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
-		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices,
+		Data: s.Data.Data, Site: fleet.SiteID(s.Site), SiteName: s.SiteName, MaxDevices: s.MaxDevices, MoveGrace: s.MoveGrace,
 		MaxDocuments: s.MaxDocuments, Denials: denial.Config{MaxGroups: s.MaxDenials}, Security: s.AuditSettings.security(), LegacyTopics: s.LegacyTopics,
 		Hosts: s.Hosts, TrustedOrigins: s.TrustedOrigins, StopWithin: s.StopWithin,
 		Names: s.Names,

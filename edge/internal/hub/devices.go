@@ -24,6 +24,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
 	"github.com/obedio/obedio/edge/internal/security"
+	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
@@ -41,10 +42,13 @@ type devices struct {
 	presence   *presence.Presence
 	pki        *pki.PKI
 	journal    *journal.Journal
+	store      *store.Store
+	windows    *windows
 	provision  *provision.Provision
 	// claim answers a claim that came as a message.
 	claim      func(ctx context.Context, payload []byte, from string) []byte
-	came       chan arrival // with a certificate, which may have replaced others
+	tell       chan command.Want // to devices that were moved
+	came       chan arrival      // with a certificate, which may have replaced others
 	requests   *request.Requests
 	commands   *command.Commands
 	notifier   *notify.Notifier
@@ -115,6 +119,7 @@ func (d *devices) Connected(s broker.Session) {
 		default: // it will come again
 		}
 	}
+	d.tellMoved(s.Identity.Device)
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
 }
@@ -226,6 +231,11 @@ func (d *devices) Publish(ctx context.Context, s *broker.Session, m *broker.Mess
 	if m.Will {
 		d.presence.Silent(dev.ID)
 		return nil
+	}
+	if d.signs(s, dev) {
+		if err := d.checkSigned(dev, m); err != nil {
+			return err
+		}
 	}
 	err = d.message(ctx, s, dev, via, m)
 	if errors.Is(err, fleet.ErrInvalid) {
@@ -414,10 +424,14 @@ func (d *devices) Why(dev fleet.Device, name string) string {
 	if _, ok := d.broker.Connected(string(dev.ID)); !ok {
 		return "not connected"
 	}
-	if !d.broker.Subscribes(string(dev.ID), topic.Command(dev.BaseTopic(d.site), name)) {
+	if !d.subscribes(dev.ID, d.baseOf(dev, name), name) {
 		return "not subscribed"
 	}
 	return ""
+}
+
+func (d *devices) subscribes(id fleet.DeviceID, base, name string) bool {
+	return d.broker.Subscribes(string(id), topic.Command(base, name))
 }
 
 // SendCommand implements command.Sender.
@@ -432,6 +446,6 @@ func (d *devices) Notify(ctx context.Context, o notify.Outbound) error {
 
 func (d *devices) send(ctx context.Context, dev fleet.Device, name string, payload []byte, ref string, expires time.Time) error {
 	return d.broker.Send(ctx, broker.Message{
-		Name: topic.Command(dev.BaseTopic(d.site), name), Payload: payload, QoS: 1, Ref: ref, Expires: expires,
+		Name: topic.Command(d.baseOf(dev, name), name), Payload: payload, QoS: 1, Ref: ref, Expires: expires,
 	})
 }

@@ -74,6 +74,8 @@ type Config struct {
 	Traffic  traffic.Config
 	Disk     disk.Config
 	Backups  Backups
+	// MoveGrace: see registry.Config.
+	MoveGrace time.Duration
 	// MaxDevices of the site.
 	MaxDevices int
 	// MaxDocuments of the site's policy.
@@ -234,7 +236,7 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	if h.registry, err = registry.New(registry.Config{
-		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices, Profiles: h.policies,
+		Site: site, Store: h.store, Journal: h.journal, MaxDevices: c.MaxDevices, Profiles: h.policies, MoveGrace: c.MoveGrace,
 		Leaving: func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error {
 			_, err := h.pki.RevokeAllIn(tx, by, id, "", fleet.RevokedCeased)
 			return err
@@ -259,8 +261,12 @@ func (h *Hub) build(ctx context.Context) error {
 	rc.Journal, rc.Owed = h.journal, func(r store.Receipt) { h.notifier.Owe(r) }
 	requests := request.New(rc)
 
+	windows, err := newWindows(h.store)
+	if err != nil {
+		return err
+	}
 	h.devices = &devices{
-		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence, pki: h.pki, journal: h.journal, came: make(chan arrival, 4096),
+		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence, pki: h.pki, journal: h.journal, store: h.store, windows: windows, came: make(chan arrival, 4096), tell: make(chan command.Want, 2048),
 		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), security: h.security, legacy: c.LegacyTopics,
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
@@ -310,7 +316,7 @@ func (h *Hub) build(ctx context.Context) error {
 	}
 	vc := c.Provision
 	vc.Site, vc.Store, vc.Journal, vc.Clock, vc.Registry, vc.Authority = site, h.store, h.journal, h.clock, h.registry, h.pki
-	vc.Profiles, vc.Addresses, vc.Logger = h.policies, h.addresses, h.log
+	vc.Profiles, vc.Addresses, vc.Logger, vc.NewKey = h.policies, h.addresses, h.log, windows.forget
 	if h.provision, err = provision.New(ctx, vc); err != nil {
 		return err
 	}
@@ -457,6 +463,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "provision", inner, h.provision.Run)
 	start(&inside, "presence", inner, h.presence.Run)
 	start(&inside, "deliveries", inner, h.devices.deliver)
+	start(&inside, "signed", inner, h.devices.keepWindows)
+	start(&inside, "moves", inner, h.devices.settleMoves)
 	start(&inside, "certificates", inner, h.devices.settleCertificates)
 	start(&inside, "commands", inner, h.commands.Run)
 	start(&inside, "notify", inner, h.notifier.Run)
@@ -580,7 +588,7 @@ func (h *Hub) deviceChanged(before, d fleet.Device) {
 	case d.Removed:
 		h.broker.Forget(string(d.ID), "device removed")
 	case before.ID != "" && (before.Room != d.Room || before.Removed):
-		h.broker.Kick(string(d.ID), "device moved")
+		h.devices.moved(before, d)
 	default:
 		h.devices.doubt(d.ID)
 	}

@@ -23,12 +23,19 @@ func (d *devices) identityOf(dev fleet.Device, username, certificate string) (br
 	if err != nil {
 		return broker.Identity{}, err
 	}
+	if before, ok := d.registry.Moved(dev); ok {
+		old, err := d.policies.Policy().Grant(d.site, before, username)
+		if err != nil {
+			return broker.Identity{}, err
+		}
+		g.Rules = g.Rules.Beside(old.Rules)
+	}
 	if g.ClientCertRequired && certificate == "" {
 		return broker.Identity{}, fmt.Errorf("%w: profile %s requires a client certificate, and %s came with a password",
 			fleet.ErrForbidden, g.Profile, dev.ID)
 	}
 	return broker.Identity{
-		Device: dev, ClientID: string(dev.ID), Username: username, Certificate: certificate, Rules: g.Rules,
+		Device: dev, ClientID: string(dev.ID), Username: username, Signed: g.SignMessages, Certificate: certificate, Rules: g.Rules,
 		MaxQoS: g.MaxQoS, MaxConnections: g.MaxConnections, Retain: g.Retain, Rate: g.Rate, Legacy: d.legacyOf(dev),
 	}, nil
 }
@@ -128,7 +135,7 @@ func (d *devices) settle(id fleet.DeviceID) {
 }
 
 func sameRights(a, b broker.Identity) bool {
-	return a.Rules.Equal(b.Rules) && a.MaxQoS == b.MaxQoS && a.MaxConnections == b.MaxConnections && a.Retain == b.Retain && a.Rate == b.Rate && a.Legacy == b.Legacy
+	return a.Rules.Equal(b.Rules) && a.MaxQoS == b.MaxQoS && a.MaxConnections == b.MaxConnections && a.Retain == b.Retain && a.Rate == b.Rate && a.Legacy == b.Legacy && a.Signed == b.Signed
 }
 
 // followPolicy has everybody's rights looked at after a change of the policy,

@@ -122,9 +122,11 @@ type client struct {
 	lost chan struct{}
 }
 
-func (r *rig) connect(id string) (*client, error) {
+func (r *rig) connect(id string) (*client, error) { return r.connectWith(id, "pass-"+id) }
+
+func (r *rig) connectWith(id, password string) (*client, error) {
 	c := &client{got: make(chan mqtt.Message, 64), lost: make(chan struct{})}
-	o := mqtt.NewClientOptions().AddBroker(r.mqtt).SetClientID(id).SetUsername(id).SetPassword("pass-" + id).
+	o := mqtt.NewClientOptions().AddBroker(r.mqtt).SetClientID(id).SetUsername(id).SetPassword(password).
 		SetAutoReconnect(false).SetConnectTimeout(5 * time.Second).SetProtocolVersion(4).
 		SetConnectionLostHandler(func(mqtt.Client, error) { close(c.lost) }).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.got <- m })

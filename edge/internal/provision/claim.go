@@ -247,6 +247,10 @@ func (p *Provision) claimIn(tx *journal.Tx, id string, c Claim) (Claimed, error)
 			return Claimed{}, err
 		}
 		out.SigningKey = k.Key
+		tx.DeleteWindow(out.Device.ID) // its messages are numbered anew
+		if p.c.NewKey != nil {
+			tx.Then(func() { p.c.NewKey(out.Device.ID) })
+		}
 	}
 	t.State, t.UsedAt, t.Claimed = store.TokenUsed, tx.Now(), out.Device.ID
 	if err := tx.PutToken(t); err != nil {

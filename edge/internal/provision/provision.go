@@ -71,6 +71,9 @@ type Config struct {
 	Profiles  Profiles
 	// Addresses are asked for each time: the hub's may change.
 	Addresses func() Addresses
+	// NewKey is told of a device that signs with another key from now on; may be
+	// nil.
+	NewKey func(fleet.DeviceID)
 	// Life of a token for which nobody gave one; 30 min. At most LongestLife; 7
 	// days.
 	Life, LongestLife time.Duration

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -43,6 +44,9 @@ type Config struct {
 	// Profiles that devices may have; those named like the built-in types, which
 	// are always there, if nil.
 	Profiles Profiles
+	// MoveGrace is how long a device that was moved may use the topics of both
+	// places; 24 h.
+	MoveGrace time.Duration
 	// Leaving is called in the decision that removes or retires a device; may be
 	// nil.
 	Leaving func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error
@@ -56,6 +60,7 @@ type Registry struct {
 	max      int
 	profiles Profiles
 	leaving  func(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID) error
+	moved    moved
 	proven   provenPasswords
 	copied   *copied
 
@@ -74,6 +79,9 @@ func New(c Config) (*Registry, error) {
 	}
 	var err error
 	if r.copied, err = newCopy(c.Store); err != nil {
+		return nil, err
+	}
+	if r.moved, err = newMoved(c.Store, cmp.Or(c.MoveGrace, 24*time.Hour)); err != nil {
 		return nil, err
 	}
 	c.Journal.Follow(r.copied.event)
@@ -281,6 +289,11 @@ func (r *Registry) ChangeIn(tx *journal.Tx, by fleet.Actor, d fleet.Device, vers
 		return next, err
 	}
 	next.Version, next.UpdatedAt = old.Version+1, tx.Now()
+	if next.Room != old.Room {
+		if err := r.moved.put(tx, old); err != nil {
+			return next, err
+		}
+	}
 	return next, r.put(tx, by, next)
 }
 
@@ -299,6 +312,7 @@ func (r *Registry) RemoveIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, v
 	d.Removed, d.UpdatedAt = true, tx.Now()
 	d.Version++
 	tx.DeleteCredential(id)
+	r.moved.end(tx, id)
 	if err := r.put(tx, by, d); err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ import (
 //	C serial                        certificate of a device, DER
 //	T id                            provisioning token, JSON
 //	U device_id                     key with which a device signs its messages
+//	V device_id                     where a device was before it was moved, JSON
+//	W device_id                     which signed messages of a device have come, JSON
 //
 // verify.go knows how to check each of them.
 const (
@@ -44,6 +46,8 @@ const (
 	tableCertificate = 'C'
 	tableToken       = 'T'
 	tableSigning     = 'U'
+	tableMove        = 'V'
+	tableWindow      = 'W'
 )
 
 func key(table byte, parts ...string) []byte {

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
@@ -67,18 +65,7 @@ func (t *Tx) DeleteToken(id string) { t.set(key(tableToken, id), nil) }
 
 // Tokens returns all tokens in the order of their ids, which is that of their
 // making.
-func (s *Store) Tokens() ([]Token, error) {
-	var all []Token
-	err := s.each([]byte{tableToken}, nil, func(k, v []byte) (bool, error) {
-		var t Token
-		if err := json.Unmarshal(v, &t); err != nil {
-			return false, fmt.Errorf("decode token %q: %w", k[1:], err)
-		}
-		all = append(all, t)
-		return true, nil
-	})
-	return all, err
-}
+func (s *Store) Tokens() ([]Token, error) { return all[Token](s, tableToken) }
 
 // SigningKey is the key with which a device signs its messages.
 type SigningKey struct {

@@ -120,7 +120,7 @@ func (v *verification) key(k, val []byte) string {
 		return decodesTo(val, func(r Receipt) []byte { return receiptKey(r.Press) }, k)
 	case tableCredential:
 		return decodesTo(val, func(Credential) []byte { return k }, k)
-	case tableLink, tableIdempotency, tableToken, tableSigning:
+	case tableLink, tableIdempotency, tableToken, tableSigning, tableMove, tableWindow:
 		return validJSON(val)
 	case tableCertificate:
 		c, err := x509.ParseCertificate(val)

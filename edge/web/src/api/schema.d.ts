@@ -2256,6 +2256,8 @@ export interface components {
             retain?: "nothing" | "status" | "anything";
             /** @description ACL documents whose roles its devices have. */
             roles?: string[] | null;
+            /** @description Its devices sign what they publish: for devices without TLS. */
+            sign_messages?: boolean;
         };
         NewCertificate: {
             /** @description PKCS #10 in PEM. Without it the hub makes a key and tells it, once. */
@@ -2610,6 +2612,8 @@ export interface components {
             retain?: "nothing" | "status" | "anything";
             /** @description ACL documents whose roles its devices have. */
             roles?: string[] | null;
+            /** @description Its devices sign what they publish: for devices without TLS. */
+            sign_messages?: boolean;
         };
         ProfileView: {
             acl_pattern: components["schemas"]["ACL"][] | null;
