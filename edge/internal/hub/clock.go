@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -99,6 +100,7 @@ const tellEvery = time.Minute
 func (h *Hub) tellTime(ctx context.Context) error {
 	tick := time.NewTicker(tellEvery)
 	defer tick.Stop()
+	h.tellState(ctx, "online")
 	for {
 		r := h.clock.Read()
 		now := fleet.Millis(r.Now)
@@ -116,5 +118,23 @@ func (h *Hub) tellTime(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// stateMessage is the payload of system/hub.
+type stateMessage struct {
+	State     string    `json:"state"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// tellState tells devices whether the hub takes work.
+func (h *Hub) tellState(ctx context.Context, state string) {
+	payload, err := json.Marshal(stateMessage{State: state, Version: h.c.Version, StartedAt: fleet.Millis(h.started)})
+	if err == nil {
+		err = h.broker.Send(ctx, broker.Message{Name: topic.System(h.identity.Site, topic.SystemHub), Payload: payload, QoS: 1, Retain: true})
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fleet.ErrUnavailable) {
+		h.log.Warn("state of the hub not told to devices", "error", err)
 	}
 }

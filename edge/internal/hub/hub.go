@@ -317,6 +317,7 @@ func (h *Hub) build(ctx context.Context) error {
 	vc := c.Provision
 	vc.Site, vc.Store, vc.Journal, vc.Clock, vc.Registry, vc.Authority = site, h.store, h.journal, h.clock, h.registry, h.pki
 	vc.Profiles, vc.Addresses, vc.Logger, vc.NewKey = h.policies, h.addresses, h.log, windows.forget
+	vc.Interval = h.presence.ReportingInterval
 	if h.provision, err = provision.New(ctx, vc); err != nil {
 		return err
 	}
@@ -510,6 +511,7 @@ func (h *Hub) Run(ctx context.Context) error {
 
 	<-ctx.Done()
 	h.log.Info("hub is stopping")
+	h.tellState(context.WithoutCancel(ctx), "stopping")
 	h.api.Rest().Stop()
 	h.broker.StopAccepting()
 	stopped := make(chan struct{})

@@ -29,7 +29,9 @@ type rig struct {
 	local string // address of the API as the machine itself has it
 }
 
-func start(t *testing.T) *rig {
+func start(t *testing.T) *rig { return startWith(t, func(*hub.Config) {}) }
+
+func startWith(t *testing.T, change func(*hub.Config)) *rig {
 	t.Helper()
 	var ls [2]net.Listener
 	for i := range ls {
@@ -39,9 +41,9 @@ func start(t *testing.T) *rig {
 		}
 		ls[i] = l
 	}
-	h, err := hub.New(t.Context(), hub.Config{
-		Data: "hub", Site: "yacht-1", FS: store.InMemory(), Listeners: hub.Listeners{MQTT: ls[0], Local: ls[1]},
-	})
+	c := hub.Config{Data: "hub", Site: "yacht-1", FS: store.InMemory(), Listeners: hub.Listeners{MQTT: ls[0], Local: ls[1]}}
+	change(&c)
+	h, err := hub.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -347,6 +347,12 @@ func (p *Presence) policy(e *entry) Policy {
 	return policy
 }
 
+// ReportingInterval is how often a device of that type and profile is expected to
+// report while it is awake.
+func (p *Presence) ReportingInterval(kind fleet.DeviceType, profile string) time.Duration {
+	return p.policy(&entry{kind: kind, profile: profile}).Interval
+}
+
 // settle judges what the evidence amounts to. The caller holds the lock.
 func (p *Presence) settle(e *entry, now time.Time, told bool) {
 	if e.state.Presence == fleet.Retired {

@@ -77,7 +77,7 @@ func (p *Provision) configuration(room fleet.RoomID, kind fleet.DeviceType, name
 	profile, err := p.c.Profiles.ProfileOf(name)
 	return Configuration{
 		Site: p.c.Site, Room: room, Type: kind, SecurityProfile: name, MaxQoS: profile.MaxQoS,
-		ReportingInterval: int(p.c.Profiles.ReportingInterval(name) / time.Second), SignMessages: profile.SignMessages,
+		ReportingInterval: int(p.c.Interval(kind, name) / time.Second), SignMessages: profile.SignMessages,
 	}, profile, err
 }
 

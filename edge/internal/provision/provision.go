@@ -47,7 +47,6 @@ type Authority interface {
 // Profiles are the site's security profiles; see policy.Policies.
 type Profiles interface {
 	ProfileOf(name string) (access.Profile, error)
-	ReportingInterval(profile string) time.Duration
 }
 
 // Clock tells the time by which tokens end.
@@ -69,6 +68,9 @@ type Config struct {
 	Registry  Registry
 	Authority Authority
 	Profiles  Profiles
+	// Interval is how often a device of a type and profile is to report; 0 when
+	// that is its own affair, as if nil.
+	Interval func(kind fleet.DeviceType, profile string) time.Duration
 	// Addresses are asked for each time: the hub's may change.
 	Addresses func() Addresses
 	// NewKey is told of a device that signs with another key from now on; may be
@@ -109,6 +111,9 @@ func New(ctx context.Context, c Config) (*Provision, error) {
 	c.MaxOpen = cmp.Or(c.MaxOpen, 1000)
 	c.Keep = cmp.Or(c.Keep, 30*24*time.Hour)
 	c.MaxWrong = cmp.Or(c.MaxWrong, 20)
+	if c.Interval == nil {
+		c.Interval = func(fleet.DeviceType, string) time.Duration { return 0 }
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
