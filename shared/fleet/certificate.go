@@ -40,6 +40,7 @@ func (r RevocationReason) Code() int {
 		return 4
 	case RevokedCeased:
 		return 5
+	case RevokedUnspecified:
 	}
 	return 0
 }
