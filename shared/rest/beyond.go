@@ -14,3 +14,10 @@ func From(ctx context.Context) string {
 	}
 	return ""
 }
+
+// Private reports whether nobody on the way can read the answer to the request of
+// ctx: it goes over TLS, or does not leave the machine.
+func Private(ctx context.Context) bool {
+	x := exchangeOf(ctx)
+	return x.secure || !x.from.IsValid() || x.from.IsLoopback()
+}

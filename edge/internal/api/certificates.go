@@ -193,6 +193,9 @@ func (a *API) issueCertificate(ctx context.Context, in *issueInput) (*issuedOutp
 	var key []byte
 	pub, err := pki.ParseRequest([]byte(in.Body.CSR))
 	if in.Body.CSR == "" {
+		if err := privately(ctx); err != nil {
+			return nil, err
+		}
 		made, makeErr := identity.NewKey()
 		if makeErr != nil {
 			return nil, makeErr

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -250,6 +251,9 @@ func (a *API) provisionRoutes() {
 		Body         claimed
 	}, error) {
 		c, err := in.Body.claim(rest.From(ctx))
+		if err == nil && c.MakeKey {
+			err = privately(ctx)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -322,4 +326,13 @@ func (a *API) qrCode(c *gin.Context) {
 		return
 	}
 	c.Data(http.StatusOK, "image/svg+xml", []byte(s))
+}
+
+// privately reports as fleet.ErrForbidden that a key would be told to all on the
+// network.
+func privately(ctx context.Context) error {
+	if !rest.Private(ctx) {
+		return fmt.Errorf("%w: a key is told over HTTPS only", fleet.ErrForbidden)
+	}
+	return nil
 }

@@ -22,17 +22,17 @@ func (d *devices) certified(c broker.Credentials) (broker.Identity, error) {
 	if err != nil {
 		return broker.Identity{}, err
 	}
-	return d.identityShown(dev, c.Username, shown)
+	return d.identityShown(dev, shown) // whatever user name it says
 }
 
 // identityShown is identityOf for a certificate that may be good for nothing but
 // its renewal.
-func (d *devices) identityShown(dev fleet.Device, username string, shown pki.Shown) (broker.Identity, error) {
-	id, err := d.identityOf(dev, username, shown.Serial)
+func (d *devices) identityShown(dev fleet.Device, shown pki.Shown) (broker.Identity, error) {
+	id, err := d.identityOf(dev, string(dev.ID), shown.Serial)
 	if err != nil || !shown.RenewOnly {
 		return id, err
 	}
-	id.Rules, err = access.Compile(renewRoles(), access.DeviceVars(d.site, dev, username))
+	id.Rules, err = access.Compile(renewRoles(), access.DeviceVars(d.site, dev, string(dev.ID)))
 	id.Retain = access.RetainNothing
 	return id, err
 }
@@ -46,7 +46,7 @@ func (d *devices) identityAgain(dev fleet.Device, had broker.Identity) (broker.I
 	if err != nil {
 		return had, err
 	}
-	return d.identityShown(dev, had.Username, shown)
+	return d.identityShown(dev, shown)
 }
 
 // renewRoles are the rights of a device whose certificate has expired.
