@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +61,26 @@ func newSilencer(t *testing.T, to string) *silencer {
 	return s
 }
 
+// certView is what a test looks at of a certificate.
+type certView struct {
+	Serial string `json:"serial"`
+	State  string `json:"state"`
+}
+
+// newCSR is a certificate request for a key that nobody needs again.
+func newCSR(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+}
+
 // change is one decision that is asked for by REST.
 type change struct {
 	method, path string
@@ -84,6 +110,12 @@ func (c change) cutOff(t *testing.T, hub *program, a *api, base string, killed <
 	return got
 }
 
+// located are the commands that the tests below send; a device that is moved is
+// sent one by the hub itself.
+func located(a *api) []commandView {
+	return slices.DeleteFunc(list[commandView](a, "/api/v1/commands"), func(v commandView) bool { return v.Name != "locate" })
+}
+
 func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T) {
 	hub, api, _ := startHub(t)
 	b := dial(t, hub.Listeners["mqtt"], api.addDevice("btn-001", "button", "cabin-101"))
@@ -93,6 +125,15 @@ func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T
 	api.addDevice("watch-001", "watch", "bridge")
 	api.addDevice("sensor-001", "sensor", "store")
 	request := list[requestView](api, "/api/v1/requests?state=open")[0]
+	var token struct {
+		ID    string `json:"id"`
+		Token string `json:"token"`
+	}
+	api.call(http.MethodPost, "/api/v1/provision/tokens", map[string]any{"type": "button", "room": "cabin-9", "device_id": "btn-009"}, &token)
+	var issued struct {
+		Serial string `json:"serial"`
+	}
+	api.call(http.MethodPost, "/api/v1/security/certificates", map[string]any{"device_id": "sensor-001"}, &issued)
 	etag := func(path string) string {
 		t.Helper()
 		resp, _ := api.do(http.MethodGet, path, nil)
@@ -105,7 +146,7 @@ func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T
 		holds func() bool // whether the decision is there, once
 	}{
 		{"command", change{"POST", "/api/v1/devices/watch-001/command", map[string]any{"name": "locate"}, []string{"Idempotency-Key", "k-command"}}, 202,
-			func() bool { return len(list[commandView](api, "/api/v1/commands")) == 1 }},
+			func() bool { return len(located(api)) == 1 }},
 		{"profile", change{"POST", "/api/v1/security/profiles", map[string]any{"profile_name": "quiet"}, []string{"Idempotency-Key", "k-profile"}}, 409,
 			func() bool {
 				resp, _ := api.do("GET", "/api/v1/security/profiles/quiet", nil)
@@ -116,6 +157,22 @@ func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T
 				var d struct{ Room string }
 				api.call("GET", "/api/v1/devices/sensor-001", nil, &d)
 				return d.Room == "galley"
+			}},
+		{"claim", change{"POST", "/api/v1/provision/claim", map[string]any{"token": token.Token, "csr": newCSR(t)}, nil}, 200,
+			func() bool {
+				var v struct {
+					State string `json:"state"`
+				}
+				api.call("GET", "/api/v1/provision/tokens/"+token.ID, nil, &v)
+				certs := list[certView](api, "/api/v1/security/certificates?filter=device:btn-009")
+				resp, _ := api.do("GET", "/api/v1/devices/btn-009", nil)
+				return v.State == "used" && len(certs) == 1 && resp.StatusCode == 200
+			}},
+		{"revocation", change{"DELETE", "/api/v1/security/certificates/" + issued.Serial, nil, nil}, 409,
+			func() bool {
+				var v certView
+				api.call("GET", "/api/v1/security/certificates/"+issued.Serial, nil, &v)
+				return v.State == "revoked"
 			}},
 		{"accept", change{"POST", "/api/v1/requests/" + request.ID + "/accept", map[string]any{"version": request.Version}, []string{"Idempotency-Key", "k-accept"}}, 409,
 			func() bool {
@@ -153,7 +210,7 @@ func TestF2_KillAtAnyMomentOfADecisionIsAllOrNothing(t *testing.T) {
 	}
 	answered, silent, undone := 0, 0, 0
 	for round := range 24 {
-		commands := len(list[commandView](api, "/api/v1/commands"))
+		commands := len(located(api))
 		resp, _ := api.do(http.MethodGet, "/api/v1/devices/watch-001", nil)
 		room := fmt.Sprintf("room-%d", round+1)
 		send := change{"POST", "/api/v1/devices/watch-001/command", map[string]any{"name": "locate"}, []string{"Idempotency-Key", room}}
@@ -173,7 +230,7 @@ func TestF2_KillAtAnyMomentOfADecisionIsAllOrNothing(t *testing.T) {
 		api.call(http.MethodGet, "/api/v1/devices/watch-001", nil, &now)
 		there := now.Room == room
 		if round%2 == 0 {
-			there = len(list[commandView](api, "/api/v1/commands")) == commands+1
+			there = len(located(api)) == commands+1
 		}
 		switch {
 		case status != 0 && !there:
@@ -189,7 +246,7 @@ func TestF2_KillAtAnyMomentOfADecisionIsAllOrNothing(t *testing.T) {
 		if round%2 == 0 {
 			var v commandView
 			_ = json.Unmarshal(body, &v)
-			all := list[commandView](api, "/api/v1/commands")
+			all := located(api)
 			if retried.StatusCode != http.StatusAccepted || len(all) != commands+1 || all[0].ID != v.ID {
 				t.Errorf("round %d: the retry gets %s; %d commands after %d", round, retried.Status, len(all), commands)
 			}

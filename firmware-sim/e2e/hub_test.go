@@ -40,6 +40,7 @@ type pressView struct {
 }
 
 type commandView struct {
+	Name  string `json:"name"`
 	ID    string `json:"command_id"`
 	State string `json:"state"`
 	Steps []struct {

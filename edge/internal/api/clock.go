@@ -50,6 +50,10 @@ func (a *API) clockRoutes() {
 				"before": before.Now.UTC().Format(time.RFC3339), "now": now.Now.UTC().Format(time.RFC3339),
 			})
 		})
-		return &clockOutput{now}, err
+		if err != nil {
+			return nil, err
+		}
+		// The hub's own certificate may have to be another one by now.
+		return &clockOutput{now}, a.PKI.Renew(ctx)
 	})
 }

@@ -83,6 +83,9 @@ func (d *devices) certificateChanged(c fleet.Certificate) {
 		}
 	case with == c.Serial || !ok && !d.mayReturn(c.Device):
 		d.broker.Forget(string(c.Device), "certificate revoked")
+		if dev, err := d.registry.Device(c.Device); err == nil && !d.mayReturn(c.Device) {
+			d.broker.ClearRetained(dev.BaseTopic(d.site)) // nobody can renew it
+		}
 	}
 }
 
@@ -94,7 +97,12 @@ func (d *devices) mayReturn(id fleet.DeviceID) bool {
 			return true
 		}
 	}
-	return d.registry.HasPassword(id)
+	dev, err := d.registry.Device(id)
+	if err != nil {
+		return false
+	}
+	p, ok := d.policies.Policy().Profile(dev.Profile)
+	return ok && !p.ClientCertRequired && d.registry.HasPassword(id)
 }
 
 // renew answers a device's request for a new certificate: the request (PKCS #10)

@@ -589,6 +589,7 @@ func (h *Hub) deviceChanged(before, d fleet.Device) {
 	switch {
 	case d.Removed:
 		h.broker.Forget(string(d.ID), "device removed")
+		h.broker.ClearRetained(d.BaseTopic(h.identity.Site))
 	case before.ID != "" && (before.Room != d.Room || before.Removed):
 		h.devices.moved(before, d)
 	default:

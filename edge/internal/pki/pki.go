@@ -124,6 +124,10 @@ func Open(c Config) (*PKI, error) {
 	if err := p.loadAuthorities(); err != nil {
 		return nil, err
 	}
+	// Before the server certificate: one that has expired signs no more.
+	if err := p.roll(context.Background()); err != nil {
+		return nil, err
+	}
 	if err := p.loadServer(); err != nil {
 		return nil, err
 	}
@@ -418,7 +422,10 @@ func (p *PKI) Run(ctx context.Context) error {
 // Renew looks once whether the authority or the server certificate is to be
 // replaced, and does it.
 func (p *PKI) Renew(ctx context.Context) error {
-	return errors.Join(p.roll(ctx), p.renewServer(ctx))
+	if err := p.roll(ctx); err != nil {
+		return err
+	}
+	return p.renewServer(ctx)
 }
 
 // Trust returns a certificate pool of Anchors.

@@ -562,3 +562,20 @@ func TestRoll_BothAuthoritiesCountUntilTheLastDeviceHasRenewed(t *testing.T) {
 		t.Errorf("files are %v, %v", files, err)
 	}
 }
+
+func TestRoll_AnAuthorityThatHasExpiredIsReplacedAtOnce(t *testing.T) {
+	s := newSite(t)
+	old := s.Authority()
+	s.issue("btn-001")
+	s.pass(6 * 365 * 24 * time.Hour) // in a drawer
+	s.open()
+	if err := s.Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.Authority().Equal(old) || len(s.Anchors()) != 1 {
+		t.Error("the old one is there")
+	}
+	if err := s.Server().CheckSignatureFrom(s.Authority()); err != nil || !s.Server().NotAfter.After(s.system) {
+		t.Errorf("server certificate until %s: %v", s.Server().NotAfter, err)
+	}
+}

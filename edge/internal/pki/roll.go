@@ -30,7 +30,7 @@ func (p *PKI) roll(ctx context.Context) error {
 	}
 	file := authorityFile + nameOf(old.cert)
 	p.c.Logger.Info("old authority of the site given up", "not_after", old.cert.NotAfter)
-	return errors.Join(p.files.Remove(file+".crt"), p.files.Remove(file+".key"), p.renewServer(ctx))
+	return errors.Join(p.files.Remove(file+".crt"), p.files.Remove(file+".key"))
 }
 
 // needed reports whether some device has a certificate of that authority that
@@ -56,7 +56,11 @@ func (p *PKI) Roll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.settle(ctx, next, all[0]); err != nil {
+	old := all[0]
+	if p.c.Clock.Certain().After(old.cert.NotAfter) {
+		old = authority{} // its devices have to join anew
+	}
+	if err := p.settle(ctx, next, old); err != nil {
 		return err
 	}
 	p.mu.Lock()
