@@ -57,7 +57,8 @@ run_console() {
 }
 run_console
 start hub bin/obedio-hub serve --data "$RUN/hub" --site yacht-1 --site-name "M/Y Aurelia" \
-	--http "127.0.0.1:$HTTP_HUB" --mqtt 127.0.0.1:1883 --mqtt-ws 127.0.0.1:9001 --metrics 127.0.0.1:9100 \
+	--http "127.0.0.1:$HTTP_HUB" --https 127.0.0.1:8443 --mqtt 127.0.0.1:1883 --mqtts 127.0.0.1:8883 --mqtt-ws 127.0.0.1:9001 \
+	--metrics 127.0.0.1:9100 \
 	--uplink-state-every 2s --uplink-retry-first 2s --uplink-retry-most 5s --ready-file "$RUN/hub.ready.json"
 ready hub
 
@@ -73,15 +74,16 @@ if [ ! -e "$RUN/enrolled" ]; then
 fi
 [ -s "$RUN/sim.token" ] || (umask 077 && bin/obedio-hub token create --data "$RUN/hub" --name simulator --role admin --json |
 	node -p "JSON.parse(require('fs').readFileSync(0)).token" >"$RUN/sim.token")
-start sim bin/obedio-sim run demo --devices 40 --hub "http://$(listener hub http)" --mqtt "$(listener hub mqtt)" \
-	--token-file "$RUN/sim.token" --state "$RUN/sim.json"
+# The devices join with keys of their own; later runs find them in sim.json.
+start sim bin/obedio-sim run demo --devices 40 --hub "http://$(listener hub http)" --token-file "$RUN/sim.token" --state "$RUN/sim.json"
 
 cat <<TXT
 
   Hub of M/Y Aurelia   http://$(listener hub http)   user captain   password $hub_password
   Fleet console        http://$(listener console http)   user owner     password $console_password
 
-  40 simulated devices press, answer and report. MQTT is at $(listener hub mqtt). Logs are in .run/.
+  40 simulated devices press, answer and report. MQTT is at $(listener hub mqtt), with TLS at
+  $(listener hub mqtts). Logs are in .run/.
   Cut the shore off:   kill \$(cat .run/console.pid)      (the console is started again after 20 s)
   Ctrl-C stops everything.
 

@@ -14,7 +14,7 @@ import (
 func TestScenario_MeetsItsExpectations(t *testing.T) {
 	for _, name := range []string{"breakfast-rush", "blackout-storm", "replayed-sequence", "lost-receipts", "double-accept"} {
 		t.Run(name, func(t *testing.T) {
-			hub, api, _ := startHub(t)
+			_, api, _ := startHub(t)
 			token := filepath.Join(t.TempDir(), "token")
 			if err := os.WriteFile(token, []byte(api.token), 0o600); err != nil {
 				t.Fatal(err)
@@ -22,8 +22,7 @@ func TestScenario_MeetsItsExpectations(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, filepath.Join(bin, "obedio-sim"), "run", name,
-				"--hub", api.base, "--mqtt", hub.Listeners["mqtt"], "--mqtt-ws", hub.Listeners["mqtt_ws"],
-				"--token-file", token, "--speed", "10", "--seed", "7")
+				"--hub", api.base, "--token-file", token, "--speed", "10", "--seed", "7")
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)

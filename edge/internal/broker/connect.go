@@ -147,10 +147,10 @@ func (c *conn) identify(p frame.Connect) bool {
 
 // checkWill applies to a will what will be asked again when it is published.
 func (c *conn) checkWill(w *frame.Will) bool {
-	if w == nil {
+	id := &c.session.Identity
+	if w == nil || id.NoWill {
 		return true
 	}
-	id := &c.session.Identity
 	r := rightsOf(*id)
 	w.Name, _ = r.legacy.ToStandard(w.Name)
 	d := r.rules.Decide(access.Send, w.Name)

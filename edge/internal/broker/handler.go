@@ -64,6 +64,9 @@ type Identity struct {
 	// connection.
 	MaxConnections int
 	Retain         access.Retain
+	// NoWill: the client's will is left alone: neither kept, nor a reason to
+	// refuse it.
+	NoWill bool
 	// Rate bounds what the client publishes; zero fields take the broker's
 	// defaults.
 	Rate access.Rate

@@ -17,6 +17,26 @@ func withWill(d fleet.Device) func(*options) {
 	}
 }
 
+func TestWill_OfWhoMayHaveNoneIsLeftAlone(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v byte) {
+		d := button("btn-001")
+		r := start(t, nil)
+		id := r.people.device(t, d)
+		id.Rules, id.NoWill = allow(t, "another/#"), true
+		r.people.set("btn-001", id)
+		c := r.dial(t, v)
+		c.signIn("btn-001", func(o *options) { o.willTopic, o.will = statusTopic(d), "gone" })
+		if s, ok := r.Connected("btn-001"); !ok || s.Will != nil {
+			t.Fatalf("%t, with the will %v", ok, s.Will)
+		}
+		_ = c.c.Close()
+		r.stop()
+		if n := len(r.ledger.all("publish")); n != 0 {
+			t.Fatalf("%d messages", n)
+		}
+	})
+}
+
 // Row 3.
 func TestWill_IsCheckedAtConnect(t *testing.T) {
 	d := button("btn-001")

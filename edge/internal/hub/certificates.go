@@ -34,6 +34,7 @@ func (d *devices) identityShown(dev fleet.Device, shown pki.Shown) (broker.Ident
 	}
 	id.Rules, err = access.Compile(renewRoles(), access.DeviceVars(d.site, dev, string(dev.ID)))
 	id.Retain = access.RetainNothing
+	id.NoWill = true // firmware has one in every CONNECT
 	return id, err
 }
 
@@ -49,15 +50,18 @@ func (d *devices) identityAgain(dev fleet.Device, had broker.Identity) (broker.I
 	return d.identityShown(dev, shown)
 }
 
-// renewRoles are the rights of a device whose certificate has expired.
+// renewRoles are the rights of a device whose certificate has expired. It may ask
+// for the time, by which it finds that out.
 func renewRoles() []access.Role {
 	base := topic.Root + "/${site}/${room}/${type}/${device_id}"
-	answer := base + "/cmd/" + topic.Certificate
+	answer, now := base+"/cmd/"+topic.Certificate, topic.System("${site}", topic.SystemTime)
 	return []access.Role{{Name: "renew", ACLs: []access.ACL{
 		{Kind: access.PublishSend, Topic: base + "/" + topic.Renew, Allow: true},
 		{Kind: access.SubscribeLiteral, Topic: answer, Allow: true},
 		{Kind: access.SubscribeLiteral, Topic: base + "/cmd/#", Allow: true},
 		{Kind: access.PublishReceive, Topic: answer, Allow: true},
+		{Kind: access.SubscribeLiteral, Topic: now, Allow: true},
+		{Kind: access.PublishReceive, Topic: now, Allow: true},
 		{Kind: access.UnsubscribePattern, Topic: "#", Allow: true},
 	}}}
 }

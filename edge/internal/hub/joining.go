@@ -31,9 +31,11 @@ func (d *devices) joins(c broker.Credentials) (broker.Identity, error) {
 		client = c.ClientID
 	}
 	answer := topic.System("${site}", topic.SystemClaimed+"/"+id)
+	any := topic.System("${site}", topic.SystemClaimed+"/+") // a QR code does not tell the token's id
 	rules, err := access.Compile([]access.Role{{Name: joining, ACLs: []access.ACL{
 		{Kind: access.PublishSend, Topic: topic.System("${site}", topic.SystemClaim), Allow: true},
 		{Kind: access.SubscribeLiteral, Topic: answer, Allow: true},
+		{Kind: access.SubscribeLiteral, Topic: any, Allow: true},
 		{Kind: access.PublishReceive, Topic: answer, Allow: true},
 		{Kind: access.UnsubscribePattern, Topic: "#", Allow: true},
 	}}}, access.Vars{ClientID: client, Username: joining, Site: string(d.site)})

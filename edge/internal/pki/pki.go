@@ -31,7 +31,8 @@ var ErrMissing = errors.New("a file of the site's authority is missing")
 
 const (
 	day = 24 * time.Hour
-	// backdate is for devices whose clocks are behind.
+	// backdate is for devices whose clocks are behind; it is at most a tenth of a
+	// certificate's life, else one that is short would be due at once.
 	backdate = 7 * day
 
 	authorityFile = "site-ca-" // and the authority's name
@@ -323,7 +324,7 @@ func (p *PKI) sign(t *x509.Certificate, life time.Duration, by authority, pub *e
 	}
 	// By the certain time: a clock that has jumped ahead must not make certificates
 	// that nobody else takes.
-	t.NotBefore = p.c.Clock.Certain().UTC().Add(-backdate).Truncate(time.Second)
+	t.NotBefore = p.c.Clock.Certain().UTC().Add(-min(backdate, life/10)).Truncate(time.Second)
 	t.NotAfter = t.NotBefore.Add(life)
 	if by.cert != t && by.cert.NotAfter.Before(t.NotAfter) {
 		t.NotAfter = by.cert.NotAfter
@@ -349,9 +350,12 @@ func (p *PKI) counting() []authority {
 	return p.authorities
 }
 
-// Authority is the certificate, signed by itself, that devices of the site
-// trust.
+// Authority is the certificate, signed by itself, of the authority that issues.
 func (p *PKI) Authority() *x509.Certificate { return p.issuer().cert }
+
+// ServerAuthority is the one that the hub's own certificate is under: who knows
+// no other certificate of the site must know this.
+func (p *PKI) ServerAuthority() *x509.Certificate { return p.serverIssuer().cert }
 
 // TrustDomain is the name of the site in certificates.
 func (p *PKI) TrustDomain() string { return identity.TrustDomain(p.Authority()) }

@@ -37,6 +37,7 @@ type site struct {
 	system time.Time
 	mono   time.Duration
 	names  []string
+	life   time.Duration // of devices' certificates
 	stored time.Time // what the program would have stored of the time
 
 	*pki.PKI
@@ -69,6 +70,7 @@ func (s *site) try() error {
 	s.journal = journal.New(journal.Config{Store: s.store, Clock: s.clock})
 	s.PKI, err = pki.Open(pki.Config{
 		Dir: s.dir, Site: "yacht-1", Store: s.store, Journal: s.journal, Clock: s.clock, Names: func() []string { return s.names },
+		DeviceLife: s.life,
 	})
 	return err
 }
@@ -449,6 +451,25 @@ func TestVerify_GoesByTheTimeThatIsCertain(t *testing.T) {
 	}
 }
 
+func TestIssue_AShortLivedCertificateIsDueWhenTwoThirdsAreOver(t *testing.T) {
+	s := newSite(t)
+	s.life = time.Minute
+	s.open()
+	s.issue("btn-001")
+	due := func() bool { return s.Due(s.Of("btn-001")[0]) }
+	if due() {
+		t.Fatal("due at once")
+	}
+	s.pass(33 * time.Second) // it is dated back by 6
+	if due() {
+		t.Error("due too early")
+	}
+	s.pass(time.Second)
+	if !due() {
+		t.Error("not due")
+	}
+}
+
 func TestCertified_TheFleetsCertificateIsOfTheSameKeyAndDevicesGoOn(t *testing.T) {
 	s := newSite(t)
 	before := s.issue("btn-001")
@@ -541,6 +562,9 @@ func TestRoll_BothAuthoritiesCountUntilTheLastDeviceHasRenewed(t *testing.T) {
 	s.open()
 	if s.Authority().Equal(old) || !slices.ContainsFunc(s.Anchors(), old.Equal) {
 		t.Fatal("not both after a restart")
+	}
+	if !s.ServerAuthority().Equal(old) {
+		t.Error("who joins now is told of an authority that the server is not under")
 	}
 	if err := s.Server().CheckSignatureFrom(old); err != nil {
 		t.Errorf("devices that know the old one only cannot trust the server: %v", err)

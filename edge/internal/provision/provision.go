@@ -40,8 +40,8 @@ type Authority interface {
 	RevokeAllIn(tx *journal.Tx, by fleet.Actor, id fleet.DeviceID, but string, why fleet.RevocationReason) (int, error)
 	Bytes(serial string) ([]byte, bool, error)
 	AnchorsPEM() []byte
-	// Authority is the certificate that devices trust.
-	Authority() *x509.Certificate
+	// ServerAuthority is the certificate that the hub's own leads to.
+	ServerAuthority() *x509.Certificate
 }
 
 // Profiles are the site's security profiles; see policy.Policies.

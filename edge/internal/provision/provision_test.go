@@ -399,7 +399,7 @@ func TestPayload_IsSignedAndHasTheSeedsFields(t *testing.T) {
 	if !p.Verify(key) || p.Kid != kid || p.Version != "2.0" || p.Protocol != "mqtt" || p.Token != m.SecretText ||
 		p.Site != "yacht-1" || p.Room != "cabin-101" || p.DeviceType != "button" || p.MQTTBrokerURL != "mqtts://hub:8883" ||
 		p.SecurityProfile != "button" || p.CertificateDownloadURL != "https://hub:8443/api/v1/provision/ca.crt" ||
-		len(p.ConfigurationHash) != 64 || p.CAFingerprint != identity.Fingerprint(s.pki.Authority()) || p.Exp != m.ExpiresAt.Unix() {
+		len(p.ConfigurationHash) != 64 || p.CAFingerprint != identity.Fingerprint(s.pki.ServerAuthority()) || p.Exp != m.ExpiresAt.Unix() {
 		t.Errorf("%+v", p)
 	}
 	forged := p

@@ -47,7 +47,7 @@ func (p *Provision) Payload(m Made) (Payload, error) {
 	out := Payload{
 		Version: "2.0", Protocol: "mqtt", Token: m.SecretText, Site: string(p.c.Site), Room: string(m.Room), DeviceType: string(m.Type),
 		MQTTBrokerURL: firstOf(at.MQTTS, at.MQTT, at.WSS, at.WS), SecurityProfile: m.Profile, ConfigurationHash: config.Hash(),
-		EnrolURL: at.Enrol, CAFingerprint: identity.Fingerprint(p.c.Authority.Authority()), Exp: m.ExpiresAt.Unix(), Kid: p.kid,
+		EnrolURL: at.Enrol, CAFingerprint: identity.Fingerprint(p.c.Authority.ServerAuthority()), Exp: m.ExpiresAt.Unix(), Kid: p.kid,
 	}
 	if at.Enrol != "" {
 		out.CertificateDownloadURL = strings.TrimSuffix(at.Enrol, "/api/v1/provision/claim") + "/api/v1/provision/ca.crt"

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/obedio/obedio/firmware-sim/internal/device"
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/program"
 )
@@ -15,12 +14,8 @@ import (
 // hub says where the hub is.
 type hub struct {
 	Hub       string `name:"hub" default:"http://127.0.0.1:8080" help:"The hub's REST address."`
-	MQTT      string `name:"mqtt" default:"127.0.0.1:1883" help:"The hub's address for MQTT."`
-	MQTTWS    string `name:"mqtt-ws" default:"" help:"The hub's address for MQTT over WebSocket."`
 	TokenFile string `name:"token-file" placeholder:"FILE" help:"File with an API token that may register devices; - for standard input."`
 }
-
-func (h hub) broker() device.Broker { return device.Broker{MQTT: h.MQTT, MQTTWS: h.MQTTWS} }
 
 // client returns a client of the hub's REST interface.
 func (h hub) client(env *program.Env) (*hubapi.Client, error) {

@@ -14,6 +14,7 @@ import (
 type load struct {
 	hub
 	program.Output
+	MQTT         string        `name:"mqtt" default:"127.0.0.1:1883" help:"The hub's address for MQTT."`
 	Clients      int           `name:"clients" default:"100" help:"Devices that connect."`
 	Rate         float64       `name:"rate" default:"1" help:"Messages of each in a second."`
 	QoS          int           `name:"qos" default:"1" enum:"0,1" help:"0 or 1."`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/obedio/obedio/firmware-sim/internal/device"
 	"github.com/obedio/obedio/firmware-sim/internal/scenario"
 	"github.com/obedio/obedio/shared/program"
 )
@@ -14,6 +15,11 @@ import (
 type run struct {
 	hub
 	program.Output
+	MQTT     string  `name:"mqtt" placeholder:"ADDRESS" help:"The hub's address for MQTT, instead of the one that it tells devices when they join."`
+	MQTTS    string  `name:"mqtts" placeholder:"ADDRESS" help:"The same for MQTT over TLS."`
+	MQTTWS   string  `name:"mqtt-ws" placeholder:"ADDRESS" help:"The same for MQTT over WebSocket."`
+	MQTTWSS  string  `name:"mqtt-wss" placeholder:"ADDRESS" help:"The same for MQTT over WebSocket over TLS."`
+	Join     string  `name:"join" default:"token" enum:"token,code,label,mqtt,password" help:"How devices join: token (read the QR code of a provisioning token, claim over HTTPS), code (the short code is typed), label (a chief scans theirs), mqtt (as token, over MQTT), password (as token, without certificate)."`
 	Scenario string  `arg:"" help:"A built-in scenario (see obedio-sim list), or a file."`
 	Devices  int     `name:"devices" help:"How many devices, in the scenario's proportions; its own number if 0."`
 	Rate     float64 `name:"rate" help:"Calls in a minute, for scenarios with calls; their own if 0."`
@@ -21,7 +27,7 @@ type run struct {
 	Speed    float64 `name:"speed" default:"1" help:"How many times as fast as real time the devices and their people live."`
 	Prefix   string  `name:"prefix" help:"Begins every device id: for a second simulator on one hub."`
 	Report   string  `name:"report" placeholder:"FILE" help:"Write a report in JSON, with the ledger of every device; - for standard output."`
-	State    string  `name:"state" placeholder:"FILE" help:"Keep the devices' passwords and memories in this file between runs. Without it, and for another hub, devices of an earlier run are removed and registered again."`
+	State    string  `name:"state" placeholder:"FILE" help:"Keep the devices' keys, certificates and memories in this file between runs. Without it, and for another hub, devices of an earlier run are removed and join again."`
 }
 
 // errUnmet ends the program with exit code 1.
@@ -46,7 +52,8 @@ func (c *run) Run(ctx context.Context, env *program.Env) error {
 		return err
 	}
 	report, err := scenario.Run(ctx, scenario.Config{
-		Script: script, API: api, Broker: c.broker(), Seed: c.Seed, Speed: c.Speed, Rate: c.Rate, Prefix: c.Prefix,
+		Script: script, API: api, Broker: device.Broker{MQTT: c.MQTT, MQTTS: c.MQTTS, MQTTWS: c.MQTTWS, MQTTWSS: c.MQTTWSS},
+		Join: scenario.Way(c.Join), Seed: c.Seed, Speed: c.Speed, Rate: c.Rate, Prefix: c.Prefix,
 		StateFile: c.State, Logger: env.Log,
 	})
 	if err != nil {

@@ -50,7 +50,7 @@ func (d *Device) press(k PressKind) {
 
 // sendPresses sends what is due, and plans the next try.
 func (d *Device) sendPresses() {
-	if d.link == nil {
+	if d.link == nil || d.muted {
 		return
 	}
 	now := d.c.Clock.Now()

@@ -11,9 +11,13 @@ import (
 )
 
 // receive takes a message of the hub.
-func (d *Device) receive(name string, payload []byte) {
+func (d *Device) receive(name string, payload []byte, retained bool) {
 	cmd, ok := strings.CutPrefix(name, d.c.BaseTopic+"/cmd/")
 	switch {
+	case name == d.timeTopic:
+		d.toldTime(payload, retained)
+	case cmd == topic.Certificate && d.credentials.Certificate != "":
+		d.certified(payload)
 	case !ok:
 		d.unreadable()
 	case cmd == topic.Receipt && d.c.Type == fleet.Button:

@@ -21,9 +21,11 @@ type Config struct {
 	// Name is what the hub calls the device; a watch finds itself by it in
 	// taken_by.
 	Name string
-	// BaseTopic, Username and Password are what registration gave.
-	BaseTopic          string
-	Username, Password string
+	// BaseTopic is what joining gave; the rest of that is in Saved.
+	BaseTopic string
+	// HubTime is what the hub's clock says now; zero when the device has not
+	// heard of it.
+	HubTime time.Time
 
 	Broker    Broker
 	Transport Transport  // TCP
@@ -71,6 +73,9 @@ type Config struct {
 
 	// Saved is what the device kept from before.
 	Saved Saved
+	// Keep writes down what the device keeps (Saved): it is called when that must
+	// not get lost, and may ask the device. Nil for a device without such a place.
+	Keep func() error
 	// LedgerKeep is how many facts of each kind the ledger keeps; all if 0.
 	LedgerKeep int
 	// News rings at every new fact; may be nil.
@@ -103,6 +108,9 @@ func (c *Config) defaults() {
 	if c.Clock == nil {
 		c.Clock = NewClock(1)
 	}
+	if c.Keep == nil {
+		c.Keep = func() error { return nil }
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -110,14 +118,16 @@ func (c *Config) defaults() {
 
 // Device is one simulated device.
 type Device struct {
-	c       Config
-	log     *slog.Logger
-	write   writer
-	ledger  *Ledger
-	mailbox chan func()
-	done    chan struct{}                                // closed when Run has ended
-	final   Saved                                        // of the end; read after done
-	dial    func(context.Context, dialing) (link, error) // of this package, but in tests
+	c   Config
+	log *slog.Logger
+	// timeTopic is where the hub tells the time.
+	timeTopic string
+	write     writer
+	ledger    *Ledger
+	mailbox   chan func()
+	done      chan struct{}                                // closed when Run has ended
+	final     Saved                                        // of the end; read after done
+	dial      func(context.Context, dialing) (link, error) // of this package, but in tests
 
 	// What follows belongs to Run's goroutine.
 	ctx     context.Context //nolint:containedctx // the life of Run, for what it starts
@@ -130,6 +140,8 @@ type Device struct {
 	memory   memory
 	settings []byte
 	battery  battery
+	// credentials change when the certificate is renewed.
+	credentials Credentials
 
 	// Lost with it.
 	power    bool
@@ -148,6 +160,11 @@ type Device struct {
 	sender  *sender
 	attempt *attempt
 	failed  int // attempts since the last connection
+	// muted: the connection may be good for nothing but a new certificate, so
+	// nothing else is said on it.
+	muted   bool
+	hub     hubClock
+	renewal renewal
 
 	radio   radio
 	chances chances
@@ -155,7 +172,7 @@ type Device struct {
 
 // chances are the streams of chance, one for each kind of decision.
 type chances struct {
-	backoff, beat, fault, deaf, wearer, metrics *rand.Rand
+	backoff, beat, fault, deaf, wearer, metrics, renew *rand.Rand
 }
 
 // New returns a device that is switched off. fleet.ErrInvalid.
@@ -171,16 +188,22 @@ func New(c Config) (*Device, error) {
 	stream := func(name string) *rand.Rand { return Chance(c.Seed, string(c.ID), name) }
 	at := stream("place")
 	d := &Device{
-		c: c, log: c.Logger, write: writer{c.Dialect, c.Time, c.ID}, ledger: newLedger(c.LedgerKeep, c.News),
+		c: c, log: c.Logger, timeTopic: topic.System(t.Site, topic.SystemTime), write: writer{c.Dialect, c.Time, c.ID}, ledger: newLedger(c.LedgerKeep, c.News),
 		mailbox: make(chan func(), 256), done: make(chan struct{}), network: true, dial: dial,
 		outbox: outbox{size: c.Outbox}, memory: memory{size: 64}, rings: map[fleet.RequestID]*ring{},
 		battery: battery{level: cmp.Or(c.Battery, 20+80*at.Float64()), drain: c.Drain},
 		radio:   radio{mean: -80 + 35*at.Float64(), noise: stream("radio")},
-		chances: chances{stream("backoff"), stream("beat"), stream("fault"), stream("deaf"), stream("wearer"), stream("metrics")},
+		chances: chances{stream("backoff"), stream("beat"), stream("fault"), stream("deaf"), stream("wearer"), stream("metrics"), stream("renew")},
 	}
 	d.radio.now = d.radio.mean
 	d.light.lamp = LampOff
 	d.restore(c.Saved)
+	if !c.HubTime.IsZero() {
+		d.hub.set(c.HubTime)
+	}
+	if err := d.credentials.Check(); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -221,6 +244,7 @@ func (d *Device) Run(ctx context.Context) error {
 func (d *Device) stop() {
 	d.final = d.save()
 	d.abandon()
+	d.renewal.stop()
 	ended := d.farewell()
 	for {
 		select {
@@ -242,7 +266,8 @@ func (d *Device) farewell() (ended chan struct{}) {
 		close(ended)
 		return ended
 	}
-	d.link, d.sender = nil, nil
+	gone, muted := d.status(d.write.gone()), d.muted
+	d.link, d.sender, d.muted = nil, nil, false
 	d.ledger.note(func(f *Facts) { f.Online = false })
 	s.stop()
 	d.waiting.Go(func() {
@@ -250,8 +275,10 @@ func (d *Device) farewell() (ended chan struct{}) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), time.Second)
 		defer cancel()
 		<-s.stopped
-		if err := l.publish(ctx, d.status(d.write.gone())); err != nil {
-			d.log.Debug("goodbye not said", "device_id", d.c.ID, "error", err)
+		if !muted {
+			if err := l.publish(ctx, gone); err != nil {
+				d.log.Debug("goodbye not said", "device_id", d.c.ID, "error", err)
+			}
 		}
 		l.goodbye()
 	})

@@ -31,7 +31,7 @@ type air struct {
 
 type airLink struct {
 	air     *air
-	receive func(string, []byte)
+	receive func(string, []byte, bool)
 	gone    chan struct{}
 	once    sync.Once
 }
@@ -84,7 +84,7 @@ func (a *air) say(t *testing.T, base, name string, v any) {
 	a.mu.Lock()
 	up := a.up
 	a.mu.Unlock()
-	up.receive(base+"/cmd/"+name, b)
+	up.receive(base+"/cmd/"+name, b, false)
 	synctest.Wait()
 }
 

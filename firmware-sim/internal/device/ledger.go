@@ -36,6 +36,8 @@ type Facts struct {
 	Connections int  `json:"connections"`
 	// Lost counts the connections that ended without the device's wish.
 	Lost int `json:"lost,omitempty"`
+	// Renewed counts the certificates that the device has got after its first.
+	Renewed int `json:"renewed,omitempty"`
 	// Refused counts the connections that the hub refused.
 	Refused    int    `json:"refused,omitempty"`
 	LastError  string `json:"last_error,omitempty"`

@@ -1,7 +1,9 @@
 package device
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -29,10 +31,45 @@ const (
 	MQTT5   Version = "5"
 )
 
-// Broker says where the hub takes MQTT: host:port.
-type Broker struct {
-	MQTT   string
-	MQTTWS string
+// Broker says where the hub takes MQTT, host:port each; for WebSocket also whole
+// addresses.
+type Broker struct{ MQTT, MQTTS, MQTTWS, MQTTWSS string }
+
+// BrokerAt is what the addresses say that a device gets when it joins, such as
+// mqtts://host:port; of two for the same way the first counts.
+func BrokerAt(urls []string) (b Broker) {
+	for _, u := range urls {
+		scheme, rest, _ := strings.Cut(u, "://")
+		at, text := map[string]*string{"mqtt": &b.MQTT, "mqtts": &b.MQTTS, "ws": &b.MQTTWS, "wss": &b.MQTTWSS}[scheme], u
+		if scheme == "mqtt" || scheme == "mqtts" {
+			text = rest
+		}
+		if at != nil && *at == "" {
+			*at = text
+		}
+	}
+	return b
+}
+
+// Or returns b with what other has for what b leaves out.
+func (b Broker) Or(other Broker) Broker {
+	return Broker{
+		MQTT: cmp.Or(b.MQTT, other.MQTT), MQTTS: cmp.Or(b.MQTTS, other.MQTTS),
+		MQTTWS: cmp.Or(b.MQTTWS, other.MQTTWS), MQTTWSS: cmp.Or(b.MQTTWSS, other.MQTTWSS),
+	}
+}
+
+// at is the address for a transport, with a certificate or without.
+func (b Broker) at(t Transport, secure bool) string {
+	switch {
+	case t == WebSocket && secure:
+		return b.MQTTWSS
+	case t == WebSocket:
+		return b.MQTTWS
+	case secure:
+		return b.MQTTS
+	}
+	return b.MQTT
 }
 
 // message is one publish, or a last will.
@@ -58,17 +95,18 @@ type link interface {
 
 // dialing is what a connection needs.
 type dialing struct {
-	transport Transport
-	broker    Broker
-	version   Version
-	clientID  string
-	username  string
-	password  string
-	will      message
-	subscribe string
-	keepalive time.Duration
-	timeout   time.Duration
-	receive   func(topic string, payload []byte)
+	transport   Transport
+	broker      Broker
+	version     Version
+	clientID    string
+	credentials Credentials
+	now         func() time.Time // for certificates
+	will        message
+	subscribe   string
+	time        string // the hub's topic of that name
+	keepalive   time.Duration
+	timeout     time.Duration
+	receive     func(topic string, payload []byte, retained bool)
 }
 
 // ErrRefused says that the hub did not let the device in.
@@ -96,21 +134,30 @@ func dial(ctx context.Context, d dialing) (link, error) {
 }
 
 func open(ctx context.Context, d dialing) (net.Conn, error) {
-	addr := d.broker.MQTT
-	if d.transport == WebSocket {
-		addr = d.broker.MQTTWS
+	secure, err := d.credentials.tls(d.now)
+	if err != nil {
+		return nil, err
 	}
+	addr := d.broker.at(d.transport, secure != nil)
 	if addr == "" {
-		return nil, fmt.Errorf("connect %s: no address for MQTT over %s is given", d.clientID, d.transport)
+		with := "a password"
+		if secure != nil {
+			with = "a certificate"
+		}
+		return nil, fmt.Errorf("connect %s: the hub has no address for MQTT over %s with %s", d.clientID, d.transport, with)
 	}
 	if d.transport == WebSocket {
 		url := addr
 		if !strings.Contains(addr, "://") {
-			url = "ws://" + addr + "/mqtt"
+			scheme := "ws"
+			if secure != nil {
+				scheme = "wss"
+			}
+			url = scheme + "://" + addr + "/mqtt"
 		}
-		c, err := mqtt.NewWebsocket(url, nil, d.timeout, nil, nil)
+		c, err := mqtt.NewWebsocket(url, secure, d.timeout, nil, nil)
 		if err != nil {
-			return nil, fmt.Errorf("connect to %s: %w", url, err)
+			return nil, fmt.Errorf("connect to %s: %w", url, d.certificateRefused(err))
 		}
 		return c, nil
 	}
@@ -118,5 +165,23 @@ func open(ctx context.Context, d dialing) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
-	return c, nil
+	if secure == nil {
+		return c, nil
+	}
+	t := tls.Client(c, secure)
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("connect to %s: %w", addr, d.certificateRefused(err))
+	}
+	return t, nil
+}
+
+// certificateRefused tells the hub's word against a certificate, which is an
+// alert of TLS, from other errors.
+func (d dialing) certificateRefused(err error) error {
+	var told *net.OpError
+	if d.credentials.Certificate != "" && errors.As(err, &told) && told.Op == "remote error" {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
 }

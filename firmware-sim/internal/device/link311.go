@@ -24,21 +24,29 @@ type link311 struct {
 func dial311(ctx context.Context, d dialing, conn net.Conn) (link, error) {
 	l := &link311{conn: conn, gone: make(chan struct{})}
 	o := mqtt.NewClientOptions().AddBroker("tcp://hub").SetProtocolVersion(4).
-		SetClientID(d.clientID).SetUsername(d.username).SetPassword(d.password).
+		SetClientID(d.clientID).SetUsername(d.credentials.Username).SetPassword(d.credentials.Password).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).
 		SetKeepAlive(d.keepalive).SetPingTimeout(d.timeout).SetWriteTimeout(d.timeout).SetConnectTimeout(d.timeout).
 		SetBinaryWill(d.will.topic, d.will.payload, d.will.qos, d.will.retain).
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return conn, nil }).
 		SetConnectionLostHandler(func(mqtt.Client, error) { l.end() }).
-		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { d.receive(m.Topic(), m.Payload()) })
+		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { d.receive(m.Topic(), m.Payload(), m.Retained()) })
 	l.client = mqtt.NewClient(o)
 	if err := wait(ctx, l.client.Connect()); err != nil {
 		if errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
 		}
-		return nil, err
+		return nil, d.certificateRefused(err)
 	}
-	if err := wait(ctx, l.client.Subscribe(d.subscribe, 1, nil)); err != nil {
+	// In one packet: the library takes no answer while a message waits for the
+	// device, which waits for this function. A profile may leave the time out; the
+	// device goes on without.
+	subscribed := l.client.SubscribeMultiple(map[string]byte{d.subscribe: 1, d.time: 1}, nil)
+	err := wait(ctx, subscribed)
+	if t, ok := subscribed.(*mqtt.SubscribeToken); err == nil && ok && t.Result()[d.subscribe] > 1 {
+		err = errors.New("denied")
+	}
+	if err != nil {
 		l.cut()
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}

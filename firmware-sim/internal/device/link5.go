@@ -21,7 +21,7 @@ func dial5(ctx context.Context, d dialing, conn net.Conn) (link, error) {
 	l.client = paho.NewClient(paho.ClientConfig{
 		ClientID: d.clientID, Conn: l.conn, PacketTimeout: d.timeout,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
-			d.receive(r.Packet.Topic, r.Packet.Payload)
+			d.receive(r.Packet.Topic, r.Packet.Payload, r.Packet.Retain)
 			return true, nil
 		}},
 		OnClientError:      func(error) {},
@@ -32,23 +32,26 @@ func dial5(ctx context.Context, d dialing, conn net.Conn) (link, error) {
 	answer, err := l.client.Connect(ctx, &paho.Connect{
 		Properties: &paho.ConnectProperties{ReceiveMaximum: &receiveMaximum},
 		ClientID:   d.clientID, CleanStart: true, KeepAlive: uint16(d.keepalive.Seconds()),
-		Username: d.username, UsernameFlag: true, Password: []byte(d.password), PasswordFlag: true,
+		Username: d.credentials.Username, UsernameFlag: d.credentials.Username != "",
+		Password: []byte(d.credentials.Password), PasswordFlag: d.credentials.Password != "",
 		WillMessage: &paho.WillMessage{Topic: d.will.topic, Payload: d.will.payload, QoS: d.will.qos, Retain: d.will.retain},
 	})
 	if err != nil {
 		if answer != nil && (answer.ReasonCode == packets.ConnackBadUsernameOrPassword || answer.ReasonCode == packets.ConnackNotAuthorized) {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
 		}
-		return nil, err
+		return nil, d.certificateRefused(err)
 	}
 	go func() {
 		<-l.client.Done()
 		_ = l.conn.Close()
 		close(l.gone)
 	}()
-	if _, err := l.client.Subscribe(ctx, &paho.Subscribe{
-		Subscriptions: []paho.SubscribeOptions{{Topic: d.subscribe, QoS: 1}},
-	}); err != nil {
+	// A profile may leave the time out; the device goes on without.
+	granted, err := l.client.Subscribe(ctx, &paho.Subscribe{
+		Subscriptions: []paho.SubscribeOptions{{Topic: d.subscribe, QoS: 1}, {Topic: d.time, QoS: 1}},
+	})
+	if err != nil && (granted == nil || granted.Reasons[0] > 1) {
 		l.cut()
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}

@@ -156,7 +156,7 @@ func (d *Device) connect(after time.Duration) {
 	ctx, cancel := context.WithCancel(d.ctx)
 	a := &attempt{cancel}
 	d.attempt = a
-	c := d.c
+	c, credentials, now := d.c, d.credentials, d.hub.now
 	d.waiting.Go(func() {
 		if after > 0 && c.Clock.Sleep(ctx, after) != nil {
 			return
@@ -165,10 +165,10 @@ func (d *Device) connect(after time.Duration) {
 		var err error
 		up := make(chan struct{}) // messages wait until the device has the link
 		l, err = d.dial(ctx, dialing{
-			transport: c.Transport, broker: c.Broker, version: c.MQTT, clientID: string(c.ID), username: c.Username,
-			password: c.Password, will: d.status(d.write.gone()), subscribe: topic.Commands(c.BaseTopic),
+			transport: c.Transport, broker: c.Broker, version: c.MQTT, clientID: string(c.ID), credentials: credentials, now: now,
+			will: d.status(d.write.gone()), subscribe: topic.Commands(c.BaseTopic), time: d.timeTopic,
 			keepalive: c.Keepalive, timeout: c.Timeout,
-			receive: func(name string, payload []byte) {
+			receive: func(name string, payload []byte, retained bool) {
 				select {
 				case <-up:
 				case <-ctx.Done():
@@ -176,7 +176,7 @@ func (d *Device) connect(after time.Duration) {
 				}
 				d.post(func() {
 					if d.link == l {
-						d.receive(name, payload)
+						d.receive(name, payload, retained)
 					}
 				})
 			},
@@ -226,7 +226,14 @@ func (d *Device) connected(a *attempt, l link, err error) {
 		case <-d.done:
 		}
 	})
-	d.birth()
+	if d.credentials.Certificate == "" {
+		d.birth()
+		return
+	}
+	// What the connection is good for depends on the hub's time, which it tells
+	// first.
+	d.muted, d.renewal.asked = true, 0
+	d.later(0, d.c.Timeout, func() { d.unmute(l) })
 }
 
 // retry connects again after a wait that doubles, with jitter, so that a
@@ -248,7 +255,7 @@ func (d *Device) lost(l link) {
 		return
 	}
 	d.sender.stop()
-	d.link, d.sender = nil, nil
+	d.link, d.sender, d.muted = nil, nil, false
 	d.ledger.note(func(f *Facts) { f.Online = false; f.Lost++ })
 	d.retry()
 }
@@ -272,7 +279,7 @@ func (d *Device) birth() {
 
 // beat sends a heartbeat, and plans the next one.
 func (d *Device) beat() {
-	if d.link != nil {
+	if d.link != nil && !d.muted {
 		d.ledger.note(func(f *Facts) { f.Heartbeats.Sent++ })
 		m := message{topic: topic.Action(d.c.BaseTopic, topic.Heartbeat), payload: d.write.heartbeat(time.Now(), d.reading()), qos: 1}
 		d.send(m, func(err error) {

@@ -16,6 +16,7 @@ type Saved struct {
 	Outbox   []pending    `json:"outbox,omitempty"`
 	Commands []remembered `json:"commands,omitempty"`
 	Settings []byte       `json:"settings,omitempty"` // of the newest config command
+	Credentials
 	// Tasks are the requests that the wearer of a watch works on.
 	Tasks []Task `json:"tasks,omitempty"`
 }
@@ -39,6 +40,7 @@ func (d *Device) Saved() Saved {
 func (d *Device) save() Saved {
 	s := Saved{
 		Boots: d.boots, Sequence: d.sequence, Battery: d.battery.level, Commands: slices.Clone(d.memory.commands), Settings: d.settings,
+		Credentials: d.credentials,
 	}
 	for id, r := range d.rings {
 		if r.mine {
@@ -55,7 +57,7 @@ func (d *Device) save() Saved {
 }
 
 func (d *Device) restore(s Saved) {
-	d.boots, d.sequence, d.settings = s.Boots, s.Sequence, s.Settings
+	d.boots, d.sequence, d.settings, d.credentials = s.Boots, s.Sequence, s.Settings, s.Credentials
 	if s.Battery > 0 {
 		d.battery.level = s.Battery
 	}

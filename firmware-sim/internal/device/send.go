@@ -68,6 +68,15 @@ func (d *Device) send(m message, answered func(error)) {
 }
 
 func (d *Device) hand(o outgoing) {
+	if d.muted {
+		return
+	}
+	d.handAnyway(o)
+}
+
+// handAnyway is hand also on a connection that may be good for a new certificate
+// only.
+func (d *Device) handAnyway(o outgoing) {
 	if d.sender == nil {
 		return
 	}

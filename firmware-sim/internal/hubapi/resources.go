@@ -35,12 +35,6 @@ func (c *Client) System(ctx context.Context) (System, error) {
 	return s, err
 }
 
-// Credentials are what a device connects with.
-type Credentials struct {
-	Username string `json:"username"`
-	Password string `json:"password"`
-}
-
 // Device is a registered device.
 type Device struct {
 	DeviceID  fleet.DeviceID   `json:"device_id"`
@@ -53,36 +47,53 @@ type Device struct {
 	Presence  struct {
 		State fleet.Presence `json:"state"`
 	} `json:"presence"`
-	Battery         *int         `json:"battery"`
-	FirmwareVersion string       `json:"firmware_version"`
-	BootID          string       `json:"boot_id"`
-	Credentials     *Credentials `json:"credentials"`
+	Battery         *int              `json:"battery"`
+	FirmwareVersion string            `json:"firmware_version"`
+	BootID          string            `json:"boot_id"`
+	Metadata        map[string]string `json:"metadata"`
 }
 
 // NewDevice is what registering needs.
 type NewDevice struct {
+	DeviceID fleet.DeviceID
+	Type     fleet.DeviceType
+	Room     fleet.RoomID
+}
+
+// NewToken is what a device that joins is to be.
+type NewToken struct {
 	DeviceID fleet.DeviceID   `json:"device_id"`
 	Type     fleet.DeviceType `json:"type"`
 	Room     fleet.RoomID     `json:"room"`
 	Name     string           `json:"name,omitempty"`
-	Tags     []string         `json:"tags,omitempty"`
-	Generate bool             `json:"generate_password"`
+	// HardwareID and KeyHash are what a scanned label says; both or none.
+	HardwareID string `json:"hardware_id,omitempty"`
+	KeyHash    string `json:"key_hash,omitempty"`
 }
+
+// Token lets one device join. It has no Token, Code and Payload when it is for a
+// device whose label was scanned.
+type Token struct {
+	ID    string `json:"id"`
+	Token string `json:"token"`
+	Code  string `json:"code"`
+	// Payload is what the QR code holds.
+	Payload json.RawMessage `json:"payload"`
+}
+
+// MakeToken makes a provisioning token, or opens the window for a label.
+func (c *Client) MakeToken(ctx context.Context, t NewToken) (Token, error) {
+	var out Token
+	err := c.call(ctx, http.MethodPost, "/api/v1/provision/tokens", nil, t, &out)
+	return out, err
+}
+
+// URL is the address of the hub.
+func (c *Client) URL() string { return c.base }
 
 // Devices returns all devices of the site.
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	return all[Device](ctx, c, "/api/v1/devices", url.Values{"limit": {pageSize}}, nil)
-}
-
-// AddDevice registers a device; the answer has its credentials.
-func (c *Client) AddDevice(ctx context.Context, d NewDevice) (Device, error) {
-	d.Generate = true
-	var out Device
-	err := c.call(ctx, http.MethodPost, "/api/v1/devices", nil, d, &out)
-	if err == nil && (out.Credentials == nil || out.BaseTopic == "") {
-		err = fmt.Errorf("register %s: the hub's answer has no credentials", d.DeviceID)
-	}
-	return out, err
 }
 
 // RemoveDevice removes a device as it was seen.

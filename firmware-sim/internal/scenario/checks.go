@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
@@ -387,7 +388,7 @@ func (c *requestsAre) judge(e *Evidence) (v Verdict) {
 		}
 		v.Looked++
 		if !slices.Contains(c.State, string(q.State)) {
-			v.fail(q.DeviceID, fmt.Sprintf("request %s to be %s", q.RequestID, join(c.State)), "%s", describe(q))
+			v.fail(q.DeviceID, fmt.Sprintf("request %s to be %s", q.RequestID, strings.Join(c.State, " or ")), "%s", describe(q))
 		}
 	}
 	return v
@@ -397,17 +398,6 @@ func describe(q hubapi.Request) string {
 	s := fmt.Sprintf("%s at version %d with %d presses", q.State, q.Version, q.Presses)
 	if q.AcceptedBy != nil {
 		s += ", accepted by " + q.AcceptedBy.ID
-	}
-	return s
-}
-
-func join(l List) string {
-	s := ""
-	for i, w := range l {
-		if i > 0 {
-			s += " or "
-		}
-		s += w
 	}
 	return s
 }

@@ -4,21 +4,49 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
+	"github.com/obedio/obedio/firmware-sim/internal/device"
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
+	"github.com/obedio/obedio/firmware-sim/internal/join"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// tag marks the devices that the simulator has registered. It removes no
-// other.
-const tag = "simulated"
+// hardware begins the hardware ids of simulated devices. The simulator removes no
+// other devices than those, and those that have the tag.
+const (
+	hardware   = "sim-"
+	hardwareID = "hardware_id" // where the hub has it
+	tag        = "simulated"
+)
 
-// provision gives every planned device its credentials: those of the state
-// when the hub still has the device as it was; else the device is registered,
-// and one that an earlier run has left under this id is removed before.
-func provision(ctx context.Context, api *hubapi.Client, state *State, devices []planned) error {
-	list, err := api.Devices(ctx)
+func simulated(d hubapi.Device) bool {
+	return strings.HasPrefix(d.Metadata[hardwareID], hardware) || slices.Contains(d.Tags, tag)
+}
+
+// Way is how devices join.
+type Way string
+
+// The ways.
+const (
+	// ByToken: each device reads the QR code of a token and claims over HTTPS.
+	ByToken Way = "token"
+	// ByCode: somebody types the token's short code into the device.
+	ByCode Way = "code"
+	// ByLabel: a chief scans the label of the device.
+	ByLabel Way = "label"
+	// ByMQTT: as ByToken, but over MQTT.
+	ByMQTT Way = "mqtt"
+	// ByPassword: as ByToken, for devices that know no certificates.
+	ByPassword Way = "password"
+)
+
+// provision has every planned device join, unless the state has what it got when
+// it joined, by the same way, and the hub still has the device as it was. One that
+// an earlier run has left under its id is removed before.
+func (r *run) provision(ctx context.Context, devices []planned) error {
+	list, err := r.api.Devices(ctx)
 	if err != nil {
 		return fmt.Errorf("read the hub's devices: %w", err)
 	}
@@ -28,36 +56,73 @@ func provision(ctx context.Context, api *hubapi.Client, state *State, devices []
 	}
 	var missing []planned
 	for _, p := range devices {
-		kept, known := state.Devices[p.config.ID]
+		kept, known := r.state.Devices[p.config.ID]
 		old, there := registered[p.config.ID]
-		if known && there && old.Type == p.config.Type && old.Room == p.room && old.BaseTopic == kept.BaseTopic && kept.Type == p.config.Type {
+		if known && there && kept.Way == r.c.Join && old.Metadata[hardwareID] == kept.HardwareID &&
+			old.Type == p.config.Type && old.Room == p.room && old.BaseTopic == kept.BaseTopic && kept.Type == p.config.Type {
 			continue
 		}
-		if there && !slices.Contains(old.Tags, tag) {
+		if there && !simulated(old) {
 			return fmt.Errorf("device %s is on the hub and is not simulated: take another --prefix", p.config.ID)
 		}
 		missing = append(missing, p)
 	}
-	var mu sync.Mutex // guards state
 	return parallel(ctx, 8, missing, func(ctx context.Context, p planned) error {
 		if old, there := registered[p.config.ID]; there {
-			if err := api.RemoveDevice(ctx, old); err != nil && !hubapi.IsStatus(err, 404) {
+			if err := r.api.RemoveDevice(ctx, old); err != nil && !hubapi.IsStatus(err, 404) {
 				return fmt.Errorf("remove the device of an earlier run: %w", err)
 			}
 		}
-		d, err := api.AddDevice(ctx, hubapi.NewDevice{
-			DeviceID: p.config.ID, Type: p.config.Type, Room: p.room, Name: p.config.Name, Tags: []string{tag},
-		})
+		h, err := join.NewHardware(hardware)
 		if err != nil {
-			return fmt.Errorf("register device %s: %w", p.config.ID, err)
+			return err
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		state.Devices[p.config.ID] = &Kept{
-			Type: p.config.Type, Room: p.room, BaseTopic: d.BaseTopic, Credentials: *d.Credentials,
+		j, err := joined(ctx, r.api, r.c.Join, h, p)
+		if err != nil {
+			return fmt.Errorf("device %s joins by %s: %w", p.config.ID, r.c.Join, err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.state.Devices[p.config.ID] = &Kept{
+			Type: p.config.Type, Room: p.room, Way: r.c.Join, HardwareID: h.ID(), BaseTopic: j.Topics["base"], BrokerURLs: j.BrokerURLs,
+			Firmware: device.Saved{Credentials: j.Credentials}, hubTime: j.Time,
 		}
 		return nil
 	})
+}
+
+// joined has one device join; api is the chief's who lets it.
+func joined(ctx context.Context, api *hubapi.Client, way Way, h *join.Hardware, p planned) (join.Joined, error) {
+	want := hubapi.NewToken{DeviceID: p.config.ID, Type: p.config.Type, Room: p.room, Name: p.config.Name}
+	if way == ByLabel {
+		label, err := h.Label()
+		if err != nil {
+			return join.Joined{}, err
+		}
+		want.HardwareID, want.KeyHash = label.HardwareID, label.KeyHash
+	}
+	token, err := api.MakeToken(ctx, want)
+	if err != nil {
+		return join.Joined{}, err
+	}
+	switch way {
+	case ByLabel:
+		return h.ByLabel(ctx, api.URL())
+	case ByCode:
+		return h.ByCode(ctx, api.URL(), token.Code)
+	}
+	payload, err := join.ParsePayload(token.Payload)
+	if err != nil {
+		return join.Joined{}, err
+	}
+	switch way {
+	case ByMQTT:
+		return h.ByMQTT(ctx, payload)
+	case ByPassword:
+		return h.ByPassword(ctx, payload)
+	default:
+		return h.ByToken(ctx, payload)
+	}
 }
 
 // parallel calls fn for all items, some at a time, until one fails.

@@ -1,7 +1,9 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -19,7 +21,11 @@ import (
 type Config struct {
 	Script *Script
 	API    *hubapi.Client
+	// Broker says where the hub takes MQTT, instead of what it tells the devices
+	// when they join; what is left out is as the hub tells.
 	Broker device.Broker
+	// Join is how devices join; ByToken if empty.
+	Join Way
 	// Seed of all chance.
 	Seed uint64
 	// Speed of simulated time; 1 if 0.
@@ -51,9 +57,12 @@ type run struct {
 	scheduled  sync.WaitGroup // what steps have planned
 	background sync.WaitGroup // what goes on until the end
 
+	saving sync.Mutex // held while the state file is written
+
 	mu       sync.Mutex // guards all below
 	commands []fleet.CommandID
 	races    []Race
+	state    *State
 }
 
 type member struct {
@@ -71,6 +80,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if c.SaveEvery == 0 {
 		c.SaveEvery = 30 * time.Second
 	}
+	c.Join = cmp.Or(c.Join, ByToken)
 	if c.GoodbyeWithin == 0 {
 		c.GoodbyeWithin = 3 * time.Second
 	}
@@ -86,9 +96,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	for i := range c.Script.Groups {
 		plans = append(plans, c.Script.Groups[i].plan(c.Prefix, c.Seed)...)
 	}
+	r := &run{
+		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{}, state: state,
+	}
 	began := time.Now()
-	if err := provision(ctx, c.API, state, plans); err != nil {
-		return nil, err
+	if err := r.provision(ctx, plans); err != nil {
+		// Those that have joined have joined.
+		return nil, errors.Join(err, state.save(c.StateFile))
 	}
 	if err := state.save(c.StateFile); err != nil {
 		return nil, err
@@ -111,10 +125,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if hub, err = c.API.System(ctx); err != nil { // its clock, after all that
 		return nil, fmt.Errorf("ask the hub for its time: %w", err)
 	}
-	r := &run{
-		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{},
-		since: hub.Now,
-	}
+	r.since, r.clock = hub.Now, device.NewClock(c.Speed)
 	for _, p := range plans {
 		d, err := r.make(p, state.Devices[p.config.ID])
 		if err != nil {
@@ -123,13 +134,14 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		r.members = append(r.members, member{p.group, d})
 		r.byID[d.ID()] = d
 	}
-	return r.live(ctx, state, hub)
+	return r.live(ctx, hub)
 }
 
 func (r *run) make(p planned, kept *Kept) (*device.Device, error) {
 	d := p.config
-	d.BaseTopic, d.Username, d.Password, d.Saved = kept.BaseTopic, kept.Username, kept.Password, kept.Firmware
-	d.Broker, d.Clock, d.News, d.Logger = r.c.Broker, r.clock, r.news, r.c.Logger
+	d.BaseTopic, d.Saved, d.HubTime, d.Keep = kept.BaseTopic, kept.Firmware, kept.hubTime, r.save
+	d.Broker = r.c.Broker.Or(device.BrokerAt(kept.BrokerURLs))
+	d.Clock, d.News, d.Logger = r.clock, r.news, r.c.Logger
 	if r.c.Script.Endless {
 		d.LedgerKeep = 256
 	}
@@ -137,7 +149,7 @@ func (r *run) make(p planned, kept *Kept) (*device.Device, error) {
 }
 
 // live runs the devices, plays the timeline, judges, and ends the devices.
-func (r *run) live(ctx context.Context, state *State, hub hubapi.System) (*Report, error) {
+func (r *run) live(ctx context.Context, hub hubapi.System) (*Report, error) {
 	report := &Report{
 		Scenario: r.c.Script.Name, Seed: r.c.Seed, Speed: max(r.c.Speed, 0), Site: hub.Site, HubVersion: hub.Version,
 		StartedAt: time.Now().UTC(), OK: true,
@@ -154,7 +166,7 @@ func (r *run) live(ctx context.Context, state *State, hub hubapi.System) (*Repor
 	story, stop := context.WithCancel(ctx)
 	err := r.play(story)
 	if err == nil && r.c.Script.Endless {
-		r.keep(story, state)
+		r.keep(story)
 	}
 	if err == nil && !r.c.Script.Endless {
 		r.scheduled.Wait()
@@ -172,8 +184,7 @@ func (r *run) live(ctx context.Context, state *State, hub hubapi.System) (*Repor
 	end()
 	r.farewell(&alive)
 	report.DurationMS = time.Since(report.StartedAt).Milliseconds()
-	r.remember(state)
-	if saveErr := state.save(r.c.StateFile); err == nil {
+	if saveErr := r.save(); err == nil {
 		err = saveErr
 	}
 	return report, err
@@ -208,7 +219,7 @@ func (r *run) ended(err error) error {
 }
 
 // keep waits for the end and writes the state file now and then.
-func (r *run) keep(ctx context.Context, state *State) {
+func (r *run) keep(ctx context.Context) {
 	tick := time.NewTicker(r.c.SaveEvery)
 	defer tick.Stop()
 	for {
@@ -216,8 +227,7 @@ func (r *run) keep(ctx context.Context, state *State) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			r.remember(state)
-			if err := state.save(r.c.StateFile); err != nil {
+			if err := r.save(); err != nil {
 				r.c.Logger.Warn("state not saved", "error", err)
 			}
 			s := r.summary()
@@ -226,10 +236,23 @@ func (r *run) keep(ctx context.Context, state *State) {
 	}
 }
 
-func (r *run) remember(state *State) {
-	for _, m := range r.members {
-		state.Devices[m.device.ID()].Firmware = m.device.Saved()
+// save writes the state file with what the devices keep now.
+func (r *run) save() error {
+	if r.c.StateFile == "" {
+		return nil
 	}
+	r.saving.Lock() // an older copy must not be written over a newer one
+	defer r.saving.Unlock()
+	saved := map[fleet.DeviceID]device.Saved{}
+	for _, m := range r.members {
+		saved[m.device.ID()] = m.device.Saved()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, s := range saved {
+		r.state.Devices[id].Firmware = s
+	}
+	return r.state.save(r.c.StateFile)
 }
 
 // farewell waits until the devices have said goodbye, but not for ever.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
@@ -14,7 +15,7 @@ import (
 )
 
 // State is what devices keep between two runs: what a hub gave them, and what
-// their firmware keeps over a loss of power. It holds passwords.
+// their firmware keeps over a loss of power. It holds keys and passwords.
 type State struct {
 	Version int                      `json:"version"`
 	HubID   string                   `json:"hub_id"`
@@ -24,14 +25,20 @@ type State struct {
 
 // Kept is one device in a State.
 type Kept struct {
-	Type      fleet.DeviceType `json:"type"`
-	Room      fleet.RoomID     `json:"room"`
-	BaseTopic string           `json:"base_topic"`
-	hubapi.Credentials
-	Firmware device.Saved `json:"firmware"`
+	Type fleet.DeviceType `json:"type"`
+	Room fleet.RoomID     `json:"room"`
+	// Way is how it has joined; BaseTopic and BrokerURLs are what it got then,
+	// besides the credentials that its firmware keeps.
+	Way        Way          `json:"join"`
+	HardwareID string       `json:"hardware_id"`
+	BaseTopic  string       `json:"base_topic"`
+	BrokerURLs []string     `json:"broker_urls"`
+	Firmware   device.Saved `json:"firmware"`
+
+	hubTime time.Time // when it joined, in this run
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // loadState reads a state file. A file of another hub, or of another life of
 // this hub's store, is no use: the state is empty then, as without a file.
