@@ -93,8 +93,6 @@ func (s *site) open() {
 	must(err)
 }
 
-func (s *site) pass(d time.Duration) { s.system, s.mono = s.system.Add(d), s.mono+d }
-
 func (s *site) make(w provision.Want) provision.Made {
 	s.t.Helper()
 	m, err := s.Make(s.t.Context(), chief, w)
