@@ -44,7 +44,8 @@ type devices struct {
 	provision  *provision.Provision
 	// claim answers a claim that came as a message.
 	claim      func(ctx context.Context, payload []byte, from string) []byte
-	came       chan arrival // with a certificate, which may have replaced others
+	tellLate   func(context.Context) // the time
+	came       chan arrival          // with a certificate, which may have replaced others
 	requests   *request.Requests
 	commands   *command.Commands
 	notifier   *notify.Notifier
@@ -84,10 +85,10 @@ type delivery struct {
 
 // Authenticate implements broker.Authenticator: a client certificate, or user
 // name and password. Whoever shows a certificate is who that says.
-func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
+func (d *devices) Authenticate(ctx context.Context, c broker.Credentials) (broker.Identity, error) {
 	switch {
 	case c.Certificate != nil:
-		return d.certified(c)
+		return d.certified(ctx, c)
 	case c.Username == joining:
 		return d.joins(c)
 	}
