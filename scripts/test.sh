@@ -5,6 +5,8 @@ source "$(dirname "$0")/lib.sh"
 need gcc gcc # the race detector is built with C
 need_file /usr/include/stdlib.h libc6-dev
 need mosquitto_pub mosquitto-clients
+need openssl openssl
+need_file /usr/include/mbedtls/ssl.h libmbedtls-dev # a device's TLS, for firmware-sim/e2e
 need chromium chromium
 
 results=$(mktemp -d)

@@ -93,9 +93,15 @@ func tryWire(addr string, d device, h hello) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
+	return greet(c, d, h)
+}
+
+// greet begins MQTT on a connection.
+func greet(c net.Conn, d device, h hello) (*wire, error) {
 	w := &wire{Conn: c, in: bufio.NewReader(c), version: max(h.version, 4)}
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err = c.Write(h.packet(d)); err == nil {
+	_, err := c.Write(h.packet(d))
+	if err == nil {
 		var kind byte
 		var body []byte
 		kind, body, err = w.next()

@@ -13,7 +13,7 @@ import (
 )
 
 // certified is who a client is by its certificate.
-func (d *devices) certified(c broker.Credentials) (broker.Identity, error) {
+func (d *devices) certified(ctx context.Context, c broker.Credentials) (broker.Identity, error) {
 	shown, err := d.pki.Verify(c.Certificate)
 	if err != nil {
 		return broker.Identity{}, err
@@ -21,6 +21,9 @@ func (d *devices) certified(c broker.Credentials) (broker.Identity, error) {
 	dev, err := d.registry.Device(shown.Device)
 	if err != nil {
 		return broker.Identity{}, err
+	}
+	if shown.RenewOnly {
+		d.tellLate(ctx)
 	}
 	return d.identityShown(dev, shown) // whatever user name it says
 }

@@ -102,17 +102,7 @@ func (h *Hub) tellTime(ctx context.Context) error {
 	defer tick.Stop()
 	h.tellState(ctx, "online")
 	for {
-		r := h.clock.Read()
-		now := fleet.Millis(r.Now)
-		payload, err := json.Marshal(timeMessage{Time: now, UnixMS: now.UnixMilli(), Source: r.Source, Trusted: r.Trusted})
-		if err == nil {
-			err = h.broker.Send(ctx, broker.Message{
-				Name: topic.System(h.identity.Site, topic.SystemTime), Payload: payload, QoS: 1, Retain: true,
-			})
-		}
-		if err != nil && ctx.Err() == nil {
-			h.log.Warn("time not told to devices", "error", err)
-		}
+		h.tellTimeNow(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -136,5 +126,34 @@ func (h *Hub) tellState(ctx context.Context, state string) {
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, fleet.ErrUnavailable) {
 		h.log.Warn("state of the hub not told to devices", "error", err)
+	}
+}
+
+func (h *Hub) tellTimeNow(ctx context.Context) {
+	r := h.clock.Read()
+	now := fleet.Millis(r.Now)
+	payload, err := json.Marshal(timeMessage{Time: now, UnixMS: now.UnixMilli(), Source: r.Source, Trusted: r.Trusted})
+	if err == nil {
+		err = h.broker.Send(ctx, broker.Message{
+			Name: topic.System(h.identity.Site, topic.SystemTime), Payload: payload, QoS: 1, Retain: true,
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		h.log.Warn("time not told to devices", "error", err)
+	}
+}
+
+// tellLate tells the time because a device comes whose certificate has expired:
+// what is retained may be of before that, and the device would take it that it may
+// do what it always does. All devices are told, so not more than once a second.
+func (h *Hub) tellLate(ctx context.Context) {
+	h.late.mu.Lock()
+	soon := time.Since(h.late.told) < time.Second
+	if !soon {
+		h.late.told = time.Now()
+	}
+	h.late.mu.Unlock()
+	if !soon {
+		h.tellTimeNow(ctx)
 	}
 }

@@ -47,8 +47,9 @@ type devices struct {
 	provision  *provision.Provision
 	// claim answers a claim that came as a message.
 	claim      func(ctx context.Context, payload []byte, from string) []byte
-	tell       chan command.Want // to devices that were moved
-	came       chan arrival      // with a certificate, which may have replaced others
+	tell       chan command.Want     // to devices that were moved
+	tellLate   func(context.Context) // the time
+	came       chan arrival          // with a certificate, which may have replaced others
 	requests   *request.Requests
 	commands   *command.Commands
 	notifier   *notify.Notifier
@@ -88,10 +89,10 @@ type delivery struct {
 
 // Authenticate implements broker.Authenticator: a client certificate, or user
 // name and password. Whoever shows a certificate is who that says.
-func (d *devices) Authenticate(_ context.Context, c broker.Credentials) (broker.Identity, error) {
+func (d *devices) Authenticate(ctx context.Context, c broker.Credentials) (broker.Identity, error) {
 	switch {
 	case c.Certificate != nil:
-		return d.certified(c)
+		return d.certified(ctx, c)
 	case c.Username == joining:
 		return d.joins(c)
 	}

@@ -157,6 +157,10 @@ type Hub struct {
 	started   time.Time
 	meters    *meters
 	security  *security.Log
+	late      struct {
+		mu   sync.Mutex // guards told
+		told time.Time  // when a device came whose certificate has expired
+	}
 
 	ready chan struct{} // closed when every listener takes work
 	built atomic.Bool   // New has returned: from then on writes need room
@@ -289,6 +293,7 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	h.devices.commands, h.devices.notifier = h.commands, h.notifier
+	h.devices.tellLate = h.tellLate
 
 	if h.broker, err = broker.New(broker.Config{
 		Site: site, Listeners: h.mqttListeners(), Auth: h.devices, Handler: h.devices, Limits: c.Broker, Storage: h.store.Sessions(),

@@ -189,6 +189,10 @@ func (d *devices) objected(o broker.Objection) {
 		d.traffic.Denied(o.ClientID, o.At)
 		e.Action = o.Action.String()
 	}
+	if o.Kind == broker.ObjectionRefused && broker.Refusal(o.Reason) == broker.RefusedCertificate {
+		// One that has expired and one that was forged are not the same thing.
+		e.Reason += "_" + string(certificateReason(o.Detail))
+	}
 	d.denials.Note(e)
 	d.tellSecurity(o)
 }

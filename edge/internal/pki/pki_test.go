@@ -38,7 +38,7 @@ type site struct {
 	mono   time.Duration
 	names  []string
 	life   time.Duration // of devices' certificates
-	stored time.Time // what the program would have stored of the time
+	stored time.Time     // what the program would have stored of the time
 
 	*pki.PKI
 	store   *store.Store

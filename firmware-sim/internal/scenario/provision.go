@@ -105,17 +105,16 @@ func joined(ctx context.Context, api *hubapi.Client, way Way, h *join.Hardware, 
 	if err != nil {
 		return join.Joined{}, err
 	}
-	switch way {
-	case ByLabel:
+	if way == ByLabel {
 		return h.ByLabel(ctx, api.URL())
-	case ByCode:
-		return h.ByCode(ctx, api.URL(), token.Code)
 	}
 	payload, err := join.ParsePayload(token.Payload)
 	if err != nil {
 		return join.Joined{}, err
 	}
 	switch way {
+	case ByCode:
+		return h.ByCode(ctx, api.URL(), token.Code)
 	case ByMQTT:
 		return h.ByMQTT(ctx, payload)
 	case ByPassword:
