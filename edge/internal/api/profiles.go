@@ -20,6 +20,7 @@ type ProfileBody struct {
 	MaxQoS             *int         `json:"max_qos,omitempty" minimum:"0" maximum:"2" doc:"1 if absent."`
 	MaxConnections     *int         `json:"max_connections,omitempty" minimum:"1" doc:"1 if absent."`
 	ClientCertRequired bool         `json:"client_cert_required,omitempty" doc:"Refuses clients that come without a certificate."`
+	SignMessages       bool         `json:"sign_messages,omitempty" doc:"Its devices sign their messages; one without a right signature does not count."`
 	Retain             string       `json:"retain,omitempty" enum:"nothing,status,anything" doc:"Which of its messages may be retained; status if absent."`
 	Rate               *rateBody    `json:"rate,omitempty"`
 	ReportingIntervalS int          `json:"reporting_interval_s,omitempty" doc:"In seconds; that of the device's type if absent."`
@@ -40,7 +41,7 @@ type NamedProfile struct {
 func (b ProfileBody) profile(name string) access.Profile {
 	p := access.Profile{
 		Name: name, Roles: b.Roles, ACL: b.ACLPattern, MaxQoS: 1, MaxConnections: 1, ClientCertRequired: b.ClientCertRequired,
-		Retain: access.Retain(b.Retain), ReportingInterval: b.ReportingIntervalS,
+		SignMessages: b.SignMessages, Retain: access.Retain(b.Retain), ReportingInterval: b.ReportingIntervalS,
 	}
 	if b.MaxQoS != nil {
 		p.MaxQoS = byte(*b.MaxQoS)

@@ -1916,8 +1916,29 @@ export interface components {
             certificate: string;
             /** @description PEM: the certificates that the device is to trust. */
             chain: string;
+            device_id?: string;
+            fingerprint_sha256: string;
+            /** Format: date-time */
+            issued_at: string;
+            /** @enum {string} */
+            kind: "device" | "server" | "authority";
+            /** Format: date-time */
+            not_after: string;
+            /** Format: date-time */
+            not_before: string;
+            /** @description Only of a single one, while the hub has it. */
+            pem?: string;
             /** @description PEM, PKCS #8. Shown once; the hub does not keep it. */
             private_key?: string;
+            reason?: string;
+            /** Format: date-time */
+            revoked_at?: string;
+            serial: string;
+            /**
+             * @description due: two thirds of its time are over, or its authority is being replaced.
+             * @enum {string}
+             */
+            state: "valid" | "due" | "expired" | "revoked";
         };
         Kept: {
             /** Format: int64 */
@@ -2106,6 +2127,8 @@ export interface components {
             retain?: "nothing" | "status" | "anything";
             /** @description ACL documents whose roles its devices have. */
             roles?: string[] | null;
+            /** @description Its devices sign their messages; one without a right signature does not count. */
+            sign_messages?: boolean;
         };
         NewCertificate: {
             /** @description PKCS #10 in PEM. Without it the hub makes a key and tells it, once. */
@@ -2143,12 +2166,34 @@ export interface components {
         NewProvisionToken: {
             /** @description To be typed. */
             code?: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: components["schemas"]["Actor"];
+            /** @description The one that it is for, or that came of it. */
+            device_id?: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description A window for the device with this label. */
+            hardware_id?: string;
+            id: string;
+            name?: string;
             /** @description What the QR code holds. */
             payload?: components["schemas"]["Payload"];
             /** @description Base64. */
             qr_png?: string;
             qr_svg?: string;
+            /** @description The device is registered and gets other hardware. */
+            replaces?: boolean;
+            room: string;
+            security_profile?: string;
+            /** @description Of the certificate that came of it. */
+            serial?: string;
+            /** @enum {string} */
+            state: "open" | "used" | "expired" | "revoked";
             token?: string;
+            type: string;
+            /** Format: date-time */
+            used_at?: string;
         };
         NewToken: {
             /**
@@ -2429,6 +2474,8 @@ export interface components {
             retain?: "nothing" | "status" | "anything";
             /** @description ACL documents whose roles its devices have. */
             roles?: string[] | null;
+            /** @description Its devices sign their messages; one without a right signature does not count. */
+            sign_messages?: boolean;
         };
         ProfileView: {
             acl_pattern: components["schemas"]["ACL"][] | null;
