@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { CallsPage } from "./calls/CallsPage";
 import { DevicePage } from "./device/DevicePage";
 import { DevicesPage } from "./devices/DevicesPage";
@@ -10,6 +10,24 @@ export interface DevicesSearch {
   filter?: string;
   sort?: string;
   view?: "grid" | "table";
+}
+
+/** A device that is replaced, and the token that is followed. The token's secret is not in the address. */
+export interface ProvisionSearch {
+  replace?: string;
+  token?: string;
+}
+
+/** What the labels are for. */
+export interface LabelsSearch {
+  type?: string;
+  room?: string;
+  profile?: string;
+}
+
+/** The entries that a page knows, as far as they are texts. */
+function texts<K extends string>(search: Record<string, unknown>, ...keys: K[]): Partial<Record<K, string>> {
+  return Object.fromEntries(keys.flatMap((k) => (typeof search[k] === "string" && search[k] !== "" ? [[k, search[k]]] : []))) as Partial<Record<K, string>>;
 }
 
 const root = createRootRoute({ component: Shell, notFoundComponent: Missing });
@@ -33,7 +51,21 @@ const devices = createRoute({
 });
 const device = createRoute({ getParentRoute: () => root, path: "/mqtt/devices/$deviceId", component: DevicePage });
 
-const routeTree = root.addChildren([home, calls, devices, device]);
+// Pages that a call does not wait for come when they are opened.
+const provision = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/devices/provision",
+  component: lazyRouteComponent(() => import("./provision/ProvisionPage"), "ProvisionPage"),
+  validateSearch: (search: Record<string, unknown>): ProvisionSearch => texts(search, "replace", "token"),
+});
+const labels = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/devices/provision/labels",
+  component: lazyRouteComponent(() => import("./provision/LabelsPage"), "LabelsPage"),
+  validateSearch: (search: Record<string, unknown>): LabelsSearch => texts(search, "type", "room", "profile"),
+});
+
+const routeTree = root.addChildren([home, calls, devices, device, provision, labels]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

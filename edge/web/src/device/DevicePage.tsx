@@ -4,12 +4,13 @@ import {
   suggestedCommands,
 } from "@obedio/web";
 import { Link, useParams } from "@tanstack/react-router";
-import { ChevronLeft, SearchX, Send } from "lucide-react";
+import { ChevronLeft, Replace, SearchX, Send } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import type { Device } from "../api/resources";
 import { CallCard } from "../calls/CallCard";
 import { useOpenRequests } from "../calls/order";
 import { useCanWrite, useHub, usePermits, useReach, useT } from "../context";
+import { ButtonLink } from "../shell/ButtonLink";
 import { Page } from "../shell/Page";
 import { Commands } from "./Commands";
 import { Presses } from "./Presses";
@@ -55,6 +56,7 @@ function DeviceView({ device }: { device: Device }) {
   const hub = useHub();
   const toast = useToast();
   const maySend = usePermits("commands.send");
+  const mayProvision = usePermits("provision.write");
   const canWrite = useCanWrite();
   const [sending, setSending] = useState(false);
   const calls = useOpenRequests().filter((r) => r.device_id === device.device_id);
@@ -70,7 +72,10 @@ function DeviceView({ device }: { device: Device }) {
             <span>· {t("device.asOf").toLowerCase()} <RelativeTime at={device.presence.as_of} /></span>
           </p>
         </div>
-        {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+        <div className="flex flex-wrap gap-3">
+          {mayProvision && <ButtonLink icon={Replace} to="/mqtt/devices/provision" search={{ replace: device.device_id }}>{t("device.replace")}</ButtonLink>}
+          {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+        </div>
       </div>
       {calls.length > 0 && (
         <section aria-label={t("device.calls")} className="grid gap-5 [grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))]">

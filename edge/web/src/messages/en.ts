@@ -1,4 +1,5 @@
 import { pluralsOf, type Span, type Translation } from "@obedio/web";
+import { provision } from "./provision";
 
 const plural = pluralsOf("en");
 const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
@@ -7,6 +8,8 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 
 /** The hub's sentences in English; the shape for every other language. */
 export const en = {
+  ...provision,
+
   "app.name": "Obedio hub",
   "app.skip": "Skip to the content",
   "app.looking": "Looking for the hub",
@@ -19,6 +22,11 @@ export const en = {
   "nav.label": "Pages",
   "nav.calls": "Calls",
   "nav.devices": "Devices",
+  "nav.add": "Add device",
+  "nav.security": "Security",
+  "nav.audit": "Audit",
+  "nav.settings": "Settings",
+  "nav.more": "More pages",
   "nav.menu": "Menu",
   "nav.waiting": ({ n }: { n: number }) => `${n} waiting`,
   "menu.title": "Menu",
@@ -133,6 +141,8 @@ export const en = {
   "devices.col.seen": "Last heard",
   "devices.col.firmware": "Firmware",
 
+  "devices.add": "Add a device",
+  "device.replace": "Replace",
   "device.back": "All devices",
   "device.missing": "There is no such device",
   "device.missing.detail": ({ id }: { id: string }) => `The hub knows no device “${id}”. It may have been removed.`,

@@ -1,4 +1,4 @@
-import { ChevronDown } from "lucide-react";
+import { Check, ChevronDown, Plus } from "lucide-react";
 import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes } from "react";
 import { classes } from "./classes";
 
@@ -96,6 +96,68 @@ export function Choice<V extends string>({ legend, value, options, onChange }: C
           </label>
         ))}
       </div>
+    </fieldset>
+  );
+}
+
+export interface CheckFieldProps {
+  label: string;
+  hint?: string;
+  checked: boolean;
+  disabled?: boolean;
+  onChange: (checked: boolean) => void;
+}
+
+/** Something that is so or not. */
+export function CheckField({ label, hint, checked, disabled, onChange }: CheckFieldProps) {
+  const id = useId();
+  return (
+    <div>
+      <label className="inline-flex min-h-control cursor-pointer items-center gap-3 text-sm font-medium has-disabled:opacity-60">
+        <input
+          type="checkbox"
+          checked={checked}
+          disabled={disabled}
+          aria-describedby={hint ? `${id}-hint` : undefined}
+          onChange={(e) => onChange(e.target.checked)}
+          className="size-6 shrink-0 accent-accent"
+        />
+        {label}
+      </label>
+      {hint && <p id={`${id}-hint`} className="ml-9 text-xs text-fg-dim">{hint}</p>}
+    </div>
+  );
+}
+
+export interface ManyChoiceProps {
+  legend: string;
+  hint?: string;
+  value: readonly string[];
+  options: readonly { value: string; label: string }[];
+  onChange: (value: string[]) => void;
+}
+
+/** Any number out of a few, side by side. */
+export function ManyChoice({ legend, hint, value, options, onChange }: ManyChoiceProps) {
+  return (
+    <fieldset className="flex flex-col gap-1.5">
+      <legend className="mb-1.5 text-sm font-medium">{legend}</legend>
+      <div className="flex flex-wrap gap-2">
+        {options.map((o) => {
+          const on = value.includes(o.value);
+          return (
+            <label
+              key={o.value}
+              className="inline-flex min-h-control cursor-pointer items-center gap-2 rounded-control border border-edge px-3 text-sm has-checked:border-accent has-checked:bg-accent-soft has-checked:text-accent-fg has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fg"
+            >
+              <input type="checkbox" checked={on} onChange={() => onChange(on ? value.filter((v) => v !== o.value) : [...value, o.value])} className="sr-only" />
+              {on ? <Check aria-hidden className="size-4" /> : <Plus aria-hidden className="size-4 text-fg-dim" />}
+              {o.label}
+            </label>
+          );
+        })}
+      </div>
+      {hint && <p className="text-xs text-fg-dim">{hint}</p>}
     </fieldset>
   );
 }
