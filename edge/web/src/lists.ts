@@ -10,14 +10,14 @@ const pageSize = 500;
  * events were missed and, with `follows`, when policy or certificates have
  * changed. `key` must be a constant.
  */
-export function useServerList<T>(path: string, key: (item: T) => string, follows = false): { list: Collection<T>; reload: () => void } {
+export function useServerList<T>(path: string, key: (item: T) => string, follows = false, filter?: string): { list: Collection<T>; reload: () => void } {
   const hub = useHub();
   const [list] = useState(() => new Collection<T>({ key, batcher: hub.batcher }));
   const readings = useCell(hub.readings);
   const changes = useCell(hub.policyChanges);
   const reload = useCallback(
-    () => void list.load((cursor, signal) => hub.api.get<Page<T>>(path, { query: { limit: pageSize, cursor }, signal })),
-    [hub, list, path],
+    () => void list.load((cursor, signal) => hub.api.get<Page<T>>(path, { query: { limit: pageSize, cursor, filter }, signal })),
+    [hub, list, path, filter],
   );
   const when = follows ? changes : 0;
   useEffect(reload, [reload, readings, when]);

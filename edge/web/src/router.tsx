@@ -25,6 +25,28 @@ export interface LabelsSearch {
   profile?: string;
 }
 
+/** The view of the certificates, and the one that is open. */
+export interface CertificatesSearch {
+  filter?: string | undefined;
+  sort?: string | undefined;
+  serial?: string | undefined;
+}
+
+/** The list or the document that is shown, and what a denial has brought along. */
+export interface AclSearch {
+  tab?: "profiles" | "rules" | "test";
+  profile?: string;
+  acl?: string;
+  add?: "profile" | "acl" | "rule";
+  client?: string | undefined;
+  action?: string | undefined;
+  topic?: string | undefined;
+}
+
+function oneOf<V extends string>(value: unknown, ...values: V[]): V | undefined {
+  return values.find((v) => v === value);
+}
+
 /** The entries that a page knows, as far as they are texts. */
 function texts<K extends string>(search: Record<string, unknown>, ...keys: K[]): Partial<Record<K, string>> {
   return Object.fromEntries(keys.flatMap((k) => (typeof search[k] === "string" && search[k] !== "" ? [[k, search[k]]] : []))) as Partial<Record<K, string>>;
@@ -64,8 +86,29 @@ const labels = createRoute({
   component: lazyRouteComponent(() => import("./provision/LabelsPage"), "LabelsPage"),
   validateSearch: (search: Record<string, unknown>): LabelsSearch => texts(search, "type", "room", "profile"),
 });
+const security = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/security",
+  component: lazyRouteComponent(() => import("./security/SecurityPage"), "SecurityPage"),
+});
+const certificates = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/security/certificates",
+  component: lazyRouteComponent(() => import("./security/CertificatesPage"), "CertificatesPage"),
+  validateSearch: (search: Record<string, unknown>): CertificatesSearch => texts(search, "filter", "sort", "serial"),
+});
+const acl = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/security/acl",
+  component: lazyRouteComponent(() => import("./security/AclPage"), "AclPage"),
+  validateSearch: (search: Record<string, unknown>): AclSearch => {
+    const tab = oneOf(search["tab"], "profiles", "rules", "test");
+    const add = oneOf(search["add"], "profile", "acl", "rule");
+    return { ...(tab ? { tab } : {}), ...(add ? { add } : {}), ...texts(search, "profile", "acl", "client", "action", "topic") };
+  },
+});
 
-const routeTree = root.addChildren([home, calls, devices, device, provision, labels]);
+const routeTree = root.addChildren([home, calls, devices, device, provision, labels, security, certificates, acl]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

@@ -89,6 +89,11 @@ export class Device {
     return this.client.publishAsync(`${this.base}/${action}`, JSON.stringify(payload), { qos: 1 })
   }
 
+  /** Publishes anywhere, for what a device may not do. */
+  raw(topic: string, payload: string): Promise<unknown> {
+    return this.client.publishAsync(topic, payload, { qos: 1 })
+  }
+
   press(more: object = {}): Promise<unknown> {
     return this.publish('press', { press_type: 'single', sequence_id: ++this.sequence, boot_id: 'browser', ...more })
   }

@@ -1,5 +1,6 @@
 import { pluralsOf, type Span, type Translation } from "@obedio/web";
 import { provision } from "./provision";
+import { security } from "./security";
 
 const plural = pluralsOf("en");
 const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
@@ -9,6 +10,7 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 /** The hub's sentences in English; the shape for every other language. */
 export const en = {
   ...provision,
+  ...security,
 
   "app.name": "Obedio hub",
   "app.skip": "Skip to the content",

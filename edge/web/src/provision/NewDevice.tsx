@@ -1,10 +1,11 @@
-import { Button, Fold, Section, SelectField, TextField, useKeys, useWork, type Collection } from "@obedio/web";
+import { Button, Fold, Section, SelectField, TextField, useKeys, useWork } from "@obedio/web";
 import { useNavigate } from "@tanstack/react-router";
 import { Printer, QrCode, ScanLine } from "lucide-react";
 import { useState } from "react";
 import type { Profile } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
 import { useServerList } from "../lists";
+import { profileKey, profileNames } from "../security/profiles";
 import type { Label } from "./label";
 import { LifeField, defaultLife } from "./LifeField";
 import { RoomField, chosenRoom, newRoom, type RoomChoice } from "./RoomField";
@@ -13,8 +14,6 @@ import { makeToken, type Want } from "./tokens";
 import { TypeTiles } from "./TypeTiles";
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-export const profileKey = (p: Profile) => p.profile_name;
-export const profileNames = (profiles: Collection<Profile>) => [...profiles.values()].map((p) => p.profile_name).sort();
 
 /** What the device is to be; then a code, its label, or labels to print. */
 export function NewDevice({ onMade }: { onMade: (tokenId: string) => void }) {

@@ -1,6 +1,6 @@
 import { ErrorBoundary, classes } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { BellRing, LayoutGrid, Menu as MenuIcon, QrCode, type LucideIcon } from "lucide-react";
+import { BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ShieldCheck, type LucideIcon } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { EmergencyScreen } from "../calls/Emergency";
 import { RingProvider } from "../calls/RingContext";
@@ -14,6 +14,7 @@ export function Shell() {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const [menu, setMenu] = useState(false);
   const mayAdd = usePermits("provision.write");
+  const maySecure = usePermits("security.read");
   return (
     <RingProvider>
       <a href="#content" className="sr-only focus-visible:not-sr-only focus-visible:fixed focus-visible:top-2 focus-visible:left-2 focus-visible:z-50 focus-visible:rounded-control focus-visible:bg-ink-800 focus-visible:px-4 focus-visible:py-3">
@@ -27,6 +28,7 @@ export function Shell() {
           <CallsLink active={path === "/mqtt/dashboard"} />
           <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
           {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
+          {maySecure && <NavLink to="/mqtt/security" icon={ShieldCheck} active={path.startsWith("/mqtt/security")} wide>{t("nav.security")}</NavLink>}
           <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
             <MenuIcon aria-hidden className="size-6" />
             {t("nav.menu")}
@@ -55,7 +57,7 @@ function itemClass(active: boolean, wide = false): string {
 }
 
 interface NavLinkProps {
-  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision";
+  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/security";
   icon: LucideIcon;
   active: boolean;
   /** Only where there is room for it; on a phone the menu has it. */
