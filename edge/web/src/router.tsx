@@ -43,6 +43,16 @@ export interface AclSearch {
   topic?: string | undefined;
 }
 
+/** What of the audit is shown. */
+export interface AuditSearch {
+  action?: string | undefined;
+  actor?: string | undefined;
+  target?: string | undefined;
+  /** RFC 3339. */
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
 function oneOf<V extends string>(value: unknown, ...values: V[]): V | undefined {
   return values.find((v) => v === value);
 }
@@ -107,8 +117,26 @@ const acl = createRoute({
     return { ...(tab ? { tab } : {}), ...(add ? { add } : {}), ...texts(search, "profile", "acl", "client", "action", "topic") };
   },
 });
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/audit",
+  component: lazyRouteComponent(() => import("./audit/AuditPage"), "AuditPage"),
+  validateSearch: (search: Record<string, unknown>): AuditSearch => texts(search, "action", "actor", "target", "from", "to"),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/settings",
+  component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+});
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/welcome",
+  component: lazyRouteComponent(() => import("./welcome/WelcomePage"), "WelcomePage"),
+});
 
-const routeTree = root.addChildren([home, calls, devices, device, provision, labels, security, certificates, acl]);
+const routeTree = root.addChildren([
+  home, calls, devices, device, provision, labels, security, certificates, acl, audit, settings, welcome,
+]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

@@ -1,6 +1,8 @@
 import { pluralsOf, type Span, type Translation } from "@obedio/web";
+import { audit } from "./audit";
 import { provision } from "./provision";
 import { security } from "./security";
+import { settings } from "./settings";
 
 const plural = pluralsOf("en");
 const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
@@ -11,6 +13,8 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 export const en = {
   ...provision,
   ...security,
+  ...audit,
+  ...settings,
 
   "app.name": "Obedio hub",
   "app.skip": "Skip to the content",

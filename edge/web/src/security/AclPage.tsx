@@ -1,5 +1,5 @@
-import { DataView, Mark, Pill, Section, Skeletons, Tab, Tabs, useKeys, useStatus, useVersion, viewStateOf, type Collection } from "@obedio/web";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { DataView, Mark, Pill, Section, Skeletons, useKeys, useStatus, useVersion, viewStateOf, type Collection } from "@obedio/web";
+import { Link, useSearch } from "@tanstack/react-router";
 import { BadgeCheck, ChevronRight, Package, Plus, Replace } from "lucide-react";
 import type { ReactNode } from "react";
 import type { AclDocument, Profile } from "../api/resources";
@@ -47,21 +47,9 @@ function RuleForDenial({ client, action, topic }: { client: string; action: stri
 }
 
 function Lists() {
-  const t = useT();
   const { tab = "profiles", client, action, topic } = useSearch({ from: "/mqtt/security/acl" });
-  const navigate = useNavigate({ from: "/mqtt/security/acl" });
-  return (
-    <Tabs
-      label={t("security.nav.rules")}
-      value={tab}
-      onChange={(next) => void navigate({ search: { tab: next }, replace: true })}
-      tabs={[{ value: "profiles", label: t("acl.profiles") }, { value: "rules", label: t("acl.rules") }, { value: "test", label: t("acl.test") }]}
-    >
-      <Tab value="profiles"><Profiles /></Tab>
-      <Tab value="rules"><Documents /></Tab>
-      <Tab value="test"><div className="mx-auto max-w-2xl"><TestPanel client={client} action={action} topic={topic} /></div></Tab>
-    </Tabs>
-  );
+  if (tab === "test") return <div className="mx-auto max-w-2xl"><TestPanel key={`${client} ${action} ${topic}`} client={client} action={action} topic={topic} /></div>;
+  return tab === "rules" ? <Documents /> : <Profiles />;
 }
 
 function useListState<T>(list: Collection<T>) {

@@ -1,4 +1,4 @@
-import { Button, Dialog, DialogActions, Fold, Section, TextField, useToast, useWork } from "@obedio/web";
+import { Button, Dialog, DialogActions, Fold, TextField, useToast, useWork } from "@obedio/web";
 import { Download, ListX, ShieldPlus } from "lucide-react";
 import { useState } from "react";
 import { useCanWrite, useHub, usePermits, useSystem, useT } from "../context";
@@ -13,24 +13,24 @@ export function AuthorityCard() {
   const canWrite = useCanWrite();
   const [renewing, setRenewing] = useState(false);
   return (
-    <Section title={t("authority.title")} testId="authority">
-      <div className="flex flex-wrap items-center gap-x-6 gap-y-3 p-4">
-        <p className="min-w-0 flex-1 basis-72 text-sm text-fg-muted">{t("authority.detail")}</p>
-        <div className="flex flex-wrap gap-3">
-          <FileLink icon={Download} href={hub.api.url("/provision/ca.crt")} name={`obedio-${site}.crt`}>{t("authority.ca")}</FileLink>
-          <FileLink icon={ListX} href={hub.api.url("/provision/site.crl")} name={`obedio-${site}.crl`}>{t("authority.crl")}</FileLink>
+    <section aria-label={t("authority.title")} data-testid="authority" className="rounded-card border border-line bg-ink-850">
+      <Fold title={t("authority.title")} note={t("authority.note")} className="px-4 py-1">
+        <div className="flex flex-wrap items-center gap-x-6 gap-y-3 py-3">
+          <p className="min-w-0 flex-1 basis-72 text-sm text-fg-muted">{t("authority.detail")}</p>
+          <div className="flex flex-wrap gap-3">
+            <FileLink icon={Download} href={hub.api.url("/provision/ca.crt")} name={`obedio-${site}.crt`}>{t("authority.ca")}</FileLink>
+            <FileLink icon={ListX} href={hub.api.url("/provision/site.crl")} name={`obedio-${site}.crl`}>{t("authority.crl")}</FileLink>
+          </div>
         </div>
-      </div>
-      {may && (
-        <Fold title={t("authority.renew")} note={t("authority.renew.note")} className="border-t border-line px-4 py-1">
-          <div className="flex flex-col items-start gap-3 pb-3">
-            <p className="text-sm text-fg-muted">{t("authority.renew.detail")}</p>
+        {may && (
+          <div className="flex flex-wrap items-center gap-x-6 gap-y-3 border-t border-line py-3">
+            <p className="min-w-0 flex-1 basis-72 text-sm text-fg-muted">{t("authority.renew.detail")}</p>
             <Button kind="danger" icon={ShieldPlus} disabled={!canWrite} onClick={() => setRenewing(true)}>{t("authority.renew")}</Button>
           </div>
-        </Fold>
-      )}
+        )}
+      </Fold>
       <Renew site={site} open={renewing} onOpenChange={setRenewing} />
-    </Section>
+    </section>
   );
 }
 

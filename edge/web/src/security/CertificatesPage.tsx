@@ -1,5 +1,5 @@
 import {
-  Button, Chip, DataTable, DataView, FilterBox, RelativeTime, Skeletons, compileFilter, hasTerm, lookOf, toggleTerm, useDerived, useFormats, useItem, useSortedKeys, useStatus, useVersion, viewStateOf,
+  Button, Chip, DataTable, DataView, FilterBox, RelativeTime, Skeletons, compileFilter, hasTerm, lookOf, toggleTerm, useDerived, useFormats, useItem, useSortedKeys, useStatus, useTicking, useVersion, viewStateOf,
   type Collection, type Column,
 } from "@obedio/web";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -170,7 +170,13 @@ export function Holder({ certificate: c }: { certificate: Certificate }) {
   return <span className="block truncate font-medium normal-nums">{c.device_id ?? t(c.kind === "authority" ? "certs.authority" : "certs.server")}</span>;
 }
 
+/** Milliseconds from which on a date says enough. */
+const farAway = 180 * 86_400_000;
+
 export function Expires({ certificate: c }: { certificate: Certificate }) {
   const { day } = useFormats();
-  return <>{day(Date.parse(c.not_after))} · <RelativeTime at={c.not_after} focusable={false} className={c.state === "due" ? "text-warn" : c.state === "expired" ? "text-bad" : "text-fg-muted"} /></>;
+  const end = Date.parse(c.not_after);
+  const far = useTicking((now) => Math.abs(end - now) > farAway);
+  // "in 103 wk" says less than the date.
+  return far ? day(end) : <>{day(end)} · <RelativeTime at={c.not_after} focusable={false} className={c.state === "due" ? "text-warn" : c.state === "expired" ? "text-bad" : "text-fg-muted"} /></>;
 }

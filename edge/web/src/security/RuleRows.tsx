@@ -24,6 +24,13 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
       {rules.length === 0 ? (
         <p className="rounded-control border border-dashed border-edge px-3 py-4 text-center text-sm text-fg-muted">{t("rules.none")}</p>
       ) : (
+        <>
+        <div aria-hidden className="-mb-2 hidden gap-2 px-2 text-xs text-fg-dim lg:grid lg:grid-cols-[10.5rem_6.5rem_minmax(0,1fr)_4.5rem_8.25rem]">
+          <span>{t("rule.kind")}</span>
+          <span>{t("rule.answer")}</span>
+          <span>{t("rule.topic")}</span>
+          <span>{t("rule.priority")}</span>
+        </div>
         <ol aria-label={label} data-testid="rules" className="flex flex-col gap-3">
           {rules.map((r, i) => {
             const n = i + 1;
@@ -34,7 +41,7 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
                 // oxlint-disable-next-line react/no-array-index-key
                 key={i}
                 className={classes(
-                  "grid grid-cols-2 gap-2 rounded-control border p-2 lg:grid-cols-[10.5rem_6.5rem_minmax(0,1fr)_4.5rem_auto]",
+                  "grid grid-cols-2 gap-2 rounded-control border p-2 lg:grid-cols-[10.5rem_6.5rem_minmax(0,1fr)_4.5rem_8.25rem]",
                   error ? "border-bad" : r.allow ? "border-line" : "border-bad/50",
                 )}
               >
@@ -53,15 +60,17 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
                   onChange={(e) => put(i, { topic: e.target.value })}
                   className={classes(controlClass, "col-span-2 font-mono text-xs! lg:col-span-1")}
                 />
-                <input
-                  aria-label={t("rule.priorityOf", { n })}
-                  title={t("rule.priority")}
-                  disabled={disabled}
-                  type="number"
-                  value={r.priority ?? 0}
-                  onChange={(e) => put(i, { priority: Number(e.target.value) || 0 })}
-                  className={controlClass}
-                />
+                <div className="flex items-center gap-2">
+                  <span aria-hidden className="text-xs text-fg-dim lg:hidden">{t("rule.priority")}</span>
+                  <input
+                    aria-label={t("rule.priorityOf", { n })}
+                    disabled={disabled}
+                    type="number"
+                    value={r.priority ?? 0}
+                    onChange={(e) => put(i, { priority: Number(e.target.value) || 0 })}
+                    className={classes(controlClass, "min-w-0")}
+                  />
+                </div>
                 <div className="flex justify-end">
                   <IconButton icon={ArrowUp} label={t("rule.up", { n })} disabled={disabled || i === 0} onClick={() => onChange(moved(rules, i, -1))} />
                   <IconButton icon={ArrowDown} label={t("rule.down", { n })} disabled={disabled || i === rules.length - 1} onClick={() => onChange(moved(rules, i, 1))} />
@@ -72,6 +81,7 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
             );
           })}
         </ol>
+        </>
       )}
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         {!disabled && <Button icon={Plus} onClick={() => onChange([...rules, { acltype: "publishClientSend", topic: "", allow: true }])}>{t("rules.add")}</Button>}

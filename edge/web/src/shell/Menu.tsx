@@ -1,6 +1,6 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { ChevronRight, LogOut, QrCode, ShieldCheck } from "lucide-react";
+import { ChevronRight, LogOut, QrCode, ScrollText, Settings, ShieldCheck } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 
 /** Who is signed in, how the screen looks, and the way out. */
@@ -39,9 +39,10 @@ function MorePages({ onGo }: { onGo: () => void }) {
   const pages = [
     { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },
     { to: "/mqtt/security", icon: ShieldCheck, label: t("nav.security"), may: usePermits("security.read") },
+    { to: "/mqtt/audit", icon: ScrollText, label: t("nav.audit"), may: usePermits("audit.read") },
+    { to: "/mqtt/settings", icon: Settings, label: t("nav.settings"), may: true },
   ] as const;
   const shown = pages.filter((p) => p.may);
-  if (shown.length === 0) return null;
   return (
     <nav aria-label={t("nav.more")} className="-mx-2 md:hidden">
       <ul>

@@ -89,7 +89,7 @@ export function Choice<V extends string>({ legend, value, options, onChange }: C
         {options.map((o) => (
           <label
             key={o.value}
-            className="inline-flex min-h-control cursor-pointer items-center rounded-control border border-edge px-3 text-sm has-checked:border-accent has-checked:bg-accent-soft has-checked:text-accent-fg has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fg"
+            className="inline-flex min-h-control min-w-control cursor-pointer items-center justify-center rounded-control border border-edge px-3 text-sm has-checked:border-accent has-checked:bg-accent-soft has-checked:text-accent-fg has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fg"
           >
             <input type="radio" name={name} value={o.value} checked={o.value === value} onChange={() => onChange(o.value)} className="sr-only" />
             {o.label}
@@ -114,17 +114,20 @@ export function CheckField({ label, hint, checked, disabled, onChange }: CheckFi
   return (
     <div>
       <label className="inline-flex min-h-control cursor-pointer items-center gap-3 text-sm font-medium has-disabled:opacity-60">
-        <input
-          type="checkbox"
-          checked={checked}
-          disabled={disabled}
-          aria-describedby={hint ? `${id}-hint` : undefined}
-          onChange={(e) => onChange(e.target.checked)}
-          className="size-6 shrink-0 accent-accent"
-        />
+        <span className="relative inline-flex size-6 shrink-0">
+          <input
+            type="checkbox"
+            checked={checked}
+            disabled={disabled}
+            aria-describedby={hint ? `${id}-hint` : undefined}
+            onChange={(e) => onChange(e.target.checked)}
+            className="peer size-6 cursor-pointer appearance-none rounded-md border border-edge bg-ink-900 checked:border-accent checked:bg-accent"
+          />
+          <Check aria-hidden className="pointer-events-none absolute inset-0 m-auto hidden size-4.5 text-on-accent peer-checked:block" />
+        </span>
         {label}
       </label>
-      {hint && <p id={`${id}-hint`} className="ml-9 text-xs text-fg-dim">{hint}</p>}
+      {hint && <p id={`${id}-hint`} className="-mt-1 ml-9 text-xs text-fg-dim">{hint}</p>}
     </div>
   );
 }
