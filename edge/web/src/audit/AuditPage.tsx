@@ -11,7 +11,7 @@ import type { AuditSearch } from "../router";
 import { FileLink } from "../shell/ButtonLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
-import { actionWords, auditAreas, detailRows, instantOf } from "./words";
+import { auditAreas, detailRows, instantOf } from "./words";
 
 const pageSize = 100;
 
@@ -95,7 +95,7 @@ function Entry({ entry: e }: { entry: AuditEntry }) {
     <li data-testid="audit-entry" data-action={e.action} className="px-4 py-3">
       <div className="flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
         <p className="flex min-w-0 flex-wrap items-baseline gap-x-2 text-sm">
-          <span title={e.action} className="font-medium">{actionWords(e.action)}</span>
+          <span title={e.action} className="font-medium">{t("audit.did", { action: e.action })}</span>
           {e.target && <span className="break-all text-fg-muted">{e.target}</span>}
         </p>
         <span className="flex items-center gap-2 text-xs text-fg-dim">
@@ -161,7 +161,7 @@ function Filters({ search, filtered, onChange }: { search: AuditSearch; filtered
     <div className="rounded-card border border-line bg-ink-850 px-4 py-1">
       <Fold title={t("audit.filter")} note={filtered ? t("audit.filter.on") : t("audit.filter.off")} open={filtered}>
         <form data-testid="audit-filter" onSubmit={submit} className="grid gap-4 pt-2 pb-3 sm:grid-cols-2 lg:grid-cols-5">
-          <SelectField label={t("audit.action")} value={action} onChange={(e) => setAction(e.target.value)} options={[{ value: "", label: t("audit.action.all") }, ...areas.map((a) => ({ value: a, label: actionWords(a) }))]} />
+          <SelectField label={t("audit.action")} value={action} onChange={(e) => setAction(e.target.value)} options={[{ value: "", label: t("audit.action.all") }, ...areas.map((a) => ({ value: a, label: t("audit.area", { area: a }) }))]} />
           <TextField label={t("audit.actor")} hint={t("audit.actor.hint")} value={actor} maxLength={128} autoCapitalize="none" onChange={(e) => setActor(e.target.value)} />
           <TextField label={t("audit.target")} hint={t("audit.target.hint")} value={target} maxLength={128} autoCapitalize="none" onChange={(e) => setTarget(e.target.value)} />
           <TextField label={t("audit.from")} type="datetime-local" value={from} onChange={(e) => setFrom(e.target.value)} />

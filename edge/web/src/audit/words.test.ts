@@ -1,9 +1,13 @@
+import { translator } from "@obedio/web";
 import { expect, test } from "vitest";
-import { actionWords, detailRows, instantOf } from "./words";
+import { audit } from "../messages/audit";
+import { auditAreas, detailRows, instantOf } from "./words";
 
-test("actions read as words", () => {
-  expect(actionWords("provision.claimed")).toBe("Provision claimed");
-  expect(actionWords("mqtt.credentials_refused")).toBe("Mqtt credentials refused");
+test("actions read as words, those without a sentence of their own too", () => {
+  const t = translator<typeof audit>(audit);
+  expect(t("audit.did", { action: "provision.claimed" })).toBe("A device has joined");
+  expect(t("audit.did", { action: "mqtt.something_new" })).toBe("Mqtt something new");
+  for (const area of auditAreas) expect(t("audit.area", { area }), area).not.toContain(".");
 });
 
 test("details are in order, without what is empty", () => {

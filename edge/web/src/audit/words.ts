@@ -1,11 +1,5 @@
 /** What an action of the audit begins with, for the filter: those that people look for. */
-export const auditAreas = ["session.", "user.", "token.", "provision.", "certificate.", "device.", "room.", "profile.", "acl.", "command.", "request.", "mqtt.", "address.", "hub.", "clock.", "backup."] as const;
-
-/** "provision.claimed" → "Provision claimed": the glossary's own words, readable. */
-export function actionWords(action: string): string {
-  const words = action.replace(/[._]+/g, " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
+export const auditAreas = ["device.", "room.", "provision.", "certificate.", "policy.", "mqtt.", "address.", "session.", "user.", "token.", "command.", "request.", "order.", "clock.", "hub.", "backup.", "disk."] as const;
 
 /** Detail as name and value, by name, without what is empty. */
 export function detailRows(detail: Record<string, string> | undefined): [string, string][] {

@@ -182,6 +182,8 @@ export const en = {
   "device.id": "Device id",
   "device.client": "Client id",
   "device.profile": "Security profile",
+  "device.rights": "May it …?",
+  "device.certificates": "Certificates",
   "device.boot": "Boot id",
   "device.legacy": "Former id",
   "device.tags": "Tags",

@@ -5,7 +5,7 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 
 /** Settings, the clock, and the first run. */
 export const settings = {
-  "settings.screen": "This screen",
+  "settings.screen": "Look",
   "settings.site": "Site",
   "settings.site.note": "as the program was started",
   "settings.name": "Name",
@@ -58,9 +58,9 @@ export const settings = {
 
   "welcome.title": "Welcome aboard",
   "welcome.lead": "The hub works already. Four things are worth a look before the first device; each can be done later, in Settings.",
-  "welcome.clock": "Is the time right?",
-  "welcome.certificate": "Let phones know this hub",
-  "welcome.site": "Is this the right site?",
-  "welcome.console": "Is there a console ashore?",
+  "welcome.clock": "1 · Is the time right?",
+  "welcome.certificate": "2 · Let phones know this hub",
+  "welcome.site": "3 · Is this the right site?",
+  "welcome.console": "4 · Is there a console ashore?",
   "welcome.add": "Add the first device",
 } as const;

@@ -23,7 +23,7 @@ export function SecurityNav() {
   const current = (place: Place) => (at === place ? ("page" as const) : undefined);
   return (
     <nav aria-label={t("security.title")} className="-mx-4 mb-5 flex gap-1 overflow-x-auto border-b border-line px-4 sm:mx-0 sm:px-0">
-      <Link to="/mqtt/security" aria-current={current("overview")} className={look}>{t("security.nav.overview")}</Link>
+      <Link to="/mqtt/security" activeOptions={{ exact: true, includeSearch: false }} aria-current={current("overview")} className={look}>{t("security.nav.overview")}</Link>
       <Link to="/mqtt/security/certificates" aria-current={current("certificates")} className={look}>{t("security.nav.certificates")}</Link>
       {(["profiles", "rules", "test"] as const).map((tab) => (
         <Link key={tab} to="/mqtt/security/acl" search={{ tab }} aria-current={current(tab)} className={look}>{t(`acl.${tab}`)}</Link>

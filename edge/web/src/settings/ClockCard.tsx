@@ -20,7 +20,7 @@ function lookOfClock(reading: ClockReading): Look {
 }
 
 /** What the hub's clock says, where it has the time from, and the way to put it right. */
-export function ClockCard() {
+export function ClockCard({ title }: { title?: string }) {
   const t = useT();
   const hub = useHub();
   const readings = useCell(hub.readings);
@@ -38,7 +38,7 @@ export function ClockCard() {
     gcTime: 0,
   });
   return (
-    <Section title={t("clock.title")} testId="clock">
+    <Section title={title ?? t("clock.title")} testId="clock">
       {query.data ? (
         <Reading reading={query.data.reading} at={query.data.at} onChanged={() => void query.refetch()} />
       ) : query.isError ? (
@@ -71,6 +71,8 @@ function Reading({ reading, at, onChanged }: { reading: ClockReading; at: number
     onChanged();
   };
   const instant = instantOf(typed);
+  // A time server, the console or a person stand for the others.
+  const unconfirmed = source === "unset" || source === "floor" || source === "rtc";
   return (
     <div className="flex flex-col gap-4 p-4">
       <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-2">
@@ -95,7 +97,7 @@ function Reading({ reading, at, onChanged }: { reading: ClockReading; at: number
         <>
           <div className="flex flex-wrap gap-3">
             <Button icon={Smartphone} busy={work.busy} disabled={!canWrite} onClick={() => void put({ now: new Date().toISOString() })}>{t("clock.fromHere")}</Button>
-            {jump === undefined && !reading.trusted && <Button busy={work.busy} disabled={!canWrite} onClick={() => void put({ confirm: true })}>{t("clock.confirm")}</Button>}
+            {jump === undefined && unconfirmed && <Button busy={work.busy} disabled={!canWrite} onClick={() => void put({ confirm: true })}>{t("clock.confirm")}</Button>}
           </div>
           <Fold title={t("clock.type")}>
             <form

@@ -6,13 +6,13 @@ import { buttonLook } from "../shell/ButtonLink";
 import { parseClaim, type Claim } from "./claim";
 
 /** The console that this hub belongs to, or the claim file that makes it belong to one. */
-export function ConsoleCard() {
+export function ConsoleCard({ title }: { title?: string }) {
   const t = useT();
   const uplink = useSystem()?.uplink;
   const may = usePermits("system.write");
   if (!uplink) return null;
   return (
-    <Section title={t("console.title")} note={uplink.state === "none" ? t("console.optional") : undefined} testId="console">
+    <Section title={title ?? t("console.title")} note={uplink.state === "none" ? t("console.optional") : undefined} testId="console">
       {uplink.state !== "none" ? (
         <Facts
           items={[

@@ -25,12 +25,12 @@ export function SettingsPage() {
   );
 }
 
-export function SiteFacts() {
+export function SiteFacts({ title }: { title?: string }) {
   const t = useT();
   const system = useSystem();
   if (!system) return null;
   return (
-    <Section title={t("settings.site")} note={t("settings.site.note")}>
+    <Section title={title ?? t("settings.site")} note={t("settings.site.note")}>
       <Facts
         items={[
           { label: t("settings.name"), value: system.site_name },

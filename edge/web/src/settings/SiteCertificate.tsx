@@ -7,7 +7,7 @@ import { FileLink } from "../shell/ButtonLink";
 const systems = ["apple", "android", "computer"] as const;
 
 /** The certificate that phones and computers are given, so that they know this hub. */
-export function SiteCertificate() {
+export function SiteCertificate({ title }: { title?: string }) {
   const t = useT();
   const hub = useHub();
   const site = useSystem()?.site ?? "site";
@@ -20,7 +20,7 @@ export function SiteCertificate() {
     staleTime: Infinity,
   });
   return (
-    <Section title={t("install.title")} testId="site-certificate">
+    <Section title={title ?? t("install.title")} testId="site-certificate">
       <div className="flex flex-wrap items-start gap-5 p-4">
         {qr.data && <QrCode svg={qr.data} label={t("install.qr")} className="w-44 shrink-0" />}
         <div className="flex min-w-0 flex-1 basis-60 flex-col items-start gap-3">

@@ -70,7 +70,7 @@ interface NavLinkProps {
 
 function NavLink({ to, icon: Icon, active, wide, children }: NavLinkProps) {
   return (
-    <Link to={to} aria-current={active ? "page" : undefined} className={itemClass(active, wide)}>
+    <Link to={to} activeOptions={{ exact: true, includeSearch: false }} aria-current={active ? "page" : undefined} className={itemClass(active, wide)}>
       <Icon aria-hidden className="size-6" />
       {children}
     </Link>

@@ -1,5 +1,4 @@
 import { BellRing, QrCode } from "lucide-react";
-import type { ReactNode } from "react";
 import { useT } from "../context";
 import { ClockCard } from "../settings/ClockCard";
 import { ConsoleCard } from "../settings/ConsoleCard";
@@ -16,10 +15,10 @@ export function WelcomePage() {
       <div data-testid="welcome" className="mx-auto flex max-w-3xl flex-col gap-6">
         <p className="text-base text-fg-muted">{t("welcome.lead")}</p>
         <ol className="flex flex-col gap-6">
-          <Step n={1} title={t("welcome.clock")}><ClockCard /></Step>
-          <Step n={2} title={t("welcome.certificate")}><SiteCertificate /></Step>
-          <Step n={3} title={t("welcome.site")}><SiteFacts /></Step>
-          <Step n={4} title={t("welcome.console")}><ConsoleCard /></Step>
+          <li><ClockCard title={t("welcome.clock")} /></li>
+          <li><SiteCertificate title={t("welcome.certificate")} /></li>
+          <li><SiteFacts title={t("welcome.site")} /></li>
+          <li><ConsoleCard title={t("welcome.console")} /></li>
         </ol>
         <div className="flex flex-col gap-3 sm:flex-row">
           <ButtonLink kind="primary" large icon={QrCode} to="/mqtt/devices/provision">{t("welcome.add")}</ButtonLink>
@@ -27,17 +26,5 @@ export function WelcomePage() {
         </div>
       </div>
     </Page>
-  );
-}
-
-function Step({ n, title, children }: { n: number; title: string; children: ReactNode }) {
-  return (
-    <li className="flex flex-col gap-2">
-      <h2 className="flex items-center gap-3 text-base font-semibold">
-        <span aria-hidden className="inline-flex size-8 shrink-0 items-center justify-center rounded-full bg-accent-soft text-sm text-accent-fg tabular-nums">{n}</span>
-        {title}
-      </h2>
-      {children}
-    </li>
   );
 }
