@@ -20,8 +20,8 @@ import (
 	"github.com/obedio/obedio/shared/rest/filter"
 )
 
-// certificateView is a certificate as people see it.
-type certificateView struct {
+// CertificateView is a certificate as people see it. Exported, as DeviceBody is.
+type CertificateView struct {
 	Serial      string                 `json:"serial"`
 	Kind        fleet.CertificateKind  `json:"kind" enum:"device,server,authority"`
 	DeviceID    fleet.DeviceID         `json:"device_id,omitempty"`
@@ -35,8 +35,8 @@ type certificateView struct {
 	PEM         string                 `json:"pem,omitempty" doc:"Only of a single one, while the hub has it."`
 }
 
-func (a *API) certificateView(c fleet.Certificate) certificateView {
-	v := certificateView{
+func (a *API) viewCertificate(c fleet.Certificate) CertificateView {
+	v := CertificateView{
 		Serial: c.Serial, Kind: c.Kind, DeviceID: c.Device, Fingerprint: c.Fingerprint, IssuedAt: c.IssuedAt,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: "valid", Reason: c.Reason,
 	}
@@ -51,7 +51,7 @@ func (a *API) certificateView(c fleet.Certificate) certificateView {
 	return v
 }
 
-func (v certificateView) field(name string) []string {
+func (v CertificateView) field(name string) []string {
 	switch name {
 	case "":
 		return []string{v.Serial, string(v.DeviceID)}
@@ -72,7 +72,7 @@ type SerialPath struct {
 	Serial string `path:"id" maxLength:"40" doc:"Its serial number."`
 }
 
-type certificateOutput struct{ Body certificateView }
+type certificateOutput struct{ Body CertificateView }
 
 type issueInput struct {
 	Body struct {
@@ -88,7 +88,7 @@ type issuedOutput struct {
 
 // issuedCertificate is what a device needs.
 type issuedCertificate struct {
-	certificateView
+	CertificateView
 	Certificate string `json:"certificate" doc:"PEM."`
 	Chain       string `json:"chain" doc:"PEM: the certificates that the device is to trust."`
 	PrivateKey  string `json:"private_key,omitempty" doc:"PEM, PKCS #8. Shown once; the hub does not keep it."`
@@ -103,7 +103,7 @@ func (a *API) certificateRoutes() {
 	}, func(_ context.Context, in *struct {
 		rest.PageInput
 		Filter string `query:"filter" maxLength:"500"`
-	}) (*struct{ Body rest.Page[certificateView] }, error) {
+	}) (*struct{ Body rest.Page[CertificateView] }, error) {
 		fields := filter.Fields{"serial": filter.Text, "kind": filter.Text, "device": filter.Text, "state": filter.Text}
 		q, err := filter.Parse(in.Filter, fields)
 		if err != nil {
@@ -113,15 +113,15 @@ func (a *API) certificateRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		var rows []certificateView
+		var rows []CertificateView
 		err = store.Entities(a.Store, after, func(c fleet.Certificate) bool {
-			if v := a.certificateView(c); q.Match(v.field) {
+			if v := a.viewCertificate(c); q.Match(v.field) {
 				rows = append(rows, v)
 			}
 			return len(rows) <= in.Limit
 		})
-		return &struct{ Body rest.Page[certificateView] }{
-			rest.PageOf(rows, in.Limit, func(v certificateView) any { return v.Serial }),
+		return &struct{ Body rest.Page[CertificateView] }{
+			rest.PageOf(rows, in.Limit, func(v CertificateView) any { return v.Serial }),
 		}, err
 	})
 	rest.Register(a.rest, rest.Route{
@@ -132,7 +132,7 @@ func (a *API) certificateRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		v := a.certificateView(c)
+		v := a.viewCertificate(c)
 		der, found, err := a.PKI.Bytes(c.Serial)
 		if found {
 			v.PEM = string(identity.PEM(der))
@@ -221,7 +221,7 @@ func (a *API) issueCertificate(ctx context.Context, in *issueInput) (*issuedOutp
 	}
 	out.Location = "/api/v1/security/certificates/" + c.Serial
 	out.Body = issuedCertificate{
-		certificateView: a.certificateView(c), Certificate: string(identity.PEM(cert.Raw)), Chain: string(a.PKI.AnchorsPEM()),
+		CertificateView: a.viewCertificate(c), Certificate: string(identity.PEM(cert.Raw)), Chain: string(a.PKI.AnchorsPEM()),
 	}
 	if key != nil {
 		out.Body.PrivateKey = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))

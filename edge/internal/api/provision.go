@@ -18,8 +18,8 @@ import (
 	"github.com/obedio/obedio/shared/rest"
 )
 
-// provisionToken is a provisioning token as people see it.
-type provisionToken struct {
+// ProvisionToken is a provisioning token as people see it. Exported, as DeviceBody is.
+type ProvisionToken struct {
 	ID              string           `json:"id"`
 	State           store.TokenState `json:"state" enum:"open,used,expired,revoked"`
 	DeviceID        fleet.DeviceID   `json:"device_id,omitempty" doc:"The one that it is for, or that came of it."`
@@ -36,8 +36,8 @@ type provisionToken struct {
 	Serial          string           `json:"serial,omitempty" doc:"Of the certificate that came of it."`
 }
 
-func provisionTokenOf(t store.Token) provisionToken {
-	v := provisionToken{
+func provisionTokenOf(t store.Token) ProvisionToken {
+	v := ProvisionToken{
 		ID: t.ID, State: t.State, DeviceID: t.Device, Type: t.Type, Room: t.Room, Name: t.Name, SecurityProfile: t.Profile,
 		Replaces: t.Replaces, HardwareID: t.Hardware, CreatedBy: resource.ActorOf(t.CreatedBy), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, Serial: t.Serial,
 	}
@@ -72,7 +72,7 @@ func (i newTokenInput) want() provision.Want {
 
 // newProvisionToken is a new token with what a device needs to use it. It is told once.
 type newProvisionToken struct {
-	provisionToken
+	ProvisionToken
 	Token   string             `json:"token,omitempty"`
 	Code    string             `json:"code,omitempty" doc:"To be typed."`
 	Payload *provision.Payload `json:"payload,omitempty" doc:"What the QR code holds."`
@@ -181,7 +181,7 @@ func (a *API) provisionRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "list-provision-tokens", Method: http.MethodGet, Path: "/api/v1/provision/tokens", Permission: account.ProvisionWrite,
 		Summary: "Provisioning tokens and windows, the newest first", Tags: tags,
-	}, func(_ context.Context, in *rest.PageInput) (*struct{ Body rest.Page[provisionToken] }, error) {
+	}, func(_ context.Context, in *rest.PageInput) (*struct{ Body rest.Page[ProvisionToken] }, error) {
 		before, err := rest.DecodeCursor[string](in.Cursor)
 		if err != nil {
 			return nil, err
@@ -190,13 +190,13 @@ func (a *API) provisionRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		var rows []provisionToken
+		var rows []ProvisionToken
 		for _, t := range all {
 			if (before == "" || t.ID < before) && len(rows) <= in.Limit {
 				rows = append(rows, provisionTokenOf(t))
 			}
 		}
-		return &struct{ Body rest.Page[provisionToken] }{rest.PageOf(rows, in.Limit, func(v provisionToken) any { return v.ID })}, nil
+		return &struct{ Body rest.Page[ProvisionToken] }{rest.PageOf(rows, in.Limit, func(v ProvisionToken) any { return v.ID })}, nil
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "make-provision-token", Method: http.MethodPost, Path: "/api/v1/provision/tokens", Permission: account.ProvisionWrite,
@@ -212,9 +212,9 @@ func (a *API) provisionRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "get-provision-token", Method: http.MethodGet, Path: "/api/v1/provision/tokens/{id}", Permission: account.ProvisionWrite,
 		Summary: "How a token stands", Tags: tags,
-	}, func(_ context.Context, in *TokenPath) (*struct{ Body provisionToken }, error) {
+	}, func(_ context.Context, in *TokenPath) (*struct{ Body ProvisionToken }, error) {
 		t, err := a.Provision.Token(in.ID)
-		return &struct{ Body provisionToken }{provisionTokenOf(t)}, err
+		return &struct{ Body ProvisionToken }{provisionTokenOf(t)}, err
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "revoke-provision-token", Method: http.MethodDelete, Path: "/api/v1/provision/tokens/{id}", Permission: account.ProvisionWrite,
@@ -280,7 +280,7 @@ func (a *API) makeToken(ctx context.Context, in newTokenInput) (*newProvisionTok
 	}
 	out := &newProvisionTokenOutput{
 		Location: "/api/v1/provision/tokens/" + m.ID, CacheControl: "no-store",
-		Body: newProvisionToken{provisionToken: provisionTokenOf(m.Token), Token: m.SecretText, Code: m.CodeText},
+		Body: newProvisionToken{ProvisionToken: provisionTokenOf(m.Token), Token: m.SecretText, Code: m.CodeText},
 	}
 	if m.SecretText == "" {
 		return out, nil

@@ -178,11 +178,11 @@ func TestProfiles_ChangeNeedsTheETagThatItWasMadeOn(t *testing.T) {
 	if one.etag != `"v0"` || one.body["built_in"] != true || one.body["max_qos"] != 1.0 {
 		t.Fatalf("%+v", one)
 	}
-	change := map[string]any{"max_qos": 0}
+	change := map[string]any{"max_qos": 0, "sign_messages": true}
 	r.want(428, "PUT", "/security/profiles/button", change)
 	r.want(412, "PUT", "/security/profiles/button", change, "If-Match", `"v7"`)
 	two := r.want(200, "PUT", "/security/profiles/button", change, "If-Match", one.etag)
-	if two.etag != `"v1"` || two.body["built_in"] != false || two.body["max_qos"] != 0.0 || len(two.body["acl_pattern"].([]any)) == 0 {
+	if two.etag != `"v1"` || two.body["built_in"] != false || two.body["max_qos"] != 0.0 || two.body["sign_messages"] != true || len(two.body["acl_pattern"].([]any)) == 0 {
 		t.Fatalf("%+v", two)
 	}
 	r.want(412, "DELETE", "/security/profiles/button", nil, "If-Match", one.etag)

@@ -4,7 +4,7 @@ import {
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { Radar } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { Brand } from "./shell/Brand";
 import { HubProvider, SessionProvider, useHub, useT } from "./context";
 import type { Hub } from "./hub";
@@ -31,6 +31,12 @@ function Door() {
   const hub = useHub();
   const state = useCell(hub.session.state);
   useEffect(() => void hub.session.restore(), [hub]);
+  // Who has made the first administrator is shown what else a first run has, once.
+  const [first, setFirst] = useState(false);
+  useEffect(() => {
+    if (state.kind === "setup") setFirst(true);
+  }, [state.kind]);
+  const welcomed = useCallback(() => setFirst(false), []);
   switch (state.kind) {
     case "unknown":
       return <main className="skeleton-in"><Notice testId="looking" icon={Radar} title={t("app.looking")} /></main>;
@@ -46,14 +52,19 @@ function Door() {
     case "out":
       return <SignIn keeper={hub.session} over={state.over} brand={<Brand />} />;
     case "in":
-      return <Inside session={state.session} hub={hub} />;
+      return <Inside session={state.session} hub={hub} welcome={first} onWelcomed={welcomed} />;
   }
 }
 
-function Inside({ session, hub }: { session: Session; hub: Hub }) {
+function Inside({ session, hub, welcome, onWelcomed }: { session: Session; hub: Hub; welcome: boolean; onWelcomed: () => void }) {
   const [router] = useState(makeRouter);
   const [queries] = useState(() => new QueryClient({ defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false } } }));
   useEffect(() => hub.start(), [hub]);
+  useEffect(() => {
+    if (!welcome) return;
+    void router.navigate({ to: "/mqtt/welcome", replace: true });
+    onWelcomed();
+  }, [router, welcome, onWelcomed]);
   return (
     <SessionProvider value={session}>
       <QueryClientProvider client={queries}>

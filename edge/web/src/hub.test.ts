@@ -65,4 +65,20 @@ describe("Hub", () => {
     expect(hub.requests.get("r-1")).toBeDefined();
     stop();
   });
+
+  test("tells pages once when rules or certificates change, and reads no list of its own for it", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.devices.status.phase).toBe("ready"));
+    const before = asked.length;
+    stream.event("config", { kind: "profile", id: "button", removed: false }, "a-1");
+    stream.event("config", { kind: "acl", id: "guests", removed: true }, "a-2");
+    stream.event("mqtt:security-alert", { kind: "audit", reason: "certificate.revoked", entry: {} }, "a-3");
+    stream.event("mqtt:security-alert", { id: 7, kind: "denied", reason: "default: deny", first_at: at(0), last_at: at(1), count: 2 }, "a-4");
+    stream.event("mqtt:security-alert", { id: 7, kind: "denied", reason: "default: deny", first_at: at(0), last_at: at(0), count: 1 }, "a-5");
+    await vi.waitFor(() => expect(hub.policyChanges.get()).toBe(1), { timeout: 3000 });
+    expect(hub.denials.get("7")?.count).toBe(2);
+    expect(asked.length).toBe(before);
+    stop();
+  });
 });

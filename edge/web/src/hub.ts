@@ -1,14 +1,16 @@
 import {
   ApiClient, ApiError, Batcher, Cell, Clock, Collection, Live, SessionKeeper, type CommandDraft, type Page,
 } from "@obedio/web";
-import type { CallRequest, CancelReason, Command, ConfigChange, Device, Press, System, Uplink } from "./api/resources";
+import type { CallRequest, CancelReason, Command, ConfigChange, Denial, Device, Press, SecurityAlert, System, Uplink } from "./api/resources";
 
 /** The largest page that the hub gives. */
 const pageSize = 500;
 /** How many ended requests are kept for "the last call". */
 const keepEnded = 50;
-/** Milliseconds without a change of rooms until their names are read again. */
-const roomsSettle = 1000;
+/** Milliseconds without a change of rooms, rules or certificates until they are read again, once for many. */
+const settle = 1000;
+/** How many groups of denials are kept, as the hub does. */
+const keepDenials = 1000;
 
 /**
  * All that this page knows of its hub and does to it: the stores, the event
@@ -23,10 +25,17 @@ export class Hub {
   readonly requests: Collection<CallRequest>;
   readonly system: Cell<System | undefined>;
   readonly live: Live;
+  /** What the broker held against clients; read while a page shows it (readDenials). */
+  readonly denials: Collection<Denial>;
+  /** Grows when everything is to be read anew: pages read their own lists again. */
+  readonly readings: Cell<number>;
+  /** Grows when profiles, rules, certificates or bans have changed. */
+  readonly policyChanges: Cell<number>;
   // Commands are followed for the devices whose pages are open.
   readonly #commands = new Map<string, { commands: Collection<Command>; readers: number }>();
 
   #roomsChanged: ReturnType<typeof setTimeout> | undefined;
+  #policyChanged: ReturnType<typeof setTimeout> | undefined;
 
   constructor(base = "/api/v1") {
     const { batcher } = this;
@@ -39,6 +48,13 @@ export class Hub {
       supersedes: (next, held) => next.version >= held.version,
     });
     this.system = new Cell<System | undefined>(batcher, undefined);
+    this.denials = new Collection<Denial>({
+      key: (d) => String(d.id),
+      batcher,
+      supersedes: (next, held) => next.count >= held.count,
+    });
+    this.readings = new Cell(batcher, 0);
+    this.policyChanges = new Cell(batcher, 0);
     this.live = new Live({
       url: this.api.url("/events"),
       batcher,
@@ -50,6 +66,7 @@ export class Hub {
         "mqtt:device-status": (d: Device) => this.devices.upsert(d),
         "mqtt:system-health": (s: System) => this.system.set(s),
         sync: (u: Uplink) => this.#uplink(u),
+        "mqtt:security-alert": (a: SecurityAlert) => this.#alert(a),
         config: (c: ConfigChange) => this.#config(c),
       },
     });
@@ -61,8 +78,10 @@ export class Hub {
     return () => {
       stop();
       clearTimeout(this.#roomsChanged);
+      clearTimeout(this.#policyChanged);
       this.batcher.run(() => {
         this.devices.clear();
+        this.denials.clear();
         this.requests.clear();
         this.system.set(undefined);
       });
@@ -74,6 +93,7 @@ export class Hub {
     void this.#readSystem();
     this.#readLists();
     for (const id of this.#commands.keys()) this.#readCommands(id);
+    this.readings.set(this.readings.get() + 1);
   }
 
   /** Tries the connection and the reading again, for a person who asks. */
@@ -103,6 +123,12 @@ export class Hub {
         if (--followed.readers === 0) this.#commands.delete(deviceId);
       },
     };
+  }
+
+  /** Reads the denials; events keep them current from then on. */
+  readDenials(): void {
+    void this.denials.load((cursor, signal) =>
+      this.api.get<Page<Denial>>("/security/denials", { query: { limit: pageSize, cursor }, signal }));
   }
 
   presses(deviceId: string, signal: AbortSignal): Promise<Page<Press>> {
@@ -174,9 +200,29 @@ export class Hub {
       if (removed) this.devices.remove(id);
       return;
     }
+    if (kind !== "room") {
+      this.#policy();
+      return;
+    }
     // A room's name is part of many devices and requests: read them once for many changes.
     clearTimeout(this.#roomsChanged);
-    this.#roomsChanged = setTimeout(() => this.#readLists(), roomsSettle);
+    this.#roomsChanged = setTimeout(() => this.#readLists(), settle);
+  }
+
+  #alert(alert: SecurityAlert): void {
+    if (alert.kind === "audit") {
+      this.#policy();
+      return;
+    }
+    this.denials.upsert(alert);
+    if (this.denials.size <= keepDenials) return;
+    const oldest = [...this.denials.values()].sort((a, b) => a.last_at.localeCompare(b.last_at))[0];
+    if (oldest) this.denials.remove(String(oldest.id));
+  }
+
+  #policy(): void {
+    clearTimeout(this.#policyChanged);
+    this.#policyChanged = setTimeout(() => this.policyChanges.set(this.policyChanges.get() + 1), settle);
   }
 
   #readLists(): void {

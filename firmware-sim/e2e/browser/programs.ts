@@ -12,6 +12,7 @@ export interface Programs {
   hub: string
   console: string
   mqtt: string
+  mqtts: string
   hubToken: string
   consoleToken: string
   password: string
@@ -28,10 +29,12 @@ export function run(name: string, args: string[], input = ''): string {
   return execFileSync(join(bin, name), args, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
-/** Starts a program and waits for its ready file. */
-export async function start(name: string, ready: string, args: string[]): Promise<[ChildProcess, Record<string, string>]> {
+/** Starts a program and waits for its ready file. What it prints is told to `said`, if that is given. */
+export async function start(name: string, ready: string, args: string[], said?: (text: string) => void): Promise<[ChildProcess, Record<string, string>]> {
   rmSync(ready, { force: true })
-  const child = spawn(join(bin, name), [...args, '--ready-file', ready, '--log-level', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const out = said ? 'pipe' : 'inherit'
+  const child = spawn(join(bin, name), [...args, '--ready-file', ready, '--log-level', 'warn'], { stdio: ['ignore', out, out] })
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (b: Buffer) => said?.(b.toString()))
   for (let i = 0; i < 300 && child.exitCode === null; i++) {
     if (existsSync(ready)) return [child, (JSON.parse(readFileSync(ready, 'utf8')) as { listeners: Record<string, string> }).listeners]
     await new Promise((r) => setTimeout(r, 50))
@@ -66,7 +69,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   writeFileSync(join(dir, 'claim.json'), run('obedio-console', ['site', 'claim', 'yacht-1', '--data', consoleData]))
   run('obedio-hub', ['enroll', '--data', hubData, '--claim', join(dir, 'claim.json')])
   const out: Programs = {
-    hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, password, dir, consoleArgs,
+    hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, mqtts: hubAt.mqtts!, password, dir, consoleArgs,
     hubToken: token('obedio-hub', hubData, 'admin'), consoleToken: token('obedio-console', consoleData, 'owner'), consolePid: shore.pid!,
   }
   writeFileSync(file, JSON.stringify(out))

@@ -1,4 +1,4 @@
-import { Button, CopyButton, Facts, RelativeTime, useErrorText, ApiError } from "@obedio/web";
+import { Button, CopyButton, Facts, RelativeTime, saveFile, useErrorText, ApiError } from "@obedio/web";
 import { Download, FileKey2 } from "lucide-react";
 import { useState } from "react";
 import type { Claim } from "../api/resources";
@@ -62,11 +62,5 @@ export function ClaimFile({ siteId, replaces = false }: { siteId: string; replac
 }
 
 function save(claim: Claim): void {
-  const url = URL.createObjectURL(new Blob([`${JSON.stringify(claim, null, 2)}\n`], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `${claim.site_id}-claim.json`;
-  link.click();
-  // The browser has begun to read it by the next turn.
-  setTimeout(() => URL.revokeObjectURL(url), 0);
+  saveFile(`${claim.site_id}-claim.json`, "application/json", `${JSON.stringify(claim, null, 2)}\n`);
 }

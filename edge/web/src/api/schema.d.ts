@@ -2066,8 +2066,29 @@ export interface components {
             certificate: string;
             /** @description PEM: the certificates that the device is to trust. */
             chain: string;
+            device_id?: string;
+            fingerprint_sha256: string;
+            /** Format: date-time */
+            issued_at: string;
+            /** @enum {string} */
+            kind: "device" | "server" | "authority";
+            /** Format: date-time */
+            not_after: string;
+            /** Format: date-time */
+            not_before: string;
+            /** @description Only of a single one, while the hub has it. */
+            pem?: string;
             /** @description PEM, PKCS #8. Shown once; the hub does not keep it. */
             private_key?: string;
+            reason?: string;
+            /** Format: date-time */
+            revoked_at?: string;
+            serial: string;
+            /**
+             * @description due: two thirds of its time are over, or its authority is being replaced.
+             * @enum {string}
+             */
+            state: "valid" | "due" | "expired" | "revoked";
         };
         Kept: {
             /** Format: int64 */
@@ -2307,12 +2328,34 @@ export interface components {
         NewProvisionToken: {
             /** @description To be typed. */
             code?: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: components["schemas"]["Actor"];
+            /** @description The one that it is for, or that came of it. */
+            device_id?: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description A window for the device with this label. */
+            hardware_id?: string;
+            id: string;
+            name?: string;
             /** @description What the QR code holds. */
             payload?: components["schemas"]["Payload"];
             /** @description Base64. */
             qr_png?: string;
             qr_svg?: string;
+            /** @description The device is registered and gets other hardware. */
+            replaces?: boolean;
+            room: string;
+            security_profile?: string;
+            /** @description Of the certificate that came of it. */
+            serial?: string;
+            /** @enum {string} */
+            state: "open" | "used" | "expired" | "revoked";
             token?: string;
+            type: string;
+            /** Format: date-time */
+            used_at?: string;
         };
         NewTablet: {
             /** @description Where it is, as people say it. */

@@ -4,12 +4,13 @@ import {
   suggestedCommands,
 } from "@obedio/web";
 import { Link, useParams } from "@tanstack/react-router";
-import { ChevronLeft, SearchX, Send } from "lucide-react";
+import { ChevronLeft, Replace, SearchX, Send } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import type { Device } from "../api/resources";
 import { CallCard } from "../calls/CallCard";
 import { useOpenRequests } from "../calls/order";
 import { useCanWrite, useHub, usePermits, useReach, useT } from "../context";
+import { ButtonLink } from "../shell/ButtonLink";
 import { Page } from "../shell/Page";
 import { Commands } from "./Commands";
 import { Presses } from "./Presses";
@@ -55,6 +56,7 @@ function DeviceView({ device }: { device: Device }) {
   const hub = useHub();
   const toast = useToast();
   const maySend = usePermits("commands.send");
+  const mayProvision = usePermits("provision.write");
   const canWrite = useCanWrite();
   const [sending, setSending] = useState(false);
   const calls = useOpenRequests().filter((r) => r.device_id === device.device_id);
@@ -70,7 +72,10 @@ function DeviceView({ device }: { device: Device }) {
             <span>· {t("device.asOf").toLowerCase()} <RelativeTime at={device.presence.as_of} /></span>
           </p>
         </div>
-        {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+        <div className="flex flex-wrap gap-3">
+          {mayProvision && <ButtonLink icon={Replace} to="/mqtt/devices/provision" search={{ replace: device.device_id }}>{t("device.replace")}</ButtonLink>}
+          {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+        </div>
       </div>
       {calls.length > 0 && (
         <section aria-label={t("device.calls")} className="grid gap-5 [grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))]">
@@ -133,7 +138,7 @@ function Identity({ device }: { device: Device }) {
         items={[
           { label: t("device.id"), value: device.device_id },
           { label: t("device.client"), value: device.mqtt_client_id },
-          { label: t("device.profile"), value: device.security_profile },
+          { label: t("device.profile"), value: <Rights device={device} /> },
           { label: t("device.firmware"), value: device.firmware_version ?? t("device.unknown") },
           { label: t("device.boot"), value: <span className="font-mono text-xs">{device.boot_id ?? t("device.unknown")}</span> },
           ...(device.legacy_device_id === undefined ? [] : [{ label: t("device.legacy"), value: String(device.legacy_device_id) }]),
@@ -143,5 +148,20 @@ function Identity({ device }: { device: Device }) {
         ]}
       />
     </Section>
+  );
+}
+
+/** The device's profile, and the ways to what it may do and shows who it is with. */
+function Rights({ device }: { device: Device }) {
+  const t = useT();
+  const may = usePermits("security.read");
+  if (!may) return device.security_profile;
+  const link = "inline-flex min-h-8 items-center text-accent-fg underline underline-offset-4";
+  return (
+    <span className="flex flex-wrap gap-x-4">
+      <Link to="/mqtt/security/acl" search={{ profile: device.security_profile }} className={link}>{device.security_profile}</Link>
+      <Link to="/mqtt/security/acl" search={{ tab: "test", client: device.device_id }} className={link}>{t("device.rights")}</Link>
+      <Link to="/mqtt/security/certificates" search={{ filter: `device:${device.device_id}` }} className={link}>{t("device.certificates")}</Link>
+    </span>
   );
 }

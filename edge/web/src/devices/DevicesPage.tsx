@@ -2,10 +2,11 @@ import {
   Chip, DataView, FilterBox, Select, classes, hasTerm, lookOf, presenceLook, presenceStates, toggleTerm, typeIcon, useDerived, useFormats, useWords,
 } from "@obedio/web";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { BatteryWarning, LayoutGrid, Rows3 } from "lucide-react";
+import { BatteryWarning, LayoutGrid, Plus, Rows3 } from "lucide-react";
 import { useCallback } from "react";
-import { useHub, useT } from "../context";
+import { useHub, usePermits, useT } from "../context";
 import type { DevicesSearch } from "../router";
+import { ButtonLink } from "../shell/ButtonLink";
 import { Page } from "../shell/Page";
 import { DeviceGrid } from "./DeviceGrid";
 import { DeviceSkeletons } from "./DeviceOverview";
@@ -18,6 +19,7 @@ import { useDeviceList } from "./useDeviceList";
 export function DevicesPage() {
   const t = useT();
   const hub = useHub();
+  const mayAdd = usePermits("provision.write");
   const { number } = useFormats();
   const search = useSearch({ from: "/mqtt/devices" });
   const navigate = useNavigate({ from: "/mqtt/devices" });
@@ -32,7 +34,10 @@ export function DevicesPage() {
   const { settled, state, faults, found } = useDeviceList(filter, sort, descending);
   const setFilter = (value: string) => change({ filter: value });
   return (
-    <Page title={t("devices.title")}>
+    <Page
+      title={t("devices.title")}
+      actions={mayAdd && <ButtonLink kind="primary" icon={Plus} to="/mqtt/devices/provision">{t("devices.add")}</ButtonLink>}
+    >
       <div className="flex flex-col gap-3">
         <div className="flex flex-wrap items-start gap-3">
           <FilterBox

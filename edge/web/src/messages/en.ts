@@ -1,4 +1,8 @@
 import { pluralsOf, type Span, type Translation } from "@obedio/web";
+import { audit } from "./audit";
+import { provision } from "./provision";
+import { security } from "./security";
+import { settings } from "./settings";
 
 const plural = pluralsOf("en");
 const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
@@ -7,6 +11,11 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 
 /** The hub's sentences in English; the shape for every other language. */
 export const en = {
+  ...provision,
+  ...security,
+  ...audit,
+  ...settings,
+
   "app.name": "Obedio hub",
   "app.skip": "Skip to the content",
   "app.looking": "Looking for the hub",
@@ -19,6 +28,11 @@ export const en = {
   "nav.label": "Pages",
   "nav.calls": "Calls",
   "nav.devices": "Devices",
+  "nav.add": "Add device",
+  "nav.security": "Security",
+  "nav.audit": "Audit",
+  "nav.settings": "Settings",
+  "nav.more": "More pages",
   "nav.menu": "Menu",
   "nav.waiting": ({ n }: { n: number }) => `${n} waiting`,
   "menu.title": "Menu",
@@ -133,6 +147,8 @@ export const en = {
   "devices.col.seen": "Last heard",
   "devices.col.firmware": "Firmware",
 
+  "devices.add": "Add a device",
+  "device.replace": "Replace",
   "device.back": "All devices",
   "device.missing": "There is no such device",
   "device.missing.detail": ({ id }: { id: string }) => `The hub knows no device “${id}”. It may have been removed.`,
@@ -166,6 +182,8 @@ export const en = {
   "device.id": "Device id",
   "device.client": "Client id",
   "device.profile": "Security profile",
+  "device.rights": "May it …?",
+  "device.certificates": "Certificates",
   "device.boot": "Boot id",
   "device.legacy": "Former id",
   "device.tags": "Tags",

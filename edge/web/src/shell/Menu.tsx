@@ -1,6 +1,7 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
-import { LogOut } from "lucide-react";
-import { useHub, useSession, useSystem, useT } from "../context";
+import { Link } from "@tanstack/react-router";
+import { ChevronRight, LogOut, QrCode, ScrollText, Settings, ShieldCheck } from "lucide-react";
+import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 
 /** Who is signed in, how the screen looks, and the way out. */
 export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -21,6 +22,7 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
       testId="menu"
     >
       <div className="flex flex-col gap-6">
+        <MorePages onGo={() => onOpenChange(false)} />
         <ThemeChoice />
         <div className="flex flex-wrap items-center justify-between gap-3">
           {system && <p className="text-xs text-fg-dim">{t("menu.version", { version: system.version })}</p>}
@@ -28,5 +30,32 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
         </div>
       </div>
     </Dialog>
+  );
+}
+
+/** The pages that have no place in the bar of a phone. */
+function MorePages({ onGo }: { onGo: () => void }) {
+  const t = useT();
+  const pages = [
+    { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },
+    { to: "/mqtt/security", icon: ShieldCheck, label: t("nav.security"), may: usePermits("security.read") },
+    { to: "/mqtt/audit", icon: ScrollText, label: t("nav.audit"), may: usePermits("audit.read") },
+    { to: "/mqtt/settings", icon: Settings, label: t("nav.settings"), may: true },
+  ] as const;
+  const shown = pages.filter((p) => p.may);
+  return (
+    <nav aria-label={t("nav.more")} className="-mx-2 md:hidden">
+      <ul>
+        {shown.map(({ to, icon: Icon, label }) => (
+          <li key={to}>
+            <Link to={to} onClick={onGo} className="flex min-h-13 items-center gap-3 rounded-control px-2 text-base hover:bg-ink-800">
+              <Icon aria-hidden className="size-6 text-fg-muted" />
+              <span className="flex-1">{label}</span>
+              <ChevronRight aria-hidden className="size-5 text-fg-dim" />
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
   );
 }

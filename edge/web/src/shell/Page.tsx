@@ -20,7 +20,7 @@ export function Page({ title, actions, children }: PageProps) {
   }, [title, system?.site_name, t]);
   return (
     <>
-      <header className="border-b border-line px-4 py-3 sm:px-6 md:py-4">
+      <header className="print:hidden border-b border-line px-4 py-3 sm:px-6 md:py-4">
         <div className="mx-auto flex max-w-400 flex-wrap items-center justify-between gap-x-4 gap-y-3">
           <div className="flex min-w-0 flex-1 flex-wrap items-baseline gap-x-3">
             <h1 className="text-lg font-semibold">{title}</h1>

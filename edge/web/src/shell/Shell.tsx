@@ -1,11 +1,11 @@
 import { ErrorBoundary, classes } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { BellRing, LayoutGrid, Menu as MenuIcon, type LucideIcon } from "lucide-react";
+import { BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { EmergencyScreen } from "../calls/Emergency";
 import { RingProvider } from "../calls/RingContext";
 import { useOpenRequests } from "../calls/order";
-import { useT } from "../context";
+import { usePermits, useT } from "../context";
 import { Menu } from "./Menu";
 
 /** The frame of every page: navigation, the emergency screen above all, and the sound. */
@@ -13,18 +13,25 @@ export function Shell() {
   const t = useT();
   const path = useRouterState({ select: (s) => s.location.pathname });
   const [menu, setMenu] = useState(false);
+  const mayAdd = usePermits("provision.write");
+  const mayAudit = usePermits("audit.read");
+  const maySecure = usePermits("security.read");
   return (
     <RingProvider>
       <a href="#content" className="sr-only focus-visible:not-sr-only focus-visible:fixed focus-visible:top-2 focus-visible:left-2 focus-visible:z-50 focus-visible:rounded-control focus-visible:bg-ink-800 focus-visible:px-4 focus-visible:py-3">
         {t("app.skip")}
       </a>
-      <div className="md:pl-24">
+      <div className="md:pl-24 print:pl-0">
         <nav
           aria-label={t("nav.label")}
-          className="fixed inset-x-0 bottom-0 z-30 flex border-t border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-2 md:py-4"
+          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-2 md:py-4"
         >
           <CallsLink active={path === "/mqtt/dashboard"} />
-          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices")}>{t("nav.devices")}</NavLink>
+          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
+          {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
+          {maySecure && <NavLink to="/mqtt/security" icon={ShieldCheck} active={path.startsWith("/mqtt/security")} wide>{t("nav.security")}</NavLink>}
+          {mayAudit && <NavLink to="/mqtt/audit" icon={ScrollText} active={path === "/mqtt/audit"} wide>{t("nav.audit")}</NavLink>}
+          <NavLink to="/mqtt/settings" icon={Settings} active={path === "/mqtt/settings"} wide>{t("nav.settings")}</NavLink>
           <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
             <MenuIcon aria-hidden className="size-6" />
             {t("nav.menu")}
@@ -42,16 +49,28 @@ export function Shell() {
   );
 }
 
-function itemClass(active: boolean): string {
+const adding = "/mqtt/devices/provision";
+
+function itemClass(active: boolean, wide = false): string {
   return classes(
-    "relative flex min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
+    wide ? "hidden md:flex" : "flex",
+    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
     active ? "text-accent-fg md:bg-accent-soft" : "text-fg-muted hover:text-fg md:hover:bg-ink-850",
   );
 }
 
-function NavLink({ to, icon: Icon, active, children }: { to: "/mqtt/dashboard" | "/mqtt/devices"; icon: LucideIcon; active: boolean; children: ReactNode }) {
+interface NavLinkProps {
+  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/security" | "/mqtt/audit" | "/mqtt/settings";
+  icon: LucideIcon;
+  active: boolean;
+  /** Only where there is room for it; on a phone the menu has it. */
+  wide?: boolean;
+  children: ReactNode;
+}
+
+function NavLink({ to, icon: Icon, active, wide, children }: NavLinkProps) {
   return (
-    <Link to={to} aria-current={active ? "page" : undefined} className={itemClass(active)}>
+    <Link to={to} activeOptions={{ exact: true, includeSearch: false }} aria-current={active ? "page" : undefined} className={itemClass(active, wide)}>
       <Icon aria-hidden className="size-6" />
       {children}
     </Link>

@@ -64,9 +64,28 @@ export class ApiClient {
     return `${this.#config.base}${path}${tail}`;
   }
 
+  /** Sends plain text and takes the answer as text, such as a drawing of it. */
+  async postText(path: string, text: string, options?: RequestOptions): Promise<string> {
+    const response = await this.#fetch("POST", path, { type: "text/plain", text }, "*/*", options);
+    return response.text();
+  }
+
   async #send<T>(method: string, path: string, body: unknown, options: RequestOptions = {}): Promise<T> {
-    const headers: Record<string, string> = { Accept: "application/json, application/problem+json" };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const sent = body === undefined ? undefined : { type: "application/json", text: JSON.stringify(body) };
+    const response = await this.#fetch(method, path, sent, "application/json, application/problem+json", options);
+    if (response.status === 204) return undefined as T;
+    try {
+      return (await response.json()) as T;
+    } catch (cause) {
+      if (options.signal?.aborted) throw cause;
+      // A captive portal answers 200 with a page of its own.
+      throw new ApiError({ status: response.status, fault: "foreign", title: "foreign", cause });
+    }
+  }
+
+  async #fetch(method: string, path: string, body: { type: string; text: string } | undefined, accept: string, options: RequestOptions = {}): Promise<Response> {
+    const headers: Record<string, string> = { Accept: accept };
+    if (body !== undefined) headers["Content-Type"] = body.type;
     if (options.ifMatch !== undefined) headers["If-Match"] = options.ifMatch;
     if (options.idempotencyKey !== undefined) headers["Idempotency-Key"] = options.idempotencyKey;
     const timeout = AbortSignal.timeout(this.#config.timeout);
@@ -75,7 +94,7 @@ export class ApiClient {
       response = await this.#config.fetch(this.url(path, options.query), {
         method,
         headers,
-        body: body === undefined ? null : JSON.stringify(body),
+        body: body === undefined ? null : body.text,
         credentials: "same-origin",
         signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
       });
@@ -89,14 +108,7 @@ export class ApiClient {
       if (problem.status === 401) this.#config.onUnauthenticated?.();
       throw problem;
     }
-    if (response.status === 204) return undefined as T;
-    try {
-      return (await response.json()) as T;
-    } catch (cause) {
-      if (options.signal?.aborted) throw cause;
-      // A captive portal answers 200 with a page of its own.
-      throw new ApiError({ status: response.status, fault: "foreign", title: "foreign", cause });
-    }
+    return response;
   }
 }
 

@@ -47,10 +47,14 @@ export function useFormats() {
       hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short", ...zone,
     });
     const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...zone });
+    const minute = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", ...zone });
+    const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", ...zone });
     const number = new Intl.NumberFormat(locale);
     return {
       locale,
       exact: (time: number) => full.format(time),
+      day: (time: number) => day.format(time),
+      minute: (time: number) => minute.format(time),
       clock: (time: number) => clock.format(time),
       number: (n: number) => number.format(n),
       collator: new Intl.Collator(locale, { numeric: true, sensitivity: "base" }),

@@ -96,6 +96,11 @@ export const en = {
 
   "dialog.close": "Close",
   "dialog.cancel": "Cancel",
+  "step.done": "done",
+  "step.now": "waiting for this",
+  "step.later": "not yet",
+  "step.failed": "failed",
+
   "toast.region": "Messages",
   "toast.dismiss": "Dismiss",
 

@@ -1,4 +1,4 @@
-import { ChevronDown } from "lucide-react";
+import { Check, ChevronDown, Plus } from "lucide-react";
 import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes } from "react";
 import { classes } from "./classes";
 
@@ -89,13 +89,78 @@ export function Choice<V extends string>({ legend, value, options, onChange }: C
         {options.map((o) => (
           <label
             key={o.value}
-            className="inline-flex min-h-control cursor-pointer items-center rounded-control border border-edge px-3 text-sm has-checked:border-accent has-checked:bg-accent-soft has-checked:text-accent-fg has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fg"
+            className="inline-flex min-h-control min-w-control cursor-pointer items-center justify-center rounded-control border border-edge px-3 text-sm has-checked:border-accent has-checked:bg-accent-soft has-checked:text-accent-fg has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fg"
           >
             <input type="radio" name={name} value={o.value} checked={o.value === value} onChange={() => onChange(o.value)} className="sr-only" />
             {o.label}
           </label>
         ))}
       </div>
+    </fieldset>
+  );
+}
+
+export interface CheckFieldProps {
+  label: string;
+  hint?: string;
+  checked: boolean;
+  disabled?: boolean;
+  onChange: (checked: boolean) => void;
+}
+
+/** Something that is so or not. */
+export function CheckField({ label, hint, checked, disabled, onChange }: CheckFieldProps) {
+  const id = useId();
+  return (
+    <div>
+      <label className="inline-flex min-h-control cursor-pointer items-center gap-3 text-sm font-medium has-disabled:opacity-60">
+        <span className="relative inline-flex size-6 shrink-0">
+          <input
+            type="checkbox"
+            checked={checked}
+            disabled={disabled}
+            aria-describedby={hint ? `${id}-hint` : undefined}
+            onChange={(e) => onChange(e.target.checked)}
+            className="peer size-6 cursor-pointer appearance-none rounded-md border border-edge bg-ink-900 checked:border-accent checked:bg-accent"
+          />
+          <Check aria-hidden className="pointer-events-none absolute inset-0 m-auto hidden size-4.5 text-on-accent peer-checked:block" />
+        </span>
+        {label}
+      </label>
+      {hint && <p id={`${id}-hint`} className="-mt-1 ml-9 text-xs text-fg-dim">{hint}</p>}
+    </div>
+  );
+}
+
+export interface ManyChoiceProps {
+  legend: string;
+  hint?: string;
+  value: readonly string[];
+  options: readonly { value: string; label: string }[];
+  onChange: (value: string[]) => void;
+}
+
+/** Any number out of a few, side by side. */
+export function ManyChoice({ legend, hint, value, options, onChange }: ManyChoiceProps) {
+  return (
+    <fieldset className="flex flex-col gap-1.5">
+      <legend className="mb-1.5 text-sm font-medium">{legend}</legend>
+      <div className="flex flex-wrap gap-2">
+        {options.map((o) => {
+          const on = value.includes(o.value);
+          return (
+            <label
+              key={o.value}
+              className="inline-flex min-h-control cursor-pointer items-center gap-2 rounded-control border border-edge px-3 text-sm has-checked:border-accent has-checked:bg-accent-soft has-checked:text-accent-fg has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-fg"
+            >
+              <input type="checkbox" checked={on} onChange={() => onChange(on ? value.filter((v) => v !== o.value) : [...value, o.value])} className="sr-only" />
+              {on ? <Check aria-hidden className="size-4" /> : <Plus aria-hidden className="size-4 text-fg-dim" />}
+              {o.label}
+            </label>
+          );
+        })}
+      </div>
+      {hint && <p className="text-xs text-fg-dim">{hint}</p>}
     </fieldset>
   );
 }

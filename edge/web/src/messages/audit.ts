@@ -1,0 +1,78 @@
+const did: Record<string, string> = {
+  "address.banned": "An address is kept out",
+  "address.unbanned": "An address is let in again",
+  "backup.downloaded": "Backup downloaded",
+  "backup.made": "Backup made",
+  "backup.removed": "Backup removed",
+  "certificate.issued": "Certificate issued",
+  "certificate.refused": "Certificate refused",
+  "certificate.revoked": "Certificate revoked",
+  "clock.set": "Clock set",
+  "command.cancelled": "Command cancelled",
+  "command.sent": "Command sent",
+  "device.added": "Device added",
+  "device.changed": "Device changed",
+  "device.moved": "Device moved",
+  "device.removed": "Device removed",
+  "disk.recovered": "Disk has room again",
+  "disk.stopped": "Disk full: history stopped",
+  "hub.enrolled": "Hub joined a console",
+  "hub.restored": "Hub restored from a backup",
+  "mqtt.connection_refused": "Connection refused",
+  "mqtt.credentials_refused": "Device sign-in refused",
+  "mqtt.denied": "Device denied",
+  "policy.added": "Rules or profile added",
+  "policy.changed": "Rules or profile changed",
+  "policy.removed": "Rules or profile removed",
+  "provision.claimed": "A device has joined",
+  "provision.opened": "Code made for a device",
+  "provision.revoked": "Code cancelled",
+  "room.added": "Room added",
+  "room.changed": "Room renamed",
+  "session.refused": "Sign-in refused",
+};
+const areas: Record<string, string> = {
+  "address.": "Addresses kept out", "backup.": "Backups", "certificate.": "Certificates", "clock.": "The clock", "command.": "Commands",
+  "device.": "Devices", "disk.": "The disk", "hub.": "The hub", "mqtt.": "Denials", "order.": "Orders from shore", "policy.": "Rules and profiles",
+  "provision.": "Joining devices", "request.": "Calls", "room.": "Rooms", "session.": "Sign-ins", "token.": "Tokens", "user.": "People",
+};
+
+function plain(name: string): string {
+  const words = name.replace(/[._]+/g, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** The audit and its chain. */
+export const audit = {
+  "audit.title": "Audit",
+  "audit.did": ({ action }: { action: string }) => did[action] ?? plain(action),
+  "audit.area": ({ area }: { area: string }) => areas[area] ?? plain(area),
+  "audit.csv": "CSV",
+  "audit.ndjson": "NDJSON with hashes",
+  "audit.empty": "Nothing has been written yet",
+  "audit.none": "No entry fits the filter",
+  "audit.none.detail": "Among those that were looked at. Older ones may fit.",
+  "audit.older": "Show older entries",
+  "audit.begin": "This is where the audit begins.",
+  "audit.untrusted": "clock not trusted",
+  "audit.number": ({ n }: { n: number }) => `no. ${n}`,
+  "audit.filter": "Filter",
+  "audit.filter.on": "on",
+  "audit.filter.off": "by action, person, device, time",
+  "audit.action": "About",
+  "audit.action.all": "Everything",
+  "audit.actor": "By whom",
+  "audit.actor.hint": "Name or id of a person, device or part of the hub",
+  "audit.target": "Done to",
+  "audit.target.hint": "Such as a device id",
+  "audit.from": "From",
+  "audit.to": "To",
+  "audit.show": "Show",
+
+  "chain.checking": "Checking the chain",
+  "chain.unknown": "Chain could not be checked",
+  "chain.whole": ({ n }: { n: string }) => `Chain whole · ${n} entries`,
+  "chain.broken": "Chain broken",
+  "chain.where": ({ n, chain, what }: { n: number; chain: string; what: string }) => `Entry no. ${n} of chain ${chain.slice(0, 8)}: ${what}`,
+  "chain.again": "Check again",
+} as const;

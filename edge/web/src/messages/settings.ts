@@ -1,0 +1,66 @@
+import type { Span } from "@obedio/web";
+
+const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "days", wk: "weeks" };
+const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
+
+/** Settings, the clock, and the first run. */
+export const settings = {
+  "settings.screen": "Look",
+  "settings.site": "Site",
+  "settings.site.note": "as the program was started",
+  "settings.name": "Name",
+  "settings.version": "Version of the hub",
+
+  "clock.title": "Clock of the hub",
+  "clock.trusted": "Trusted",
+  "clock.untrusted": "Not confirmed",
+  "clock.jumped": "Unconfirmed jump",
+  "clock.unset": "Nobody has told the time, and the board’s clock cannot be right.",
+  "clock.floor": "Goes on from the last time known. The board’s clock cannot be right.",
+  "clock.rtc": "From the board’s own clock.",
+  "clock.ntp": "Kept in step by a time server.",
+  "clock.console": "Told by the console.",
+  "clock.operator": "Set or confirmed by a person.",
+  "clock.jump": ({ span }: { span: Span }) => `The board’s clock is ${spanText(span)} ahead of what is known`,
+  "clock.jump.detail": ({ time }: { time: string }) => `It says ${time}. Until somebody confirms it, nothing expires by it.`,
+  "clock.confirm": "The time is right",
+  "clock.behind": ({ span }: { span: Span }) => `It is ${spanText(span)} behind the clock of the device you hold.`,
+  "clock.ahead": ({ span }: { span: Span }) => `It is ${spanText(span)} ahead of the clock of the device you hold.`,
+  "clock.fromHere": "Take the time of this device",
+  "clock.type": "Type the time",
+  "clock.time": "Date and time",
+  "clock.set": "Set it",
+  "clock.done": "The hub has the time",
+
+  "install.title": "Certificate of the site",
+  "install.detail": "Install it on each phone and tablet of the crew. They then know this hub, and the page can be installed as an app.",
+  "install.qr": "QR code with the address of the certificate",
+  "install.download": "Download the certificate",
+  "install.how": "How it is installed",
+  "install.apple": "iPhone and iPad",
+  "install.apple.how": "Open it in Safari, then Settings → Profile downloaded → Install. Then Settings → General → About → Certificate Trust Settings: switch it on.",
+  "install.android": "Android",
+  "install.android.how": "Download it, then Settings → Security → Encryption and credentials → Install a certificate → CA certificate.",
+  "install.computer": "Computer",
+  "install.computer.how": "Open the file and put it among the trusted root certificates. Firefox has a list of its own: Settings → Privacy and security → Certificates.",
+
+  "console.title": "Console ashore",
+  "console.optional": "optional",
+  "console.none": "This hub works alone.",
+  "console.detail": "The hub works without one. To have it seen and helped from shore, bring the claim file that the console has made for this site.",
+  "console.file": "Choose the claim file",
+  "console.other": "Choose another file",
+  "console.wrong": "That is no claim file. The console makes it under “Add a site”.",
+  "console.site": "Site id",
+  "console.otherSite": ({ site, theirs }: { site: string; theirs: string }) => `The file is for ${theirs}, and this hub is ${site}. Ask for a file for ${site}.`,
+  "console.enrol": "Join this console",
+  "console.enrolled": "The hub belongs to the console",
+
+  "welcome.title": "Welcome aboard",
+  "welcome.lead": "The hub works already. Four things are worth a look before the first device; each can be done later, in Settings.",
+  "welcome.clock": "1 · Is the time right?",
+  "welcome.certificate": "2 · Let phones know this hub",
+  "welcome.site": "3 · Is this the right site?",
+  "welcome.console": "4 · Is there a console ashore?",
+  "welcome.add": "Add the first device",
+} as const;

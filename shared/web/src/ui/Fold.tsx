@@ -1,0 +1,25 @@
+import { ChevronRight } from "lucide-react";
+import type { ReactNode } from "react";
+import { classes } from "./classes";
+
+export interface FoldProps {
+  title: ReactNode;
+  note?: ReactNode;
+  open?: boolean;
+  className?: string;
+  children: ReactNode;
+}
+
+/** What most people do not need: folded away, one touch from sight. */
+export function Fold({ title, note, open = false, className, children }: FoldProps) {
+  return (
+    <details open={open} className={classes("group", className)}>
+      <summary className="flex min-h-control cursor-pointer list-none items-center gap-2 rounded-control text-sm text-fg-muted hover:text-fg [&::-webkit-details-marker]:hidden">
+        <ChevronRight aria-hidden className="size-4.5 shrink-0 transition-transform duration-150 group-open:rotate-90" />
+        <span className="font-medium">{title}</span>
+        {note && <span className="truncate text-xs text-fg-dim">{note}</span>}
+      </summary>
+      {children}
+    </details>
+  );
+}
