@@ -98,7 +98,13 @@ func (d *Device) configure(o order) {
 	d.acted(o)
 	d.settings = slices.Clone(o.Args)
 	d.applySettings()
-	d.later(500*time.Millisecond, 0, func() { d.succeed(o, map[string]any{"settings": len(settings)}) })
+	base := d.movedTo(o.Args)
+	d.later(500*time.Millisecond, 0, func() {
+		d.succeed(o, map[string]any{"settings": len(settings)})
+		if base != "" {
+			d.move(base)
+		}
+	})
 }
 
 // applySettings puts the kept settings into force.

@@ -139,6 +139,7 @@ type Device struct {
 	outbox   outbox
 	memory   memory
 	settings []byte
+	base     string // where it was moved to
 	battery  battery
 	// credentials change when the certificate is renewed.
 	credentials Credentials

@@ -426,6 +426,29 @@ func TestCommand_ConfigChangesTheHeartbeatAndIsKept(t *testing.T) {
 	})
 }
 
+func TestCommand_ConfigThatMovesTheDeviceIsAnsweredAndKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, a, end := live(t, Config{Type: fleet.Watch, Heartbeat: time.Minute})
+		defer end()
+		d.PowerOn()
+		synctest.Wait()
+		old := d.c.BaseTopic
+		base := strings.Replace(old, "/"+strings.Split(old, "/")[2]+"/", "/bridge/", 1)
+		a.say(t, old, "config", map[string]any{"command_id": "c-1", "name": "config", "args": map[string]any{"base_topic": base + "-of-another"}})
+		a.say(t, old, "config", map[string]any{"command_id": "c-2", "name": "config", "args": map[string]any{"base_topic": base}})
+		time.Sleep(2 * time.Minute)
+		if d.Saved().BaseTopic != base {
+			t.Fatalf("is in %s", d.Saved().BaseTopic)
+		}
+		if n := len(a.sent(base + "/heartbeat")); n == 0 {
+			t.Error("sends nothing from its new place")
+		}
+		if states := field(t, a.sent("/ack"), "status"); !slices.Contains(states, "succeeded") {
+			t.Errorf("answered %v", states)
+		}
+	})
+}
+
 func TestSensor_SendsBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a, end := live(t, Config{Type: fleet.Sensor, Metrics: time.Second, Batch: 3})

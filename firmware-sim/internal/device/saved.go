@@ -17,6 +17,8 @@ type Saved struct {
 	Commands []remembered `json:"commands,omitempty"`
 	Settings []byte       `json:"settings,omitempty"` // of the newest config command
 	Credentials
+	// BaseTopic is where the device was moved to; empty for where it has joined.
+	BaseTopic string `json:"base_topic,omitempty"`
 	// Tasks are the requests that the wearer of a watch works on.
 	Tasks []Task `json:"tasks,omitempty"`
 }
@@ -40,7 +42,7 @@ func (d *Device) Saved() Saved {
 func (d *Device) save() Saved {
 	s := Saved{
 		Boots: d.boots, Sequence: d.sequence, Battery: d.battery.level, Commands: slices.Clone(d.memory.commands), Settings: d.settings,
-		Credentials: d.credentials,
+		Credentials: d.credentials, BaseTopic: d.base,
 	}
 	for id, r := range d.rings {
 		if r.mine {
@@ -58,6 +60,9 @@ func (d *Device) save() Saved {
 
 func (d *Device) restore(s Saved) {
 	d.boots, d.sequence, d.settings, d.credentials = s.Boots, s.Sequence, s.Settings, s.Credentials
+	if s.BaseTopic != "" {
+		d.c.BaseTopic, d.base = s.BaseTopic, s.BaseTopic
+	}
 	if s.Battery > 0 {
 		d.battery.level = s.Battery
 	}
