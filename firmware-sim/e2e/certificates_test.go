@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/obedio/obedio/shared/identity"
+	"github.com/obedio/obedio/shared/secretfile"
 )
 
 // other runs a program of another hand, for a minute at most.
@@ -187,15 +188,79 @@ func TestF18_RevokedWhileConnectedTheSocketIsClosedWithoutWillAndResumptionIsRef
 	}
 }
 
-// The client of another hand: mbedTLS, as on the devices' chips.
-func TestMbedTLS_ConnectsWithItsCertificate(t *testing.T) {
-	hub, api, _ := startHub(t)
-	api.addDevice("btn-001", "button", "cabin-101")
-	own, anchors := api.certify("btn-001"), api.anchors()
+// mbedTLS builds a client of another hand, with the TLS library that devices'
+// chips have.
+func mbedTLS(t *testing.T) string {
+	t.Helper()
 	client := filepath.Join(t.TempDir(), "client")
 	if out, err := other(t, nil, "cc", "-Wall", "-Wextra", "-Werror", "-o", client, filepath.Join("mbedtls", "client.c"), "-lmbedtls", "-lmbedx509", "-lmbedcrypto"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return client
+}
+
+func TestMbedTLS_ConnectsWhateverNameConstraintsTheFleetSetsAndPeopleTrustTheFleetRoot(t *testing.T) {
+	client := mbedTLS(t)
+	hub, api, data := startHub(t)
+	api.addDevice("btn-001", "button", "cabin-101")
+	own := api.certify("btn-001")
+	host, port, err := net.SplitHostPort(hub.Listeners["mqtts"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, constraints := range []string{"off", "non-critical", "critical"} {
+		f := &fleet{hub: hub, board: api, boardData: data}
+		f.console, f.shore, f.shoreData = startConsole(t, "--name-constraints", constraints)
+		f.link = relay(t, f.console.Listeners["hublink"])
+		claim := f.enrol(t)
+		if out, err := other(t, nil, client, host, port, api.anchors(), own.cert, own.key, "btn-001"); err != nil || !strings.Contains(out, "connack 0") {
+			t.Errorf("%s: %v %s", constraints, err, out)
+		}
+		// Who trusts the fleet root trusts the hub's web, by the chain that it shows.
+		roots := x509.NewCertPool()
+		conn, err := tls.Dial("tcp", hub.Listeners["https"], &tls.Config{
+			InsecureSkipVerify: true, // verified below, against the root that the claim names
+			VerifyConnection: func(s tls.ConnectionState) error {
+				if len(s.PeerCertificates) != 2 {
+					return fmt.Errorf("%d certificates", len(s.PeerCertificates))
+				}
+				ca := s.PeerCertificates[1]
+				if bound := len(ca.PermittedURIDomains) == 1; bound != (constraints != "off") || ca.PermittedDNSDomainsCritical != (constraints == "critical") {
+					return fmt.Errorf("name constraints %v, critical %t", ca.PermittedURIDomains, ca.PermittedDNSDomainsCritical)
+				}
+				roots.AddCert(fleetRoot(t, f.shoreData, claim))
+				between := x509.NewCertPool()
+				between.AddCert(ca)
+				_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: "localhost"})
+				return err
+			},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", constraints, err)
+			continue
+		}
+		_ = conn.Close()
+	}
+}
+
+// fleetRoot reads the root of a console, which is the one that a claim names.
+func fleetRoot(t *testing.T, data string, claim identity.Claim) *x509.Certificate {
+	t.Helper()
+	chain, err := secretfile.Dir(filepath.Join(data, "pki")).Certificates("fleet-root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if identity.Fingerprint(chain[0]) != claim.FleetRoot {
+		t.Fatal("the claim names another root")
+	}
+	return chain[0]
+}
+
+func TestMbedTLS_ConnectsWithItsCertificate(t *testing.T) {
+	hub, api, _ := startHub(t)
+	api.addDevice("btn-001", "button", "cabin-101")
+	own, anchors := api.certify("btn-001"), api.anchors()
+	client := mbedTLS(t)
 	host, port, err := net.SplitHostPort(hub.Listeners["mqtts"])
 	if err != nil {
 		t.Fatal(err)

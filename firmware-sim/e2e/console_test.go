@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/obedio/obedio/shared/identity"
 )
 
 // fleet is a hub and a console with a link between them that can be cut.
@@ -19,10 +21,10 @@ type fleet struct {
 	link                 *switchboard
 }
 
-func startConsole(t *testing.T) (*program, *api, string) {
+func startConsole(t *testing.T, more ...string) (*program, *api, string) {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "console")
-	p := start(t, "obedio-console", data, "--http", "127.0.0.1:0", "--hublink", "127.0.0.1:0")
+	p := start(t, "obedio-console", data, append([]string{"--http", "127.0.0.1:0", "--hublink", "127.0.0.1:0"}, more...)...)
 	return p, p.face(data), data
 }
 
@@ -37,14 +39,20 @@ func startFleet(t *testing.T) *fleet {
 	return f
 }
 
-func (f *fleet) enrol(t *testing.T) {
+func (f *fleet) enrol(t *testing.T) identity.Claim {
 	t.Helper()
 	cli(t, "", "obedio-console", "site", "add", "yacht-1", "--data", f.shoreData, "--json")
 	claim := filepath.Join(t.TempDir(), "claim.json")
-	if err := os.WriteFile(claim, []byte(cli(t, "", "obedio-console", "site", "claim", "yacht-1", "--data", f.shoreData)), 0o600); err != nil {
+	text := cli(t, "", "obedio-console", "site", "claim", "yacht-1", "--data", f.shoreData)
+	if err := os.WriteFile(claim, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cli(t, "", "obedio-hub", "enroll", "--data", f.boardData, "--claim", claim, "--console", "https://"+f.link.l.Addr().String())
+	c, err := identity.ParseClaim([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 type syncView struct {
