@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
@@ -15,6 +17,11 @@ type load struct {
 	hub
 	program.Output
 	MQTT         string        `name:"mqtt" default:"127.0.0.1:1883" help:"The hub's address for MQTT."`
+	TLS          bool          `name:"tls" help:"Connect with client certificates, to --mqtts."`
+	MQTTS        string        `name:"mqtts" default:"127.0.0.1:8883" help:"The hub's address for MQTT over TLS."`
+	Authority    string        `name:"authority" placeholder:"FILE" help:"With --peer and --tls: certificate and key (PEM) of the authority that the other broker trusts, and is under; it must be known as hub.obedio.internal."`
+	Reconnect    time.Duration `name:"reconnect" help:"Instead of sending, wait so long at most until somebody has restarted the hub and all clients are connected again, and measure that."`
+	ReadyFile    string        `name:"ready-file" placeholder:"FILE" help:"With --reconnect: write a JSON file when all clients are connected: the hub may be restarted."`
 	Clients      int           `name:"clients" default:"100" help:"Devices that connect."`
 	Rate         float64       `name:"rate" default:"1" help:"Messages of each in a second."`
 	QoS          int           `name:"qos" default:"1" enum:"0,1" help:"0 or 1."`
@@ -52,8 +59,19 @@ func (c *load) Run(ctx context.Context, env *program.Env) error {
 			return err
 		}
 	}
+	mqtt := c.MQTT
+	if c.TLS {
+		mqtt = c.MQTTS
+	}
+	var authority *loading.Authority
+	if c.Peer && c.TLS {
+		var err error
+		if authority, err = loading.ReadAuthority(c.Authority); err != nil {
+			return program.Usagef("--authority: %s", err)
+		}
+	}
 	r, err := loading.Run(ctx, loading.Config{
-		API: api, MQTT: c.MQTT, Clients: c.Clients, Rate: c.Rate, QoS: byte(c.QoS), PayloadBytes: c.PayloadBytes,
+		API: api, MQTT: mqtt, TLS: c.TLS, Authority: authority, Restart: c.Reconnect, Connected: c.ready, Clients: c.Clients, Rate: c.Rate, QoS: byte(c.QoS), PayloadBytes: c.PayloadBytes,
 		Duration: c.Duration, Drain: c.Drain, Presses: c.Presses, Action: c.Action, Window: c.Window, Seed: c.Seed,
 		Prefix: c.Prefix, Keep: c.Keep, Peer: c.Peer, Watch: c.Watch, LiveReaders: c.LiveReaders, SlowReaders: c.SlowReaders, Logger: env.Log,
 	})
@@ -63,10 +81,25 @@ func (c *load) Run(ctx context.Context, env *program.Env) error {
 	if err := c.Print(env, r, func(w io.Writer) error { return printLoad(w, r) }); err != nil {
 		return err
 	}
+	if b := r.Back; b != nil && b.Missing > 0 {
+		return fmt.Errorf("%d clients are not back: %s", b.Missing, r.FirstError)
+	}
 	if r.Lost > 0 || r.Failed > 0 || r.Broken > 0 || r.Presses != nil && r.Presses.Lost > 0 {
 		return fmt.Errorf("%d messages lost, %d connections failed, %d broken: %s", r.Lost, r.Failed, r.Broken, r.FirstError)
 	}
 	return nil
+}
+
+// ready tells whoever waits that all clients are connected.
+func (c *load) ready(r *loading.Report) error {
+	if c.ReadyFile == "" {
+		return nil
+	}
+	b, err := json.Marshal(map[string]int{"pid": os.Getpid(), "connected": r.Connected})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.ReadyFile, b, 0o644)
 }
 
 func printLoad(w io.Writer, r *loading.Report) error {
@@ -76,6 +109,10 @@ func printLoad(w io.Writer, r *loading.Report) error {
 	}
 	fmt.Fprintf(w, "%s, %d clients × %g a second, QoS %d, %d bytes, %.1f s\n", r.Mode, r.Clients, r.Rate, r.QoS, r.Payload, float64(r.DurationMS)/1000)
 	fmt.Fprintf(w, "connected %d of %d in %d ms, broken %d; registered in %d ms\n", r.Connected, r.Clients, r.ConnectMS, r.Broken, r.RegisterMS)
+	if b := r.Back; b != nil {
+		fmt.Fprintf(w, "restart: the hub answered again after %d ms; all back %d ms later, %d missing, %d attempts failed\n", b.AwayMS, b.BackMS, b.Missing, b.Failed)
+		return program.Table(w, [][]string{{"latency in ms", "count", "mean", "p50", "p95", "p99", "max"}, row("connect", r.Connect), row("back", b.Latency)})
+	}
 	fmt.Fprintf(w, "sent %d (%.0f a second), acknowledged %d, lost %d, duplicates %d; generator behind by at most %d ms\n",
 		r.Sent, r.PerSecond, r.Acked, r.Lost, r.Duplicates, r.BehindMaxMS)
 	if u := r.Watched; u != nil {

@@ -88,6 +88,15 @@ func (c *Client) MakeToken(ctx context.Context, t NewToken) (Token, error) {
 	return out, err
 }
 
+// Certify has the hub issue a certificate for a registered device; csr and what
+// comes back are PEM.
+func (c *Client) Certify(ctx context.Context, id fleet.DeviceID, csr []byte) (certificate, anchors string, err error) {
+	var out struct{ Certificate, Chain string }
+	in := map[string]string{"device_id": string(id), "csr": string(csr)}
+	err = c.call(ctx, http.MethodPost, "/api/v1/security/certificates", nil, in, &out)
+	return out.Certificate, out.Chain, err
+}
+
 // URL is the address of the hub.
 func (c *Client) URL() string { return c.base }
 

@@ -3,6 +3,7 @@ package load
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -29,11 +30,13 @@ type client struct {
 
 type connecting struct {
 	addr               string
+	tls                *tls.Config // nil for plain TCP
 	id                 string
 	username, password string
 	subscribe          string // empty for nothing
 	window             int
 	timeout            time.Duration
+	reached            func() // is called when something has answered at addr; may be nil
 }
 
 // dial connects, and subscribes if asked to.
@@ -41,6 +44,20 @@ func dial(ctx context.Context, c connecting) (*client, error) {
 	conn, err := (&net.Dialer{Timeout: c.timeout}).DialContext(ctx, "tcp", c.addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect %s: %w", c.id, err)
+	}
+	if c.reached != nil {
+		c.reached()
+	}
+	if c.tls != nil {
+		secure := tls.Client(conn, c.tls)
+		shaking, cancel := context.WithTimeout(ctx, c.timeout)
+		err := secure.HandshakeContext(shaking)
+		cancel()
+		if err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("connect %s: %w", c.id, err)
+		}
+		conn = secure
 	}
 	k := &client{
 		conn: conn, in: bufio.NewReaderSize(conn, 4096), window: make(chan struct{}, c.window), sentAt: map[uint16]time.Time{},

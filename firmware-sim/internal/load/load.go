@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,10 @@ import (
 type Config struct {
 	API  *hubapi.Client
 	MQTT string
+	// TLS: MQTT is an address for TLS, and the clients have certificates.
+	TLS bool
+	// Authority certifies the clients of a Peer with TLS, and its server.
+	Authority *Authority
 	// Clients that connect; 100.
 	Clients int
 	// Rate is how many messages each client sends in a second; 1.
@@ -53,6 +58,10 @@ type Config struct {
 	// Watch are processes whose CPU time and memory are measured meanwhile, with
 	// those that descend from them.
 	Watch []int
+	// Restart: instead of sending, wait for so long at most until the hub has been
+	// restarted by somebody, and all clients are back. Connected is called before.
+	Restart   time.Duration
+	Connected func(*Report) error
 	// LiveReaders read the hub's live traffic meanwhile; SlowReaders do so too,
 	// and rest for a second after each batch.
 	LiveReaders, SlowReaders int
@@ -67,6 +76,7 @@ type Report struct {
 	Payload     int     `json:"payload_bytes"`
 	DurationMS  int64   `json:"duration_ms"`
 	Mode        string  `json:"mode"`
+	TLS         bool    `json:"tls"`
 	RegisterMS  int64   `json:"register_ms"`
 	ConnectMS   int64   `json:"connect_ms"`
 	Connected   int     `json:"connected"`
@@ -84,6 +94,7 @@ type Report struct {
 	Presses     *Count  `json:"presses,omitempty"`
 	Watched     *Usage  `json:"watched,omitempty"`
 	Live        *Live   `json:"live,omitempty"`
+	Back        *Back   `json:"back,omitempty"`
 	FirstError  string  `json:"first_error,omitempty"`
 }
 
@@ -107,6 +118,7 @@ type Count struct {
 // load is a measurement that runs.
 type load struct {
 	c       Config
+	to      []connecting // what each client connects with
 	clients []*client
 	pace    []*pacer
 
@@ -135,7 +147,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &load{c: c, connects: newHistogram(), pubacks: newHistogram(), receipts: newHistogram()}
-	report := &Report{Clients: c.Clients, Rate: c.Rate, QoS: c.QoS, Payload: c.PayloadBytes, Mode: c.Action}
+	report := &Report{Clients: c.Clients, Rate: c.Rate, QoS: c.QoS, Payload: c.PayloadBytes, Mode: c.Action, TLS: c.TLS}
 	if c.Presses {
 		report.Mode = "presses"
 	}
@@ -148,11 +160,15 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	secure, err := l.certify(ctx, devices)
+	if err != nil {
+		return nil, err
+	}
 	report.RegisterMS = time.Since(began).Milliseconds()
 	c.Logger.Info("devices are registered", "devices", len(devices), "took_ms", report.RegisterMS)
 
 	began = time.Now()
-	l.connect(ctx, devices)
+	l.connect(ctx, devices, secure)
 	report.ConnectMS = time.Since(began).Milliseconds()
 	defer func() {
 		for _, k := range l.clients {
@@ -172,6 +188,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	c.Logger.Info("clients are connected", "connected", report.Connected, "took_ms", report.ConnectMS)
 
+	if c.Restart > 0 {
+		return report, l.restart(ctx, report)
+	}
 	before, err := l.messages(ctx)
 	if err != nil {
 		return nil, err
@@ -309,22 +328,27 @@ func (l *load) remove(ctx context.Context) {
 // connecting at once; the hub has to take them one by one anyway.
 const connectAtOnce = 64
 
-func (l *load) connect(ctx context.Context, devices []hubapi.Imported) {
-	l.clients, l.pace = make([]*client, len(devices)), make([]*pacer, len(devices))
+// connect connects all devices; secure are their settings for TLS, nil for none.
+func (l *load) connect(ctx context.Context, devices []hubapi.Imported, secure []*tls.Config) {
+	l.clients, l.pace, l.to = make([]*client, len(devices)), make([]*pacer, len(devices)), make([]connecting, len(devices))
 	gate := make(chan struct{}, connectAtOnce)
 	var wg sync.WaitGroup
 	for i, d := range devices {
 		l.pace[i] = newPacer(l.c, i, d)
+		c := connecting{
+			addr: l.c.MQTT, id: string(d.DeviceID), username: d.Username, password: d.Password, window: l.c.Window, timeout: 30 * time.Second,
+		}
+		if secure != nil {
+			c.tls, c.username, c.password = secure[i], "", ""
+		}
+		if l.c.Presses || l.c.Action == "mixed" {
+			c.subscribe = d.BaseTopic + "/cmd/#"
+		}
+		l.to[i] = c
 		gate <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-gate }()
 			began := time.Now()
-			c := connecting{
-				addr: l.c.MQTT, id: string(d.DeviceID), username: d.Username, password: d.Password, window: l.c.Window, timeout: 30 * time.Second,
-			}
-			if l.c.Presses || l.c.Action == "mixed" {
-				c.subscribe = d.BaseTopic + "/cmd/#"
-			}
 			k, err := dial(ctx, c)
 			if err != nil {
 				l.fail(err)

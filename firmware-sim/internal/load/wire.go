@@ -48,11 +48,16 @@ func appendHeader(b []byte, first byte, n int) []byte {
 func appendConnect(b []byte, clientID, username, password string, keepaliveS uint16) []byte {
 	var body []byte
 	body = appendText(body, "MQTT")
-	body = append(body, 4, 0xc2) // level 4; user name, password, clean session
+	flags := byte(0x02) // clean session
+	if username != "" {
+		flags |= 0xc0 // user name, password
+	}
+	body = append(body, 4, flags) // level 4
 	body = binary.BigEndian.AppendUint16(body, keepaliveS)
 	body = appendText(body, clientID)
-	body = appendText(body, username)
-	body = appendText(body, password)
+	if username != "" {
+		body = appendText(appendText(body, username), password)
+	}
 	return append(appendHeader(b, typeConnect<<4, len(body)), body...)
 }
 

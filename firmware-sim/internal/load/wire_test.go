@@ -36,6 +36,9 @@ func TestWire_IsReadByAnotherImplementation(t *testing.T) {
 	if c := next().(*packets.ConnectPacket); c.ClientIdentifier != "dev-1" || c.Username != "user" || string(c.Password) != "pass" || !c.CleanSession || c.Validate() != packets.Accepted {
 		t.Errorf("%+v", c)
 	}
+	if c, err := packets.ReadPacket(bytes.NewReader(appendConnect(nil, "dev-1", "", "", 60))); err != nil || c.(*packets.ConnectPacket).UsernameFlag || c.(*packets.ConnectPacket).Validate() != packets.Accepted {
+		t.Errorf("with a certificate: %+v %v", c, err)
+	}
 	if s := next().(*packets.SubscribePacket); s.MessageID != 1 || s.Topics[0] != "a/b/cmd/#" || s.Qoss[0] != 1 {
 		t.Errorf("%+v", s)
 	}
