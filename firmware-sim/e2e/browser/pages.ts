@@ -7,7 +7,7 @@ import { password } from './programs'
 
 export const phone = { width: 390, height: 844 }
 export const desktop = { width: 1440, height: 900 }
-const screens = resolve(import.meta.dirname, '../../../.run/screens')
+export const screens = resolve(import.meta.dirname, '../../../.run/screens')
 
 /** Fails the story if a page asks any other host for anything. */
 export async function onlyFrom(context: BrowserContext, base: string): Promise<void> {

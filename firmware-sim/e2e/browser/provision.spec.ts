@@ -1,6 +1,6 @@
 import { expect, test, type Page } from '@playwright/test'
 import { api, claim, Device } from './device'
-import { look, onlyFrom, signIn } from './pages'
+import { look, onlyFrom, screens, signIn } from './pages'
 import { programs } from './programs'
 
 test.beforeEach(async ({ context }) => onlyFrom(context, programs().hub))
@@ -111,4 +111,7 @@ test('a code is cancelled, a label is typed, and labels are printed', async ({ p
   await expect(page.getByTestId('labels').getByRole('listitem')).toHaveCount(3)
   await expect(page.getByRole('button', { name: 'Print', exact: true })).toBeVisible()
   await look(page, 'hub-provision-labels')
+  await page.emulateMedia({ media: 'print' })
+  await expect(page.getByRole('navigation')).toHaveCount(0)
+  await page.screenshot({ path: `${screens}/hub-provision-labels-print.png`, fullPage: true })
 })

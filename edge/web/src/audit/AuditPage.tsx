@@ -1,16 +1,17 @@
 import {
-  Button, DataView, Fold, Pill, RelativeTime, SelectField, Skeletons, TextField, useCell, useFormats, viewStateOf, type ApiError, type Page as ApiPage, type Query,
+  Button, DataView, Fold, RelativeTime, SelectField, Skeletons, TextField, useCell, useFormats, viewStateOf, type ApiError, type Page as ApiPage, type Query,
 } from "@obedio/web";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Bot, Clock3, Cpu, Download, Link2, Link2Off, RefreshCw, ServerCog, User, type LucideIcon } from "lucide-react";
+import { Bot, Clock3, Cpu, Download, ServerCog, User, type LucideIcon } from "lucide-react";
 import { useState, type FormEvent } from "react";
-import type { AuditEntry, AuditVerification } from "../api/resources";
+import type { AuditEntry } from "../api/resources";
 import { useHub, useReach, useT } from "../context";
 import type { AuditSearch } from "../router";
 import { FileLink } from "../shell/ButtonLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
+import { Chain } from "./Chain";
 import { auditAreas, detailRows, instantOf } from "./words";
 
 const pageSize = 100;
@@ -112,33 +113,6 @@ function Entry({ entry: e }: { entry: AuditEntry }) {
         <span className="ml-auto text-fg-dim">{t("audit.number", { n: e.n })}</span>
       </p>
     </li>
-  );
-}
-
-/** Whether each entry is what was written: read once, and when somebody asks. */
-function Chain() {
-  const t = useT();
-  const hub = useHub();
-  const { number } = useFormats();
-  const check = useQuery<AuditVerification, ApiError>({ queryKey: ["audit-verify"], queryFn: ({ signal }) => hub.api.get("/audit/verify", { signal }), staleTime: 0, gcTime: 0 });
-  const bad = check.data?.chains.find((c) => !c.ok);
-  const entries = check.data?.chains.reduce((n, c) => n + c.entries, 0) ?? 0;
-  return (
-    <div role="status" data-testid="chain" data-ok={check.data?.ok} className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-2">
-      {check.isFetching ? (
-        <Pill tone="idle" icon={RefreshCw}>{t("chain.checking")}</Pill>
-      ) : check.isError ? (
-        <Pill tone="warn" icon={Link2Off}>{t("chain.unknown")}</Pill>
-      ) : check.data?.ok ? (
-        <Pill tone="ok" icon={Link2}>{t("chain.whole", { n: number(entries) })}</Pill>
-      ) : (
-        <>
-          <Pill tone="bad" icon={Link2Off}>{t("chain.broken")}</Pill>
-          <span className="text-sm text-bad">{t("chain.where", { n: bad?.first_bad ?? 0, chain: bad?.chain ?? "", what: bad?.what ?? "" })}</span>
-        </>
-      )}
-      {!check.isFetching && <Button kind="quiet" icon={RefreshCw} onClick={() => void check.refetch()}>{t("chain.again")}</Button>}
-    </div>
   );
 }
 

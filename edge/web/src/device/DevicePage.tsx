@@ -132,13 +132,22 @@ function Measures({ device }: { device: Device }) {
 
 function Identity({ device }: { device: Device }) {
   const t = useT();
+  const maySee = usePermits("security.read");
   return (
-    <Section title={t("device.identity")}>
+    <Section
+      title={t("device.identity")}
+      actions={maySee && (
+        <>
+          <ButtonLink kind="quiet" to="/mqtt/security/acl" search={{ tab: "test", client: device.device_id }}>{t("device.rights")}</ButtonLink>
+          <ButtonLink kind="quiet" to="/mqtt/security/certificates" search={{ filter: `device:${device.device_id}` }}>{t("device.certificates")}</ButtonLink>
+        </>
+      )}
+    >
       <Facts
         items={[
-          { label: t("device.id"), value: device.device_id },
-          { label: t("device.client"), value: device.mqtt_client_id },
-          { label: t("device.profile"), value: <Rights device={device} /> },
+          { label: t("device.id"), value: <span className="normal-nums">{device.device_id}</span> },
+          { label: t("device.client"), value: <span className="normal-nums">{device.mqtt_client_id}</span> },
+          { label: t("device.profile"), value: maySee ? <Link to="/mqtt/security/acl" search={{ profile: device.security_profile }} className="text-accent-fg normal-nums underline underline-offset-4">{device.security_profile}</Link> : device.security_profile },
           { label: t("device.firmware"), value: device.firmware_version ?? t("device.unknown") },
           { label: t("device.boot"), value: <span className="font-mono text-xs">{device.boot_id ?? t("device.unknown")}</span> },
           ...(device.legacy_device_id === undefined ? [] : [{ label: t("device.legacy"), value: String(device.legacy_device_id) }]),
@@ -148,20 +157,5 @@ function Identity({ device }: { device: Device }) {
         ]}
       />
     </Section>
-  );
-}
-
-/** The device's profile, and the ways to what it may do and shows who it is with. */
-function Rights({ device }: { device: Device }) {
-  const t = useT();
-  const may = usePermits("security.read");
-  if (!may) return device.security_profile;
-  const link = "inline-flex min-h-8 items-center text-accent-fg underline underline-offset-4";
-  return (
-    <span className="flex flex-wrap gap-x-4">
-      <Link to="/mqtt/security/acl" search={{ profile: device.security_profile }} className={link}>{device.security_profile}</Link>
-      <Link to="/mqtt/security/acl" search={{ tab: "test", client: device.device_id }} className={link}>{t("device.rights")}</Link>
-      <Link to="/mqtt/security/certificates" search={{ filter: `device:${device.device_id}` }} className={link}>{t("device.certificates")}</Link>
-    </span>
   );
 }

@@ -231,7 +231,7 @@ export const security = {
   "test.device": "One device …",
   "test.any": ({ profile }: { profile: string }) => `any device with profile ${profile}`,
   "test.deviceId": "Device id",
-  "test.action": "wants to",
+  "test.action": "Wants to",
   "test.publish": "Publish",
   "test.receive": "Receive",
   "test.subscribe": "Subscribe",

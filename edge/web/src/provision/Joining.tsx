@@ -4,7 +4,7 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { CircleCheck, Plus, RotateCcw } from "lucide-react";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import type { CallRequest, ProvisionToken } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
 import { ButtonLink } from "../shell/ButtonLink";
@@ -43,10 +43,13 @@ function JoiningView({ token, onAgain }: { token: ProvisionToken; onAgain: (toke
     setHeld((before) => progressOf(before, token, device, request));
   }, [token, device, request]);
   const ready = isReady(token.type, progress);
+  // The form that had the focus is gone.
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.focus({ preventScroll: true }), []);
   const what = token.name ?? token.device_id ?? words.type(token.type);
   const room = useRoomName()(token.room);
   return (
-    <div data-testid="joining" data-state={token.state} data-ready={ready} className="mx-auto grid max-w-5xl items-start gap-6 lg:grid-cols-[minmax(0,25rem)_minmax(0,1fr)]">
+    <div ref={place} tabIndex={-1} data-testid="joining" data-state={token.state} data-ready={ready} className="mx-auto grid max-w-5xl items-start outline-none gap-6 lg:grid-cols-[minmax(0,25rem)_minmax(0,1fr)]">
       {token.state === "open" ? (
         <Waiting token={token} onCancelled={() => onAgain(undefined)} />
       ) : token.state === "used" ? (

@@ -1,13 +1,13 @@
 import { Button, CheckField, Choice, IconButton, ManyChoice, Section, TextField, deviceTypes, useKeys, useWords } from "@obedio/web";
 import { useNavigate } from "@tanstack/react-router";
 import { Plus, Trash2 } from "lucide-react";
-import { useState } from "react";
 import type { AclDocument, Profile, Rule } from "../api/resources";
 import { usePermits, useT } from "../context";
 import { useServerList } from "../lists";
 import { Conflict } from "./Conflict";
-import { aclBodyOf, aclDraftOf, aclTrial, differences, idsIn, retains, withRule, type AclDraft, type RoleDraft } from "./drafts";
+import { aclBodyOf, aclDraftOf, aclTrial, differences, retains, withRule, type AclDraft, type RoleDraft } from "./drafts";
 import { EditorFrame, fieldError } from "./EditorFrame";
+import { IdsField } from "./IdsField";
 import { NumberField } from "./NumberField";
 import { profileKey, profileNames } from "./profiles";
 import { ReplayPanel } from "./ReplayPanel";
@@ -74,7 +74,7 @@ export function AclEditor({ id, begin, rule, client, action, topic }: AclEditorP
                 )}
                 <ManyChoice legend={t("acl.types")} value={d.types} onChange={(types) => editor.set({ ...d, types })} options={deviceTypes.map((type) => ({ value: type, label: words.type(type) }))} />
                 <Profiles value={d.profiles} onChange={(profiles) => editor.set({ ...d, profiles })} />
-                <DevicesField value={d.devices} error={fieldError(editor.work.error, "applies_to")} onChange={(devices) => editor.set({ ...d, devices })} />
+                <IdsField label={t("acl.devices")} hint={t("acl.devices.hint")} value={d.devices} error={fieldError(editor.work.error, "applies_to")} onChange={(devices) => editor.set({ ...d, devices })} />
                 <CheckField label={t("acl.replaces_profile")} hint={t("acl.replaces_profile.hint")} checked={d.replaces_profile} onChange={(replaces_profile) => editor.set({ ...d, replaces_profile })} />
                 {d.replaces_profile && (
                   <div className="grid gap-5 sm:grid-cols-2">
@@ -164,20 +164,6 @@ function Profiles({ value, onChange }: { value: string[]; onChange: (names: stri
   const names = useKeys(list, profileNames);
   const all = [...new Set([...names, ...value])];
   return <ManyChoice legend={t("acl.profiles.of")} value={value} options={all.map((name) => ({ value: name, label: name }))} onChange={onChange} />;
-}
-
-function DevicesField({ value, error, onChange }: { value: string[]; error: string | undefined; onChange: (ids: string[]) => void }) {
-  const t = useT();
-  const [text, setText] = useState(value.join(", "));
-  return (
-    <TextField
-      label={t("acl.devices")} hint={t("acl.devices.hint")} error={error} value={text} autoCapitalize="none" autoComplete="off" spellCheck={false}
-      onChange={(e) => {
-        setText(e.target.value);
-        onChange(idsIn(e.target.value));
-      }}
-    />
-  );
 }
 
 function Value({ draft, field }: { draft: AclDraft; field: keyof AclDraft }) {

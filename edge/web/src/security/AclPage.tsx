@@ -1,7 +1,7 @@
-import { DataView, Mark, Pill, Section, Skeletons, useKeys, useStatus, useVersion, viewStateOf, type Collection } from "@obedio/web";
+import { DataView, ErrorNote, Mark, Pill, Section, Skeletons, useKeys, useStatus, useVersion, viewStateOf, type Collection } from "@obedio/web";
 import { Link, useSearch } from "@tanstack/react-router";
 import { BadgeCheck, ChevronRight, Package, Plus, Replace } from "lucide-react";
-import type { ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import type { AclDocument, Profile } from "../api/resources";
 import { usePermits, useReach, useT } from "../context";
 import { useServerList } from "../lists";
@@ -38,11 +38,16 @@ function Content() {
 
 /** The rule that a denial asks for, in the document of its device: a new one, or the one that is there. */
 function RuleForDenial({ client, action, topic }: { client: string; action: string; topic: string }) {
-  const { list } = useServerList<AclDocument>("/security/acl", aclKey);
+  const { list, reload } = useServerList<AclDocument>("/security/acl", aclKey);
   const status = useStatus(list);
-  if (status.phase === "unread" || status.phase === "loading") return <Skeletons count={2} itemClass="h-80" className="flex flex-col gap-5" />;
+  // Decided once: what others do meanwhile is found by the ETag, or by the name.
+  const [there, setThere] = useState<boolean>();
+  useEffect(() => {
+    if (status.phase === "ready") setThere((known) => known ?? list.get(client) !== undefined);
+  }, [status, list, client]);
+  if (status.phase === "failed") return <ErrorNote error={status.error} onRetry={reload} />;
+  if (there === undefined) return <Skeletons count={2} itemClass="h-80" className="flex flex-col gap-5" />;
   const rule = ruleFor(action, topic);
-  const there = list.get(client) !== undefined;
   return <AclEditor id={there ? client : undefined} begin={aclFor(client, rule)} rule={rule} client={client} action={action} topic={topic} />;
 }
 

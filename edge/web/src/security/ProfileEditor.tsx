@@ -1,12 +1,12 @@
 import { CheckField, Choice, ManyChoice, Section, TextField, useKeys } from "@obedio/web";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
 import type { AclDocument, Profile } from "../api/resources";
 import { usePermits, useT } from "../context";
 import { useServerList } from "../lists";
 import { Conflict } from "./Conflict";
-import { differences, idsIn, newProfile, profileBodyOf, profileDraftOf, profileTrial, retains, type ProfileDraft } from "./drafts";
+import { differences, newProfile, profileBodyOf, profileDraftOf, profileTrial, retains, type ProfileDraft } from "./drafts";
 import { EditorFrame, fieldError } from "./EditorFrame";
+import { IdsField } from "./IdsField";
 import { NumberField } from "./NumberField";
 import { aclIds, aclKey } from "./profiles";
 import { ReplayPanel } from "./ReplayPanel";
@@ -66,7 +66,7 @@ export function ProfileEditor({ name }: { name: string | undefined }) {
                   <NumberField label={t("profile.reporting_interval_s")} hint={t("profile.interval.hint")} value={d.reporting_interval_s} min={1} onChange={(n) => editor.set({ ...d, reporting_interval_s: n })} error={fieldError(editor.work.error, "reporting_interval_s")} />
                 </div>
                 <Roles value={d.roles} onChange={(roles) => editor.set({ ...d, roles })} />
-                <RelayField value={d.relay} onChange={(relay) => editor.set({ ...d, relay })} error={fieldError(editor.work.error, "relay")} />
+                <IdsField label={t("profile.relay")} hint={t("profile.relay.hint")} value={d.relay} onChange={(relay) => editor.set({ ...d, relay })} error={fieldError(editor.work.error, "relay")} />
               </fieldset>
             </Section>
             <Section title={t("profile.acl_pattern")} note={t("profile.acl_pattern.note")}>
@@ -120,18 +120,4 @@ function Roles({ value, onChange }: { value: string[]; onChange: (ids: string[])
   const all = [...new Set([...ids, ...value])];
   if (all.length === 0) return null;
   return <ManyChoice legend={t("profile.roles")} hint={t("profile.roles.hint")} value={value} options={all.map((id) => ({ value: id, label: id }))} onChange={onChange} />;
-}
-
-function RelayField({ value, error, onChange }: { value: string[]; error: string | undefined; onChange: (ids: string[]) => void }) {
-  const t = useT();
-  const [text, setText] = useState(value.join(", "));
-  return (
-    <TextField
-      label={t("profile.relay")} hint={t("profile.relay.hint")} error={error} value={text} autoCapitalize="none" autoComplete="off" spellCheck={false}
-      onChange={(e) => {
-        setText(e.target.value);
-        onChange(idsIn(e.target.value));
-      }}
-    />
-  );
 }

@@ -16,8 +16,8 @@ export function Fold({ title, note, open = false, className, children }: FoldPro
     <details open={open} className={classes("group", className)}>
       <summary className="flex min-h-control cursor-pointer list-none items-center gap-2 rounded-control text-sm text-fg-muted hover:text-fg [&::-webkit-details-marker]:hidden">
         <ChevronRight aria-hidden className="size-4.5 shrink-0 transition-transform duration-150 group-open:rotate-90" />
-        <span className="font-medium">{title}</span>
-        {note && <span className="truncate text-xs text-fg-dim">{note}</span>}
+        <span className="shrink-0 font-medium">{title}</span>
+        {note && <span className="min-w-0 truncate text-xs text-fg-dim">{note}</span>}
       </summary>
       {children}
     </details>

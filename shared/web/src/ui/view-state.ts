@@ -55,7 +55,8 @@ export function viewStateOf({ status, total, shown, reach, dataAsOf, dataStale }
   if (total === 0) {
     if (reach.kind === "offline") return reach;
     if (status.phase === "failed") return { kind: "error", error };
-    if (status.phase === "unread" || status.phase === "loading") return { kind: "loading" };
+    // What was empty stays so while it is read again.
+    if (status.phase === "unread" || (status.phase === "loading" && status.loadedAt === undefined)) return { kind: "loading" };
     return { kind: "empty" };
   }
   if (reach.kind === "offline") return reach;
