@@ -112,12 +112,21 @@ func (a *API) orPage(ctx context.Context, b Browser, out *redirectOutput, err er
 	}, nil
 }
 
+// refusedHereError is of somebody for whom the provider vouches, and whom the
+// console does not let in.
+type refusedHereError struct{ error }
+
+func (e refusedHereError) Unwrap() error { return e.error }
+
 // oidcReason is why a sign-in failed, in one word for the page; "" for none.
 func oidcReason(err error) string {
 	var noRole *oidc.NoRoleError
+	var here refusedHereError
 	switch {
 	case errors.As(err, &noRole):
 		return "no_role"
+	case errors.As(err, &here) && (errors.Is(err, fleet.ErrForbidden) || errors.Is(err, fleet.ErrExists)):
+		return "not_this_account"
 	case errors.Is(err, fleet.ErrUnauthenticated):
 		return "begin_again"
 	case errors.Is(err, fleet.ErrForbidden):
@@ -126,8 +135,6 @@ func oidcReason(err error) string {
 		return "unavailable"
 	case errors.Is(err, fleet.ErrNotFound):
 		return "no_provider"
-	case errors.Is(err, fleet.ErrExists), errors.Is(err, fleet.ErrState):
-		return "not_this_account"
 	}
 	return ""
 }
@@ -167,7 +174,7 @@ func (a *API) endOIDC(ctx context.Context, in *oidcCallbackInput) (*redirectOutp
 	}
 	session, err := a.rest.SignInExternal(ctx, person)
 	if err != nil {
-		return nil, err
+		return nil, refusedHereError{err}
 	}
 	return &redirectOutput{
 		Status: http.StatusFound, Location: returnTo,

@@ -544,6 +544,22 @@ func TestOIDC_ASignInThatFailsComesBackAsAPage(t *testing.T) {
 			defer o.provider.set(func(s *providerStorage) { s.down = false })
 			return page(b, back)
 		}},
+		{"not_this_account", func(b *browser) *http.Response {
+			o.browser().signIn("anna")
+			users := struct {
+				Items []struct {
+					ID       string `json:"user_id"`
+					Username string
+				}
+			}{}
+			o.rig.get("/api/v1/users", &users)
+			for _, u := range users.Items {
+				if u.Username == "anna" {
+					o.disable(u.ID)
+				}
+			}
+			return page(b, o.provider.signIn(b.begin("/"), "anna"))
+		}},
 	} {
 		b := o.browser()
 		resp := c.come(b)

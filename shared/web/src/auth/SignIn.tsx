@@ -66,11 +66,13 @@ export interface PasswordFieldProps {
   onChange: (value: string) => void;
   hint?: string;
   error?: string | undefined;
+  /** For one that the page has suggested: it can be read at once. */
+  startShown?: boolean;
 }
 
-export function PasswordField({ onChange, ...rest }: PasswordFieldProps) {
+export function PasswordField({ onChange, startShown = false, ...rest }: PasswordFieldProps) {
   const t = useWebMessages();
-  const [shown, setShown] = useState(false);
+  const [shown, setShown] = useState(startShown);
   return (
     <TextField
       {...rest}
