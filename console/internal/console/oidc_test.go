@@ -546,17 +546,13 @@ func TestOIDC_ASignInThatFailsComesBackAsAPage(t *testing.T) {
 		}},
 		{"not_this_account", func(b *browser) *http.Response {
 			o.browser().signIn("anna")
-			users := struct {
-				Items []struct {
-					ID       string `json:"user_id"`
-					Username string
-				}
-			}{}
-			o.rig.get("/api/v1/users", &users)
-			for _, u := range users.Items {
-				if u.Username == "anna" {
-					o.disable(u.ID)
-				}
+			by, policy := o.c.Accounts(), account.ConsolePolicy()
+			u, err := by.UserByName(t.Context(), policy.Local(), "anna")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := by.ChangeUser(t.Context(), policy.Local(), u.ID, u.Version, account.UserChange{Name: u.Name, Role: u.Role, Sites: u.Sites, Disabled: true}); err != nil {
+				t.Fatal(err)
 			}
 			return page(b, o.provider.signIn(b.begin("/"), "anna"))
 		}},
