@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { CallsPage } from "./calls/CallsPage";
 import { DevicePage } from "./device/DevicePage";
 import { DevicesPage } from "./devices/DevicesPage";
@@ -32,8 +32,14 @@ const devices = createRoute({
   }),
 });
 const device = createRoute({ getParentRoute: () => root, path: "/mqtt/devices/$deviceId", component: DevicePage });
+const people = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/people",
+  component: lazyRouteComponent(() => import("./people/PeoplePage"), "PeoplePage"),
+  validateSearch: (search: Record<string, unknown>): { tab?: string } => (typeof search["tab"] === "string" && search["tab"] ? { tab: search["tab"] } : {}),
+});
 
-const routeTree = root.addChildren([home, calls, devices, device]);
+const routeTree = root.addChildren([home, calls, devices, device, people]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

@@ -32,7 +32,7 @@ export async function look(page: Page, name: string): Promise<void> {
   mkdirSync(screens, { recursive: true })
   for (const [size, viewport] of Object.entries({ phone, desktop })) {
     await page.setViewportSize(viewport)
-    await page.screenshot({ path: `${screens}/${name}-${size}.png` })
+    await page.screenshot({ path: `${screens}/${name}-${size}.png`, animations: 'disabled' })
     const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
     expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`), `${name} at ${size} width`).toEqual([])
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'scrolls sideways').toBeLessThanOrEqual(0)

@@ -23,10 +23,12 @@ export function AddSitePage() {
           empty={{ title: t("add.title") }}
           skeleton={null}
         >
-          <div className="flex flex-col gap-5">
-            {added ? <Waiting site={added} onAnother={() => setAdded(undefined)} /> : <AddForm onAdded={setAdded} />}
-            <WaitingSites but={added?.site_id} />
-          </div>
+          {added ? <Waiting site={added} onAnother={() => setAdded(undefined)} /> : (
+            <div className="flex flex-col gap-5">
+              <AddForm onAdded={setAdded} />
+              <WaitingSites />
+            </div>
+          )}
         </DataView>
       </div>
     </Page>

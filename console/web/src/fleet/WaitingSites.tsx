@@ -1,25 +1,23 @@
 import { Button, DataView, Dialog, LinkStateBadge, RelativeTime, Section, Skeletons, useItem, useKeys, useStatus, viewStateOf, type Collection } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import { FileKey2 } from "lucide-react";
-import { useCallback, useState } from "react";
+import { useState } from "react";
 import type { Site } from "../api/resources";
 import { useConsole, usePermits, useReach, useT } from "../context";
 import { ClaimFile } from "./ClaimFile";
 
-/** Sites whose hubs have never connected, the newest first; they leave the list by themselves. `but` is shown elsewhere. */
-export function WaitingSites({ but }: { but?: string | undefined }) {
+const waiting = (sites: Collection<Site>) =>
+  [...sites.values()]
+    .filter((s) => s.link_state === "never_connected")
+    .sort((a, b) => b.created_at.localeCompare(a.created_at))
+    .map((s) => s.site_id);
+
+/** Sites whose hubs have never connected, the newest first; they leave the list by themselves. */
+export function WaitingSites() {
   const t = useT();
   const { sites, retry } = useConsole();
   const [claiming, setClaiming] = useState<string>();
-  const compute = useCallback(
-    (all: Collection<Site>) =>
-      [...all.values()]
-        .filter((s) => s.link_state === "never_connected" && s.site_id !== but)
-        .sort((a, b) => b.created_at.localeCompare(a.created_at))
-        .map((s) => s.site_id),
-    [but],
-  );
-  const ids = useKeys(sites, compute);
+  const ids = useKeys(sites, waiting);
   const status = useStatus(sites);
   const state = viewStateOf({ status, total: ids.length, shown: ids.length, reach: useReach() });
   const named = useItem(sites, claiming ?? "");

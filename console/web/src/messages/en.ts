@@ -275,7 +275,7 @@ export const en = {
   "security.replace.detail": "The hub that enrols with a new claim takes the place of this one, which is revoked then.",
   "security.claim.detail": "A hub enrols once with a claim.",
   "security.revoke": "Revoke",
-  "security.revoke.detail": "Shuts the hub and the claims of this site out at once. What the console knows of the site stays. The hub goes on on board without a console.",
+  "security.revoke.detail": "Shuts the hub and the claims of this site out at once. What the console knows of the site stays. On board the hub works on without a console.",
   "security.revoke.do": "Revoke this site",
   "security.revoked.detail": "The hub and the claims of this site are shut out. Revoked",
   "revoke.title": ({ name }: { name: string }) => `Revoke ${name}?`,
@@ -294,7 +294,7 @@ export const en = {
   "claim.qr": "Claim as a QR code",
   "claim.qr.show": "Show as a QR code",
   "claim.qr.hide": "Hide the QR code",
-  "claim.qr.detail": "Scan it on board and paste the text into the hub’s first run or its uplink page. Do not photograph it: it is as secret as the file.",
+  "claim.qr.detail": "A phone on board reads the claim’s text from it. It is as secret as the file: keep no picture of it.",
 
   "signin.with": ({ label }: { label: string }) => `Sign in with ${label}`,
   "signin.or": "or with a local account",

@@ -1,6 +1,7 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { LogOut } from "lucide-react";
 import { useHub, useSession, useSystem, useT } from "../context";
+import { PeopleLink } from "../people/PeopleLink";
 
 /** Who is signed in, how the screen looks, and the way out. */
 export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -21,6 +22,7 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
       testId="menu"
     >
       <div className="flex flex-col gap-6">
+        <PeopleLink onGo={() => onOpenChange(false)} />
         <ThemeChoice />
         <div className="flex flex-wrap items-center justify-between gap-3">
           {system && <p className="text-xs text-fg-dim">{t("menu.version", { version: system.version })}</p>}

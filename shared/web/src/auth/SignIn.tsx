@@ -31,7 +31,7 @@ export function SignIn({ keeper, over, brand, before, after }: SignInProps) {
         <TextField label={t("auth.username")} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus value={username} onChange={(e) => setUsername(e.target.value)} />
         <PasswordField label={t("auth.password")} name="password" autoComplete="current-password" value={password} onChange={setPassword} />
         <Failure text={failure} />
-        <Button kind="primary" large type="submit" icon={LogIn} busy={busy} disabled={waiting}>{busy ? t("auth.signingIn") : t("auth.signIn")}</Button>
+        <Button kind={before ? "secondary" : "primary"} large type="submit" icon={LogIn} busy={busy} disabled={waiting}>{busy ? t("auth.signingIn") : t("auth.signIn")}</Button>
       </form>
       {after}
     </AuthFrame>

@@ -12,9 +12,9 @@ import { useToast } from "../ui/Toasts";
 import { EffectiveAccess } from "./Access";
 import { useAction, useQuickAction } from "./action";
 import { changeOf, rebase, type Clash } from "./merge";
-import { Confirm, FormFailure, RolePill, UserState, hostOf, useRoleName, useSitesText } from "./parts";
+import { ConfirmActions, FormFailure, RolePill, UserState, hostOf, useRoleName, useSitesText } from "./parts";
 import { useCanWrite, useMay, usePeople, usePeopleT, useProgram, useRoles } from "./program";
-import { NewPasswordField, PasswordForm, PinForm } from "./SecretForms";
+import { NewPasswordField, PasswordFields, PinFields } from "./SecretForms";
 import { SitesField } from "./SitesField";
 import type { User, UserChange } from "./types";
 
@@ -105,24 +105,41 @@ function AddFields({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** What the dialog about somebody shows: one thing at a time, since a dialog above a dialog hides what it is about. */
+type Step = "person" | "password" | "pin" | "delete";
+
 /** All about somebody: rights, secrets, and the ways out. */
 export function PersonDialog({ id, onClose }: { id: string | undefined; onClose: () => void }) {
+  const t = usePeopleT();
   const people = usePeople();
+  const { session } = useProgram();
   const user = useItem(people.users, id ?? "");
+  const [step, setStep] = useState<Step>("person");
+  const close = () => {
+    setStep("person");
+    onClose();
+  };
+  if (!user) return <Dialog open={false} onOpenChange={close} title="">{null}</Dialog>;
+  const own = session.user.user_id === user.user_id;
+  const back = () => setStep("person");
+  const heads: Record<Step, { title: string; description: ReactNode }> = {
+    person: { title: user.name, description: <span className="flex flex-wrap items-center gap-x-3 gap-y-1"><span>{user.username}</span><RolePill role={user.role} /><UserState user={user} /></span> },
+    password: { title: own ? t("password.change") : t("password.title", { name: user.name }), description: own ? t("password.ownEnds") : t("password.others") },
+    pin: { title: own ? t("pin.own") : t("pin.title", { name: user.name }), description: t("pin.ends") },
+    delete: { title: t("person.delete.title", { name: user.name }), description: <>{t("person.delete.detail")} {user.issuer && t("person.delete.external")}</> },
+  };
   return (
-    <Dialog
-      open={user !== undefined}
-      onOpenChange={(next) => !next && onClose()}
-      title={user?.name ?? ""}
-      description={user && <span className="flex flex-wrap items-center gap-x-3 gap-y-1"><span>{user.username}</span><RolePill role={user.role} /><UserState user={user} /></span>}
-      testId="person"
-    >
-      {user && <Person key={user.user_id} user={user} onClose={onClose} />}
+    <Dialog open onOpenChange={(next) => !next && close()} {...heads[step]} testId="person">
+      {/* Kept while another step is shown: what is typed there is not lost. */}
+      <div hidden={step !== "person"}><Person key={user.user_id} user={user} onStep={setStep} /></div>
+      {step === "password" && <div data-testid="password-form"><PasswordFields onClose={back} owner={user} own={own} /></div>}
+      {step === "pin" && <div data-testid="pin-form"><PinFields onClose={back} owner={user} own={own} /></div>}
+      {step === "delete" && <DeletePerson user={user} onClose={back} onDeleted={close} />}
     </Dialog>
   );
 }
 
-function Person({ user, onClose }: { user: User; onClose: () => void }) {
+function Person({ user, onStep }: { user: User; onStep: (step: Step) => void }) {
   const t = usePeopleT();
   const mayWrite = useMay("users.write");
   return (
@@ -133,8 +150,8 @@ function Person({ user, onClose }: { user: User; onClose: () => void }) {
           <p className="text-xs text-fg-dim">{t("person.read")}</p>
         </div>
       )}
-      <SignInPart user={user} />
-      {mayWrite && <LeavePart user={user} onDeleted={onClose} />}
+      <SignInPart user={user} onStep={onStep} />
+      {mayWrite && <LeavePart user={user} onStep={onStep} />}
       <p className="text-xs text-fg-dim">
         {t("person.since")} <RelativeTime at={user.created_at} /> · {t("person.changed")} <RelativeTime at={user.updated_at} />
       </p>
@@ -173,15 +190,24 @@ function ChangeForm({ user }: { user: User }) {
     let changed: User | undefined;
     const ok = await run(
       async () => {
-        try {
-          changed = await people.changeUser(user.user_id, base.etag, wanted);
-        } catch (error) {
-          if (!(error instanceof ApiError) || error.status !== 412) throw error;
+        let from = base;
+        let mine = wanted;
+        for (;;) {
+          try {
+            changed = await people.changeUser(user.user_id, from.etag, mine);
+            return;
+          } catch (error) {
+            if (!(error instanceof ApiError) || error.status !== 412) throw error;
+          }
           const now = await people.user(user.user_id);
-          const merged = rebase(base.change, wanted, changeOf(now));
-          setBase({ etag: now.etag, change: changeOf(now) });
-          setForm(merged.form);
+          const merged = rebase(from.change, mine, changeOf(now));
+          from = { etag: now.etag, change: changeOf(now) };
+          mine = merged.form;
+          setBase(from);
+          setForm(mine);
           setClashes(merged.clashes);
+          // A new password is another version, and nothing to look at here.
+          if (merged.clashes.length > 0) return;
         }
       },
       (error) => (error.status === 404 ? t("conflict.gone") : undefined),
@@ -242,26 +268,23 @@ function ClashNote({ clashes, onTake }: { clashes: readonly Clash[]; onTake: () 
   );
 }
 
-function SignInPart({ user }: { user: User }) {
+function SignInPart({ user, onStep }: { user: User; onStep: (step: Step) => void }) {
   const t = usePeopleT();
   const people = usePeople();
   const quick = useQuickAction();
   const canWrite = useCanWrite();
-  const { kind, session } = useProgram();
+  const { kind } = useProgram();
   const mayWrite = useMay("users.write");
   const mayPin = useMay("crew.write") && kind === "hub";
-  const [form, setForm] = useState<"password" | "pin">();
-  const own = session.user.user_id === user.user_id;
   if (!mayWrite && !mayPin) return null;
-  const close = () => setForm(undefined);
   return (
     <Part title={t("person.section.signIn")}>
       {user.issuer && <p className="text-sm text-fg-muted">{t("person.external", { host: hostOf(user.issuer) })}</p>}
       {mayPin && <p className="text-sm text-fg-muted">{user.role === "crew" ? t(user.has_pin ? "person.pin.yes" : "person.pin.no") : t("person.pin.role")}</p>}
       <div className="flex flex-wrap gap-3">
-        {mayWrite && !user.issuer && <Button icon={KeyRound} disabled={!canWrite} onClick={() => setForm("password")}>{t("person.setPassword")}</Button>}
+        {mayWrite && !user.issuer && <Button icon={KeyRound} disabled={!canWrite} onClick={() => onStep("password")}>{t("person.setPassword")}</Button>}
         {mayPin && user.role === "crew" && (
-          <Button icon={KeyRound} disabled={!canWrite} onClick={() => setForm("pin")}>{t(user.has_pin ? "person.changePin" : "person.setPin")}</Button>
+          <Button icon={KeyRound} disabled={!canWrite} onClick={() => onStep("pin")}>{t(user.has_pin ? "person.changePin" : "person.setPin")}</Button>
         )}
         {mayPin && user.has_pin && (
           <Button kind="quiet" disabled={!canWrite} onClick={() => void quick(() => people.removePin(user.user_id), t("person.pinRemoved", { name: user.name }))}>
@@ -269,22 +292,18 @@ function SignInPart({ user }: { user: User }) {
           </Button>
         )}
       </div>
-      <PasswordForm open={form === "password"} onClose={close} owner={user} own={own} />
-      <PinForm open={form === "pin"} onClose={close} owner={user} own={own} />
     </Part>
   );
 }
 
-function LeavePart({ user, onDeleted }: { user: User; onDeleted: () => void }) {
+function LeavePart({ user, onStep }: { user: User; onStep: (step: Step) => void }) {
   const t = usePeopleT();
   const people = usePeople();
   const quick = useQuickAction();
-  const toast = useToast();
   const canWrite = useCanWrite();
-  const [asking, setAsking] = useState(false);
   const set = (disabled: boolean) =>
     void quick(
-      () => people.changeUser(user.user_id, user.etag, { ...changeOf(user), disabled }),
+      () => people.setDisabled(user.user_id, disabled),
       t(disabled ? "person.wasDisabled" : "person.wasEnabled", { name: user.name }),
     );
   return (
@@ -294,13 +313,20 @@ function LeavePart({ user, onDeleted }: { user: User; onDeleted: () => void }) {
         {user.disabled
           ? <Button icon={RotateCcw} disabled={!canWrite} onClick={() => set(false)}>{t("person.enable")}</Button>
           : <Button icon={CircleOff} disabled={!canWrite} onClick={() => set(true)}>{t("person.disable")}</Button>}
-        <Button kind="danger" icon={Trash2} disabled={!canWrite} onClick={() => setAsking(true)}>{t("person.delete")}</Button>
+        <Button kind="danger" icon={Trash2} disabled={!canWrite} onClick={() => onStep("delete")}>{t("person.delete")}</Button>
       </div>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title={t("person.delete.title", { name: user.name })}
-        detail={<>{t("person.delete.detail")} {user.issuer && t("person.delete.external")}</>}
+    </Part>
+  );
+}
+
+function DeletePerson({ user, onClose, onDeleted }: { user: User; onClose: () => void; onDeleted: () => void }) {
+  const t = usePeopleT();
+  const people = usePeople();
+  const toast = useToast();
+  return (
+    <div data-testid="confirm">
+      <ConfirmActions
+        onClose={onClose}
         label={t("person.delete.do", { name: user.name })}
         icon={Trash2}
         work={() => people.removeUser(user.user_id)}
@@ -309,6 +335,6 @@ function LeavePart({ user, onDeleted }: { user: User; onDeleted: () => void }) {
           onDeleted();
         }}
       />
-    </Part>
+    </div>
   );
 }

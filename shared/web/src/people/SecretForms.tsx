@@ -17,12 +17,15 @@ export interface SecretOwner {
   name: string;
 }
 
-export interface SecretFormProps {
-  open: boolean;
+export interface SecretFieldsProps {
   onClose: () => void;
   owner: SecretOwner;
   /** One's own needs the secret until now. */
   own: boolean;
+}
+
+export interface SecretFormProps extends SecretFieldsProps {
+  open: boolean;
 }
 
 /** A password that is typed, or suggested and then readable. */
@@ -61,8 +64,8 @@ export function PasswordForm(props: SecretFormProps) {
   );
 }
 
-// Inside the dialog, so that each opening begins with empty fields.
-function PasswordFields({ onClose, owner, own }: SecretFormProps) {
+/** What is inside the dialog, so that each opening begins with empty fields. */
+export function PasswordFields({ onClose, owner, own }: SecretFieldsProps) {
   const t = usePeopleT();
   const people = usePeople();
   const toast = useToast();
@@ -107,7 +110,7 @@ export function PinForm(props: SecretFormProps) {
   );
 }
 
-function PinFields({ onClose, owner, own }: SecretFormProps) {
+export function PinFields({ onClose, owner, own }: SecretFieldsProps) {
   const t = usePeopleT();
   const people = usePeople();
   const toast = useToast();

@@ -60,14 +60,14 @@ export function SitesField({ value, onChange, error }: SitesFieldProps) {
           )}
           <TextField label={t("sites.filter")} value={text} onChange={(e) => setText(e.target.value)} autoComplete="off" autoCapitalize="none" spellCheck={false} />
           {found.length === 0
-            ? <p className="text-xs text-fg-dim">{t("sites.none")}</p>
+            ? (text !== "" || value.length === 0) && <p className="text-xs text-fg-dim">{t("sites.none")}</p>
             : (
               <ul className="flex flex-wrap gap-2" aria-label={t("sites.legend")}>
                 {found.slice(0, offered).map((site) => (
                   <li key={site.site_id}>
                     <button
                       type="button"
-                      onClick={() => onChange([...value, site.site_id])}
+                      onClick={() => { onChange([...value, site.site_id]); setText(""); }}
                       title={site.site_id}
                       className="inline-flex min-h-control items-center rounded-full border border-edge px-3.5 text-sm text-fg-muted hover:bg-ink-800 hover:text-fg"
                     >

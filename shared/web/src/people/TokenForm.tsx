@@ -28,7 +28,6 @@ export function TokenDialog({ open, onClose }: { open: boolean; onClose: () => v
       // A touch beside it must not lose what cannot be shown again.
       onOpenChange={(next) => !next && secret === undefined && close()}
       title={secret === undefined ? t("token.title") : t("token.made")}
-      description={secret === undefined ? undefined : t("token.once")}
       testId="token-form"
     >
       {secret === undefined ? <TokenFields onMade={setSecret} onClose={close} /> : <Secret secret={secret} onKept={close} />}

@@ -4,7 +4,7 @@ import { Button } from "../ui/Button";
 import { Dialog, DialogActions } from "../ui/Dialog";
 import { Mark, Pill } from "../ui/Pill";
 import { useAction } from "./action";
-import { usePeopleT, useProgram } from "./program";
+import { useCanWrite, usePeopleT, useProgram } from "./program";
 import type { User } from "./types";
 
 const roleIcons: Record<string, LucideIcon> = {
@@ -108,12 +108,12 @@ export function RecordList<T>({ label, items, keyOf, columns, action, attributes
         {items.slice(0, most).map((item) => (
           <li key={keyOf(item)} {...attributes?.(item)} className={`${row} min-h-14 py-3 text-sm lg:py-1.5`}>
             {columns.map((c, i) => (
-              <div key={c.id} className={i === 0 ? "col-span-full min-w-0 lg:col-span-1" : "min-w-0"}>
+              <div key={c.id} className={i > 0 ? "min-w-0" : action ? "min-w-0 sm:col-span-2 lg:col-span-1" : "col-span-full min-w-0 lg:col-span-1"}>
                 {i > 0 && <span className="block text-xs text-fg-dim lg:sr-only">{c.header}</span>}
                 {c.cell(item)}
               </div>
             ))}
-            {action && <div className="col-span-full flex justify-end empty:hidden lg:col-span-1 lg:empty:flex">{action(item)}</div>}
+            {action && <div className="col-start-2 row-start-1 flex items-start justify-end sm:col-start-3 lg:col-auto lg:row-auto">{action(item)}</div>}
           </li>
         ))}
       </ul>
@@ -126,11 +126,8 @@ export function RecordList<T>({ label, items, keyOf, columns, action, attributes
   );
 }
 
-export interface ConfirmProps {
-  open: boolean;
+export interface ConfirmActionsProps {
   onClose: () => void;
-  title: string;
-  detail: ReactNode;
   /** What the button says, such as "Delete Mila". */
   label: string;
   icon: LucideIcon;
@@ -138,21 +135,33 @@ export interface ConfirmProps {
   onDone: () => void;
 }
 
-/** Asks before something that cannot be undone. */
-export function Confirm({ open, onClose, title, detail, label, icon, work, onDone }: ConfirmProps) {
+/** The two buttons below a question that cannot be undone. */
+export function ConfirmActions({ onClose, label, icon, work, onDone }: ConfirmActionsProps) {
   const t = usePeopleT();
-  const { busy, failure, run, clear } = useAction();
-  const close = () => {
-    clear();
-    onClose();
-  };
+  const canWrite = useCanWrite();
+  const { busy, failure, run } = useAction();
   return (
-    <Dialog open={open} onOpenChange={(next) => !next && close()} title={title} description={detail} testId="confirm">
+    <>
       <FormFailure text={failure} />
       <DialogActions>
-        <Button onClick={close}>{t("dialog.cancel")}</Button>
-        <Button kind="danger" icon={icon} busy={busy} onClick={() => void run(work).then((ok) => ok && onDone())}>{label}</Button>
+        <Button onClick={onClose}>{t("dialog.cancel")}</Button>
+        <Button kind="danger" icon={icon} busy={busy} disabled={!canWrite} onClick={() => void run(work).then((ok) => ok && onDone())}>{label}</Button>
       </DialogActions>
+    </>
+  );
+}
+
+export interface ConfirmProps extends ConfirmActionsProps {
+  open: boolean;
+  title: string;
+  detail: ReactNode;
+}
+
+/** Asks before something that cannot be undone. */
+export function Confirm({ open, title, detail, ...actions }: ConfirmProps) {
+  return (
+    <Dialog open={open} onOpenChange={(next) => !next && actions.onClose()} title={title} description={detail} testId="confirm">
+      <ConfirmActions {...actions} />
     </Dialog>
   );
 }

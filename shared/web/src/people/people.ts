@@ -1,7 +1,9 @@
 import { newIdempotencyKey, type ApiClient, type Page } from "../api/client";
+import { ApiError } from "../api/problem";
 import { Cell } from "../live/cell";
 import { Collection } from "../live/collection";
 import type { Batcher } from "../live/batch";
+import { changeOf } from "./merge";
 import type { NewToken, NewUser, Role, SessionEntry, Tablet, Token, User, UserChange } from "./types";
 
 /** The largest page that the programs give. */
@@ -65,6 +67,20 @@ export class People {
     this.users.upsert(changed);
     if (change.disabled) this.loadSessions();
     return changed;
+  }
+
+  /** Disables or enables: whatever else was changed meanwhile stays as it is. */
+  async setDisabled(id: string, disabled: boolean): Promise<void> {
+    for (let tries = 3; ; tries--) {
+      const user = this.users.get(id) ?? (await this.user(id));
+      try {
+        await this.changeUser(id, user.etag, { ...changeOf(user), disabled });
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 412 || tries === 1) throw error;
+        await this.user(id);
+      }
+    }
   }
 
   /** The person as they are now. */
