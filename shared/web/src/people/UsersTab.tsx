@@ -106,7 +106,7 @@ export function UsersTab() {
         />
       </DataView>
       <AddPerson open={adding} onClose={() => setAdding(false)} />
-      <PersonDialog id={open} onClose={() => setOpen(undefined)} />
+      <PersonDialog key={open ?? ""} id={open} onClose={() => setOpen(undefined)} />
     </section>
   );
 }
