@@ -18,6 +18,7 @@ func (a *API) AccountRoutes() {
 	a.sessionRoutes()
 	a.tokenRoutes()
 	a.userRoutes()
+	a.roleRoutes()
 }
 
 // UserView is a person as the API shows them.

@@ -434,6 +434,7 @@ func TestWalkRoles_AccountRoutes(t *testing.T) {
 		"GET /api/v1/tokens":              "admin",
 		"POST /api/v1/tokens":             "admin",
 		"DELETE /api/v1/tokens/{id}":      "admin",
+		"GET /api/v1/roles":               "admin chief crew viewer",
 		"GET /api/v1/users":               "admin chief",
 		"POST /api/v1/users":              "admin",
 		"GET /api/v1/users/{id}":          "admin chief",

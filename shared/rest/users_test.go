@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,30 @@ func TestUsers_WholeLife(t *testing.T) {
 	f.problem(f.call("DELETE", path, nil, as(account.Chief)), 403, "forbidden")
 	f.ok(f.call("DELETE", path, nil, as(account.Admin)), 204)
 	f.problem(f.call("DELETE", path, nil, as(account.Admin)), 404, "not-found")
+}
+
+func TestRoles_TellWhatEachMayDo(t *testing.T) {
+	f := newFace(t, account.ConsolePolicy(), nil)
+	roles := f.ok(f.call("GET", "/api/v1/roles", nil, as(account.Viewer)), 200)["items"].([]any)
+	if len(roles) != 3 {
+		t.Fatalf("roles are %v", roles)
+	}
+	for i, want := range []struct {
+		role          account.Role
+		bySite, admin bool
+		may, mayNot   string
+	}{
+		{account.Owner, false, true, "users.write", "requests.accept"},
+		{account.Manager, true, false, "commands.send", "users.write"},
+		{account.Viewer, true, false, "sites.read", "commands.send"},
+	} {
+		r := roles[i].(map[string]any)
+		may := r["permissions"].([]any)
+		if r["role"] != string(want.role) || r["by_site"] != want.bySite || r["administrator"] != want.admin ||
+			!slices.Contains(may, any(want.may)) || slices.Contains(may, any(want.mayNot)) {
+			t.Errorf("role %s is %v", want.role, r)
+		}
+	}
 }
 
 func TestUsers_TheLastAdministratorIsNeitherRemovedNorDemoted(t *testing.T) {

@@ -510,3 +510,60 @@ func TestOIDC_OffIsOff(t *testing.T) {
 		}
 	}
 }
+
+func TestOIDC_ASignInThatFailsComesBackAsAPage(t *testing.T) {
+	o := startOIDC(t, nil)
+	page := func(b *browser, address string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+		resp, err := b.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	callback := o.url + "/api/v1/sessions/oidc/callback"
+	for _, c := range []struct {
+		reason string
+		come   func(b *browser) *http.Response
+	}{
+		{"no_role", func(b *browser) *http.Response { return page(b, o.provider.signIn(b.begin("/"), "bert")) }},
+		{"begin_again", func(b *browser) *http.Response { return page(b, callback+"?code=x&state=y") }},
+		{"refused", func(b *browser) *http.Response {
+			to, _ := url.Parse(b.begin("/"))
+			return page(b, callback+"?error=access_denied&state="+to.Query().Get("state"))
+		}},
+		{"unavailable", func(b *browser) *http.Response {
+			back := o.provider.signIn(b.begin("/"), "anna")
+			o.provider.set(func(s *providerStorage) { s.down = true })
+			defer o.provider.set(func(s *providerStorage) { s.down = false })
+			return page(b, back)
+		}},
+		{"not_this_account", func(b *browser) *http.Response {
+			o.browser().signIn("anna")
+			by, policy := o.c.Accounts(), account.ConsolePolicy()
+			u, err := by.UserByName(t.Context(), policy.Local(), "anna")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := by.ChangeUser(t.Context(), policy.Local(), u.ID, u.Version, account.UserChange{Name: u.Name, Role: u.Role, Sites: u.Sites, Disabled: true}); err != nil {
+				t.Fatal(err)
+			}
+			return page(b, o.provider.signIn(b.begin("/"), "anna"))
+		}},
+	} {
+		b := o.browser()
+		resp := c.come(b)
+		if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusFound || to != "/sign-in-failed?reason="+c.reason {
+			t.Errorf("%s: led to %q with %s", c.reason, to, resp.Status)
+		}
+		if _, code := b.who(); code != http.StatusUnauthorized {
+			t.Errorf("%s: somebody is signed in: %d", c.reason, code)
+		}
+	}
+}

@@ -41,6 +41,7 @@ func TestRoutes_AreOpenToWhomTheyAreMeantFor(t *testing.T) {
 		"GET /api/v1/tokens":                                   "owner",
 		"POST /api/v1/tokens":                                  "owner",
 		"DELETE /api/v1/tokens/{id}":                           "owner",
+		"GET /api/v1/roles":                                    "owner manager viewer",
 		"GET /api/v1/users":                                    "owner",
 		"POST /api/v1/users":                                   "owner",
 		"GET /api/v1/users/{id}":                               "owner",

@@ -1,5 +1,5 @@
 import {
-  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, SignIn, ToastProvider, useCell, type Session,
+  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, ToastProvider, useCell, type Session,
 } from "@obedio/web";
 import { RouterProvider } from "@tanstack/react-router";
 import { Radar } from "lucide-react";
@@ -9,6 +9,8 @@ import { ConsoleProvider, SessionProvider, useConsole, useT } from "./context";
 import type { FleetConsole } from "./fleet-console";
 import { en } from "./messages/en";
 import { makeRouter } from "./router";
+import { ConsoleSignIn } from "./signin/ConsoleSignIn";
+import { SignInFailed, signInFailedPath } from "./signin/SignInFailed";
 
 export function App({ fleet }: { fleet: FleetConsole }) {
   return (
@@ -16,7 +18,7 @@ export function App({ fleet }: { fleet: FleetConsole }) {
       <ClockProvider clock={fleet.clock}>
         <ConsoleProvider value={fleet}>
           <ToastProvider>
-            <Door />
+            {location.pathname === signInFailedPath ? <SignInFailed /> : <Door />}
           </ToastProvider>
         </ConsoleProvider>
       </ClockProvider>
@@ -43,7 +45,7 @@ function Door() {
     case "setup":
       return <FirstRun keeper={fleet.session} brand={<Brand />} />;
     case "out":
-      return <SignIn keeper={fleet.session} over={state.over} brand={<Brand />} />;
+      return <ConsoleSignIn over={state.over} />;
     case "in":
       return <Inside session={state.session} fleet={fleet} />;
   }

@@ -98,6 +98,13 @@ export class FleetConsole {
     return this.api.post<Claim>(`/sites/${encodeURIComponent(siteId)}/claim`);
   }
 
+  /** Shuts the hub of a site out, with its claims. What is known of the site stays. */
+  async revokeSite(siteId: string): Promise<void> {
+    const path = `/sites/${encodeURIComponent(siteId)}`;
+    await this.api.delete(path);
+    this.sites.upsert(await this.api.get<Site>(path));
+  }
+
   async sendCommand(siteId: string, deviceId: string, draft: CommandDraft, idempotencyKey: string): Promise<void> {
     const path = `/sites/${encodeURIComponent(siteId)}/devices/${encodeURIComponent(deviceId)}/command`;
     const command = await this.api.post<Command>(path, draft, { idempotencyKey });

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { AddSitePage } from "./fleet/AddSitePage";
 import { FleetPage } from "./fleet/FleetPage";
 import { Missing } from "./shell/Missing";
@@ -12,14 +12,32 @@ export interface FleetSearch {
   sort?: string;
 }
 
-export const siteTabs = ["overview", "devices", "requests", "commands", "orders", "traffic", "sync"] as const;
+export const siteTabs = ["overview", "devices", "requests", "commands", "orders", "traffic", "sync", "security", "audit"] as const;
 export type SiteTab = (typeof siteTabs)[number];
 
-export interface SiteSearch {
+/** What the address of a page with an audit holds. */
+export interface AuditSearch {
+  actor?: string;
+  action?: string;
+  target?: string;
+  from?: string;
+  to?: string;
+}
+
+export interface SiteSearch extends AuditSearch {
   tab?: SiteTab;
 }
 
+export interface PeopleSearch {
+  tab?: string;
+}
+
 const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+
+function auditSearch(search: Record<string, unknown>): AuditSearch {
+  const names = ["actor", "action", "target", "from", "to"] as const;
+  return Object.fromEntries(names.flatMap((name) => (text(search[name]) ? [[name, text(search[name])]] : [])));
+}
 
 const root = createRootRoute({ component: Shell, notFoundComponent: Missing });
 const home = createRoute({
@@ -46,12 +64,29 @@ const site = createRoute({
   component: SitePage,
   validateSearch: (search: Record<string, unknown>): SiteSearch => {
     const tab = siteTabs.find((name) => name === search["tab"]);
-    return tab && tab !== "overview" ? { tab } : {};
+    return { ...(tab && tab !== "overview" ? { tab } : {}), ...(tab === "audit" ? auditSearch(search) : {}) };
   },
 });
 const siteDevice = createRoute({ getParentRoute: () => root, path: "/sites/$siteId/devices/$deviceId", component: SiteDevicePage });
 
-const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice]);
+// Pages that the morning's scan does not wait for come when they are opened.
+const people = createRoute({
+  getParentRoute: () => root,
+  path: "/people",
+  component: lazyRouteComponent(() => import("./people/PeoplePage"), "PeoplePage"),
+  validateSearch: (search: Record<string, unknown>): PeopleSearch => {
+    const tab = text(search["tab"]);
+    return tab ? { tab } : {};
+  },
+});
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/audit",
+  component: lazyRouteComponent(() => import("./audit/AuditPage"), "AuditPage"),
+  validateSearch: auditSearch,
+});
+
+const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

@@ -72,6 +72,7 @@ var rights = resttest.Rights{
 	"GET /api/v1/tokens":                        "admin",
 	"POST /api/v1/tokens":                       "admin",
 	"DELETE /api/v1/tokens/{id}":                "admin",
+	"GET /api/v1/roles":                         "admin chief crew viewer",
 	"GET /api/v1/users":                         "admin chief",
 	"POST /api/v1/users":                        "admin",
 	"GET /api/v1/users/{id}":                    "admin chief",

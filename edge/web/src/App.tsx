@@ -1,5 +1,5 @@
 import {
-  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, SignIn, ToastProvider, useCell, type Session,
+  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, ToastProvider, useCell, type Session,
 } from "@obedio/web";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
@@ -10,6 +10,7 @@ import { HubProvider, SessionProvider, useHub, useT } from "./context";
 import type { Hub } from "./hub";
 import { en } from "./messages/en";
 import { makeRouter } from "./router";
+import { HubSignIn } from "./signin/HubSignIn";
 
 export function App({ hub }: { hub: Hub }) {
   return (
@@ -50,7 +51,7 @@ function Door() {
     case "setup":
       return <FirstRun keeper={hub.session} brand={<Brand />} />;
     case "out":
-      return <SignIn keeper={hub.session} over={state.over} brand={<Brand />} />;
+      return <HubSignIn over={state.over} />;
     case "in":
       return <Inside session={state.session} hub={hub} welcome={first} onWelcomed={welcomed} />;
   }

@@ -82,6 +82,12 @@ const devices = createRoute({
   }),
 });
 const device = createRoute({ getParentRoute: () => root, path: "/mqtt/devices/$deviceId", component: DevicePage });
+const people = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/people",
+  component: lazyRouteComponent(() => import("./people/PeoplePage"), "PeoplePage"),
+  validateSearch: (search: Record<string, unknown>): { tab?: string } => (typeof search["tab"] === "string" && search["tab"] ? { tab: search["tab"] } : {}),
+});
 
 // Pages that a call does not wait for come when they are opened.
 const provision = createRoute({
@@ -135,7 +141,7 @@ const welcome = createRoute({
 });
 
 const routeTree = root.addChildren([
-  home, calls, devices, device, provision, labels, security, certificates, acl, audit, settings, welcome,
+  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, settings, welcome,
 ]);
 
 export function makeRouter() {

@@ -3,7 +3,7 @@ export * from "./api/client";
 export * from "./api/problem";
 export * from "./auth/FirstRun";
 export * from "./auth/session";
-export { SignIn, AuthFrame } from "./auth/SignIn";
+export { AuthFrame, Failure, SignIn, useAttempt, usePause } from "./auth/SignIn";
 export * from "./filter/grammar";
 export * from "./fleet/badges";
 export * from "./fleet/CommandTimeline";

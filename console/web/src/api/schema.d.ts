@@ -180,6 +180,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The roles, and what each may do */
+        get: operations["list-roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -245,7 +262,7 @@ export interface paths {
         };
         /**
          * Come back from the identity provider, and sign in
-         * @description Answers with a session cookie, and leads the browser to the page that it came from.
+         * @description Answers with a session cookie, and leads the browser to the page that it came from. A sign-in that fails leads a browser to a page that says why and what to do; a program gets a problem.
          */
         get: operations["finish-oidc"];
         put?: never;
@@ -263,7 +280,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lead the browser to the identity provider */
+        /**
+         * Lead the browser to the identity provider
+         * @description A browser for which that is not possible is led to a page that says why; a program gets a problem.
+         */
         get: operations["start-oidc"];
         put?: never;
         post?: never;
@@ -1146,6 +1166,19 @@ export interface components {
              * @description From the opening to the accept, the end or now.
              */
             waiting_ms: number;
+        };
+        RoleView: {
+            /** @description Whether it may do everything; the last one stays. */
+            administrator: boolean;
+            /** @description Whether it sees only the sites of a list. */
+            by_site: boolean;
+            /** @description What it may do, by name; a token's scopes are some of these. */
+            permissions: string[];
+            role: string;
+        };
+        Roles: {
+            /** @description The most powerful first. */
+            items: components["schemas"]["RoleView"][];
         };
         SessionView: {
             address?: string;
@@ -2326,6 +2359,80 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,6 +6,7 @@ import type { Site } from "../api/resources";
 import { useCanWrite, useConsole, usePermits, useT } from "../context";
 import { Page } from "../shell/Page";
 import { ClaimFile } from "./ClaimFile";
+import { WaitingSites } from "./WaitingSites";
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -22,7 +23,12 @@ export function AddSitePage() {
           empty={{ title: t("add.title") }}
           skeleton={null}
         >
-          {added ? <Waiting site={added} onAnother={() => setAdded(undefined)} /> : <AddForm onAdded={setAdded} />}
+          {added ? <Waiting site={added} onAnother={() => setAdded(undefined)} /> : (
+            <div className="flex flex-col gap-5">
+              <AddForm onAdded={setAdded} />
+              <WaitingSites />
+            </div>
+          )}
         </DataView>
       </div>
     </Page>

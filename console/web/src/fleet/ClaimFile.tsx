@@ -1,8 +1,10 @@
 import { Button, CopyButton, Facts, RelativeTime, saveFile, useErrorText, ApiError } from "@obedio/web";
-import { Download, FileKey2 } from "lucide-react";
-import { useState } from "react";
+import { Download, FileKey2, QrCode } from "lucide-react";
+import { Suspense, lazy, useState } from "react";
 import type { Claim } from "../api/resources";
 import { useCanWrite, useConsole, useT } from "../context";
+
+const ClaimQr = lazy(() => import("./ClaimQr").then((m) => ({ default: m.ClaimQr })));
 
 /** Makes a one-time claim for a site and hands it over as a file. The claim is held by this page only. */
 export function ClaimFile({ siteId, replaces = false }: { siteId: string; replaces?: boolean }) {
@@ -11,6 +13,7 @@ export function ClaimFile({ siteId, replaces = false }: { siteId: string; replac
   const errorText = useErrorText();
   const canWrite = useCanWrite();
   const [claim, setClaim] = useState<Claim>();
+  const [drawn, setDrawn] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string>();
   const make = async () => {
@@ -41,7 +44,9 @@ export function ClaimFile({ siteId, replaces = false }: { siteId: string; replac
     <div data-testid="claim">
       <div className="flex flex-wrap items-center gap-3 p-4 pb-0">
         <Button kind="primary" icon={Download} onClick={() => save(claim)}>{t("claim.download")}</Button>
+        <Button icon={QrCode} aria-expanded={drawn} onClick={() => setDrawn(!drawn)}>{t(drawn ? "claim.qr.hide" : "claim.qr.show")}</Button>
       </div>
+      {drawn && <Suspense fallback={<div className="m-4 size-64" />}><ClaimQr text={JSON.stringify(claim)} /></Suspense>}
       <Facts
         items={[
           { label: t("claim.expires"), value: <RelativeTime at={claim.expires_at} /> },

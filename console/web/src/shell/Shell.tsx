@@ -1,6 +1,6 @@
 import { Button, Dialog, ErrorBoundary, ThemeChoice, classes, useToast } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { LogOut, Menu as MenuIcon, Plus, Ship, type LucideIcon } from "lucide-react";
+import { LogOut, Menu as MenuIcon, Plus, ScrollText, Ship, Users, type LucideIcon } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { useConsole, usePermits, useSession, useSystem, useT } from "../context";
 import { Brand } from "./Brand";
@@ -10,6 +10,7 @@ export function Shell() {
   const t = useT();
   const path = useRouterState({ select: (s) => s.location.pathname });
   const mayAdd = usePermits("sites.write");
+  const mayAudit = usePermits("audit.read");
   const [menu, setMenu] = useState(false);
   return (
     <>
@@ -24,6 +25,8 @@ export function Shell() {
           <div className="mb-4 hidden px-2 text-base md:block"><Brand small /></div>
           <NavLink to="/fleet" icon={Ship} active={path === "/fleet" || path.startsWith("/sites/")}>{t("nav.fleet")}</NavLink>
           {mayAdd && <NavLink to="/add-site" icon={Plus} active={path === "/add-site"}>{t("nav.add")}</NavLink>}
+          <NavLink to="/people" icon={Users} active={path === "/people"}>{t("nav.people")}</NavLink>
+          {mayAudit && <NavLink to="/audit" icon={ScrollText} active={path === "/audit"}>{t("nav.audit")}</NavLink>}
           <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
             <MenuIcon aria-hidden className="size-5" />
             {t("nav.menu")}
@@ -48,7 +51,7 @@ function itemClass(active: boolean): string {
   );
 }
 
-function NavLink({ to, icon: Icon, active, children }: { to: "/fleet" | "/add-site"; icon: LucideIcon; active: boolean; children: ReactNode }) {
+function NavLink({ to, icon: Icon, active, children }: { to: "/fleet" | "/add-site" | "/people" | "/audit"; icon: LucideIcon; active: boolean; children: ReactNode }) {
   return (
     <Link to={to} aria-current={active ? "page" : undefined} className={itemClass(active)}>
       <Icon aria-hidden className="size-5" />

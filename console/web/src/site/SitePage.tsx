@@ -1,7 +1,7 @@
 import { DataView, LinkStateBadge, Notice, RelativeTime, Skeletons, Tab, Tabs, useDerived, useFormats, useItem, useStatus, viewStateOf, type Collection } from "@obedio/web";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ChevronLeft, History, SearchX } from "lucide-react";
-import type { ReactNode } from "react";
+import { Suspense, lazy, type ReactNode } from "react";
 import type { Site } from "../api/resources";
 import { useConsole, useReach, useSiteData, useT } from "../context";
 import { DataAge, useIsOld } from "../fleet/SiteAge";
@@ -16,6 +16,10 @@ import { Overview } from "./Overview";
 import { RequestsTab } from "./RequestsTab";
 import { SyncTab } from "./SyncTab";
 import { TrafficTab } from "./TrafficTab";
+
+// What is asked for seldom comes when it is.
+const AuditTab = lazy(() => import("./AuditTab").then((m) => ({ default: m.AuditTab })));
+const SecurityTab = lazy(() => import("./SecurityTab").then((m) => ({ default: m.SecurityTab })));
 
 export function SitePage() {
   const t = useT();
@@ -85,6 +89,10 @@ function SiteView({ site, data }: { site: Site; data: SiteData }) {
           <Tab value="orders"><OrdersTab data={data} /></Tab>
           <Tab value="traffic"><TrafficTab data={data} /></Tab>
           <Tab value="sync"><SyncTab data={data} /></Tab>
+          <Suspense fallback={<Skeletons count={2} itemClass="h-32" className="flex flex-col gap-5 pt-4" />}>
+            <Tab value="security"><SecurityTab site={site} /></Tab>
+            <Tab value="audit"><AuditTab site={site} /></Tab>
+          </Suspense>
         </Tabs>
       </div>
     </div>

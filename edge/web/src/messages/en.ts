@@ -189,6 +189,21 @@ export const en = {
   "device.tags": "Tags",
   "device.created": "Added",
   "device.changed": "Changed",
+
+  // People and signing in.
+  "people.title": "People",
+  "people.title.detail": "You, the crew, tablets and who is signed in",
+  "signin.who": "Who are you?",
+  "signin.nobody": "Nobody has a PIN yet",
+  "signin.nobody.detail": "A chief sets one under People. Until then, sign in with a password.",
+  "signin.password": "Sign in with a password",
+  "signin.names": "Choose a name instead",
+  "signin.type": "Type your PIN.",
+  "signin.typed": ({ n }: { n: number }) => `${n} of 6 digits`,
+  "signin.keypad": "Keypad",
+  "signin.back": "Somebody else",
+  "signin.erase": "Erase the last digit",
+  "signin.wrong": "That PIN is wrong.",
 } as const;
 
 export type HubMessages = typeof en;

@@ -2,6 +2,7 @@ import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import { ChevronRight, LogOut, QrCode, ScrollText, Settings, ShieldCheck } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
+import { PeopleLink } from "../people/PeopleLink";
 
 /** Who is signed in, how the screen looks, and the way out. */
 export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -23,6 +24,7 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
     >
       <div className="flex flex-col gap-6">
         <MorePages onGo={() => onOpenChange(false)} />
+        <PeopleLink onGo={() => onOpenChange(false)} />
         <ThemeChoice />
         <div className="flex flex-wrap items-center justify-between gap-3">
           {system && <p className="text-xs text-fg-dim">{t("menu.version", { version: system.version })}</p>}

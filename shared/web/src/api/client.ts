@@ -15,6 +15,8 @@ export interface RequestOptions {
   ifMatch?: string;
   /** The same key makes a repeated POST have its effect once. */
   idempotencyKey?: string;
+  /** Milliseconds, for what takes longer than the client's own limit. */
+  timeout?: number;
 }
 
 export interface ApiClientConfig {
@@ -88,7 +90,7 @@ export class ApiClient {
     if (body !== undefined) headers["Content-Type"] = body.type;
     if (options.ifMatch !== undefined) headers["If-Match"] = options.ifMatch;
     if (options.idempotencyKey !== undefined) headers["Idempotency-Key"] = options.idempotencyKey;
-    const timeout = AbortSignal.timeout(this.#config.timeout);
+    const timeout = AbortSignal.timeout(options.timeout ?? this.#config.timeout);
     let response: Response;
     try {
       response = await this.#config.fetch(this.url(path, options.query), {

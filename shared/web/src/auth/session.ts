@@ -49,6 +49,11 @@ export class SessionKeeper {
     this.state.set({ kind: "in", session: await this.#api.post<Session>("/sessions", { username, password }) });
   }
 
+  /** On an enrolled tablet: the person has been touched, and the PIN typed. */
+  async signInWithPin(userId: string, pin: string): Promise<void> {
+    this.state.set({ kind: "in", session: await this.#api.post<Session>("/sessions/pin", { user_id: userId, pin }) });
+  }
+
   /** Makes the first administrator and is signed in as that person. */
   async setUp(code: string, username: string, password: string): Promise<void> {
     this.state.set({ kind: "in", session: await this.#api.post<Session>("/setup", { code, username, password }) });

@@ -6,9 +6,11 @@ interface Language {
   locale: string;
   timeZone: string | undefined;
   t: Translate<Messages>;
+  /** The user interface's own messages, in the reader's language. */
+  own: Messages;
 }
 
-const fallback: Language = { locale: "en-GB", timeZone: undefined, t: translator<Messages>(en) };
+const fallback: Language = { locale: "en-GB", timeZone: undefined, t: translator<Messages>(en), own: {} };
 const LanguageContext = createContext<Language>(fallback);
 
 export interface LanguageProviderProps {
@@ -22,7 +24,7 @@ export interface LanguageProviderProps {
 
 export function LanguageProvider({ locale, timeZone, messages, children }: LanguageProviderProps) {
   const value = useMemo(
-    () => ({ locale, timeZone, t: translator<Messages>({ ...en, ...messages }) }),
+    () => ({ locale, timeZone, t: translator<Messages>({ ...en, ...messages }), own: messages }),
     [locale, timeZone, messages],
   );
   return <LanguageContext value={value}>{children}</LanguageContext>;
@@ -35,6 +37,16 @@ export function useWebMessages(): Translate<WebMessages> {
 
 export function useTranslate<M extends Messages>(): Translate<M & WebMessages> {
   return useContext(LanguageContext).t as Translate<M & WebMessages>;
+}
+
+/**
+ * The sentences of pages that come later than the first load, with those of the
+ * shared components. `english` is a catalogue beside those pages; another
+ * language has the same keys among the user interface's own messages.
+ */
+export function useSentences<M extends Messages>(english: M): Translate<M & WebMessages> {
+  const { own } = useContext(LanguageContext);
+  return useMemo(() => translator<Messages>({ ...en, ...english, ...own }) as Translate<M & WebMessages>, [english, own]);
 }
 
 /** Numbers and times in the reader's language and the site's time zone; locale is for what has a form of its own. */

@@ -24,7 +24,7 @@ export function Section({ title, note, actions, children, className, testId }: S
           {title}
           {note && <span className="text-xs font-normal text-fg-dim">{note}</span>}
         </h2>
-        {actions && <div className="flex items-center gap-2">{actions}</div>}
+        {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
       {children}
     </section>

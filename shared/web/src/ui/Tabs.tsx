@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { Tabs as Radix } from "radix-ui";
 
 export interface TabsProps<V extends string> {
@@ -11,9 +11,19 @@ export interface TabsProps<V extends string> {
 
 /** Tabs that follow the keyboard rules of the ARIA practices; the panel is a Tab. */
 export function Tabs<V extends string>({ label, value, onChange, tabs, children }: TabsProps<V>) {
+  const list = useRef<HTMLDivElement>(null);
+  // On a phone the tabs scroll; the chosen one is always in sight.
+  useEffect(() => {
+    const row = list.current;
+    const chosen = row?.querySelector<HTMLElement>("[data-state=active]");
+    if (!row || !chosen) return;
+    const left = chosen.offsetLeft - row.offsetLeft;
+    if (left < row.scrollLeft || left + chosen.offsetWidth > row.scrollLeft + row.clientWidth) row.scrollLeft = left - (row.clientWidth - chosen.offsetWidth) / 2;
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- value stands for the chosen tab in the document
+  }, [value]);
   return (
     <Radix.Root value={value} onValueChange={(v) => onChange(v as V)} activationMode="manual">
-      <Radix.List aria-label={label} className="flex gap-1 overflow-x-auto border-b border-line">
+      <Radix.List ref={list} aria-label={label} className="flex gap-1 overflow-x-auto border-b border-line">
         {tabs.map((tab) => (
           <Radix.Trigger
             key={tab.value}

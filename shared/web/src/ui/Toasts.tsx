@@ -32,7 +32,8 @@ export function ToastProvider({ children }: { children: ReactNode }) {
       <section
         aria-label={t("toast.region")}
         aria-live="polite"
-        className="pointer-events-none fixed inset-x-0 bottom-[calc(4.75rem+env(safe-area-inset-bottom))] z-50 flex flex-col items-center gap-2 px-4 md:bottom-6"
+        // On a phone a dialog is a sheet from below: messages are then above it.
+        className="pointer-events-none fixed inset-x-0 bottom-[calc(4.75rem+env(safe-area-inset-bottom))] z-50 flex flex-col items-center gap-2 px-4 max-md:[.scroll-locked_&]:top-2 max-md:[.scroll-locked_&]:bottom-auto md:bottom-6"
       >
         {toasts.map((toast) => <ToastCard key={toast.id} toast={toast} onDismiss={() => dismiss(toast.id)} />)}
       </section>
