@@ -28,8 +28,11 @@ test('the audit is read, filtered, verified and exported', async ({ page, contex
   expect(lines).toHaveLength(3)
   expect(lines[1]).toContain('provision.opened')
 
+  await page.getByText('Filter', { exact: true }).click()
   await page.getByLabel('Done to').fill('nothing-of-that-name')
   await page.getByRole('button', { name: 'Show', exact: true }).click()
   await expect(page.getByText('No entry fits the filter')).toBeVisible()
   await look(page, 'hub-audit-none')
+  await page.getByRole('button', { name: 'Clear the filter' }).first().click()
+  await expect(page.getByTestId('audit-entry').nth(2)).toBeVisible()
 })

@@ -1,9 +1,9 @@
 import {
-  Button, DataView, Fold, RelativeTime, SelectField, Skeletons, TextField, useCell, useFormats, viewStateOf, type ApiError, type Page as ApiPage, type Query,
+  Button, DataView, Fold, IconButton, RelativeTime, SelectField, Skeletons, TextField, useCell, useFormats, viewStateOf, type ApiError, type Page as ApiPage, type Query,
 } from "@obedio/web";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Bot, Clock3, Cpu, Download, ServerCog, User, type LucideIcon } from "lucide-react";
+import { Bot, Clock3, Cpu, Download, ServerCog, User, X, type LucideIcon } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import type { AuditEntry } from "../api/resources";
 import { useHub, useReach, useT } from "../context";
@@ -123,6 +123,7 @@ function Filters({ search, filtered, onChange }: { search: AuditSearch; filtered
   const [target, setTarget] = useState(search.target ?? "");
   const [from, setFrom] = useState(localOf(search.from));
   const [to, setTo] = useState(localOf(search.to));
+  const { minute } = useFormats();
   const submit = (e: FormEvent) => {
     e.preventDefault();
     onChange({
@@ -130,10 +131,14 @@ function Filters({ search, filtered, onChange }: { search: AuditSearch; filtered
       ...named("from", instantOf(from)), ...named("to", instantOf(to)),
     });
   };
+  const inWords = [
+    search.action && t("audit.area", { area: search.action }), search.actor, search.target,
+    search.from && `${t("audit.from")} ${minute(Date.parse(search.from))}`, search.to && `${t("audit.to")} ${minute(Date.parse(search.to))}`,
+  ].filter(Boolean).join(" · ");
   const areas = [...new Set([...auditAreas, ...(action ? [action] : [])])];
   return (
-    <div className="rounded-card border border-line bg-ink-850 px-4 py-1">
-      <Fold title={t("audit.filter")} note={filtered ? t("audit.filter.on") : t("audit.filter.off")} open={filtered}>
+    <div className="relative rounded-card border border-line bg-ink-850 px-4 py-1">
+      <Fold title={t("audit.filter")} note={filtered ? inWords : t("audit.filter.off")} className={filtered ? "[&>summary]:pr-10" : ""}>
         <form data-testid="audit-filter" onSubmit={submit} className="grid gap-4 pt-2 pb-3 sm:grid-cols-2 lg:grid-cols-5">
           <SelectField label={t("audit.action")} value={action} onChange={(e) => setAction(e.target.value)} options={[{ value: "", label: t("audit.action.all") }, ...areas.map((a) => ({ value: a, label: t("audit.area", { area: a }) }))]} />
           <TextField label={t("audit.actor")} hint={t("audit.actor.hint")} value={actor} maxLength={128} autoCapitalize="none" onChange={(e) => setActor(e.target.value)} />
@@ -142,10 +147,10 @@ function Filters({ search, filtered, onChange }: { search: AuditSearch; filtered
           <TextField label={t("audit.to")} type="datetime-local" value={to} onChange={(e) => setTo(e.target.value)} />
           <div className="flex flex-wrap gap-3 sm:col-span-2 lg:col-span-5">
             <Button kind="primary" type="submit">{t("audit.show")}</Button>
-            {filtered && <Button onClick={() => onChange({})}>{t("view.filtered.clear")}</Button>}
           </div>
         </form>
       </Fold>
+      {filtered && <IconButton icon={X} label={t("view.filtered.clear")} onClick={() => onChange({})} className="absolute! top-1 right-1" />}
     </div>
   );
 }

@@ -57,7 +57,6 @@ export const audit = {
   "audit.untrusted": "clock not trusted",
   "audit.number": ({ n }: { n: number }) => `no. ${n}`,
   "audit.filter": "Filter",
-  "audit.filter.on": "on",
   "audit.filter.off": "by action, person, device, time",
   "audit.action": "About",
   "audit.action.all": "Everything",

@@ -2,6 +2,42 @@ import { pluralsOf } from "@obedio/web";
 
 const plural = pluralsOf("en");
 
+/** The broker's words for why, as people say it; a rule stands for itself. */
+const reasons: Record<string, string> = {
+  "default: deny": "No rule allows it",
+  "invalid topic": "The topic is not valid",
+  address: "Too many connections of one address",
+  backpressure: "Others could not keep up with it",
+  banned: "Its address is kept out after failed sign-ins",
+  certificate: "Its certificate does not count",
+  client_id: "Its client id is not that of the device",
+  connections: "The hub has as many connections as it may",
+  credentials: "Wrong user name or password",
+  filters: "Too many filters at once",
+  forbidden: "It may not come this way",
+  handshake: "No TLS or WebSocket came about",
+  keepalive: "It was silent for too long",
+  malformed: "That was not MQTT",
+  max_connections: "The device has as many connections as it may",
+  max_qos: "QoS above what it may",
+  origin: "A page of another address",
+  outbound_bytes: "Too much waits for it",
+  packet_bytes: "Packet too large",
+  payload_bytes: "Message too large",
+  publish_rate: "More messages than it may",
+  queue: "Too many messages wait for it",
+  retain: "It may not have that retained",
+  retained: "Too many retained messages",
+  sessions: "Too many sessions",
+  silent: "It said nothing in time",
+  subscriptions: "Too many subscriptions",
+  superseded: "It had connected again",
+  too_large: "Its greeting was too large",
+  unavailable: "The hub could not tell at that moment",
+  will: "Its last will is not allowed",
+  write_stall: "It does not read what is sent",
+};
+
 /** Certificates, rules, denials. */
 export const security = {
   "list.more": "Show more",
@@ -28,7 +64,7 @@ export const security = {
   "denial.action.subscribe": "subscribe",
   "denial.action.unsubscribe": "unsubscribe",
   "denial.times": ({ n }: { n: string }) => `×${n}`,
-  "denial.because": ({ reason }: { reason: string }) => (reason === "default: deny" ? "No rule allows it" : `Because: ${reason}`),
+  "denial.because": ({ reason }: { reason: string }) => reasons[reason] ?? `Because: ${reason}`,
   "denial.from": ({ address }: { address: string }) => `from ${address}`,
   "denial.why": "Why?",
   "denial.rule": "Make a rule",

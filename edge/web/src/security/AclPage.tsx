@@ -116,7 +116,7 @@ const RowSkeletons = () => <Skeletons count={4} itemClass="h-13" className="flex
 function Row({ search, title, marks, children }: { search: { profile: string } | { acl: string }; title: string; marks: ReactNode; children: ReactNode }) {
   return (
     <li>
-      <Link to="/mqtt/security/acl" search={search} className="flex min-h-16 items-center gap-3 px-4 py-2 hover:bg-ink-800">
+      <Link to="/mqtt/security/acl" search={search} className="flex min-h-16 items-center gap-3 px-4 py-2 hover:bg-ink-800 in-last:rounded-b-card">
         <span className="min-w-0 flex-1">
           <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm font-medium">{title}{marks}</span>
           <span className="mt-0.5 block text-xs text-fg-muted">{children}</span>

@@ -61,7 +61,7 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
                   className={classes(controlClass, "col-span-2 font-mono text-xs! lg:col-span-1")}
                 />
                 <div className="flex items-center gap-2">
-                  <span aria-hidden className="text-xs text-fg-dim lg:hidden">{t("rule.priority")}</span>
+                  <span aria-hidden className="shrink-0 text-xs whitespace-nowrap text-fg-dim lg:hidden">{t("rule.priority")}</span>
                   <input
                     aria-label={t("rule.priorityOf", { n })}
                     disabled={disabled}

@@ -86,7 +86,7 @@ function Ending({ list, reload }: { list: Collection<Certificate>; reload: () =>
           <ul className="divide-y divide-line">
             {rows.slice(0, 8).map((c) => (
               <li key={c.serial}>
-                <Link to="/mqtt/security/certificates" search={{ serial: c.serial }} className="reveals-time flex min-h-13 items-center justify-between gap-3 px-4 py-1 text-sm hover:bg-ink-800">
+                <Link to="/mqtt/security/certificates" search={{ serial: c.serial }} className="reveals-time flex min-h-13 items-center justify-between gap-3 px-4 py-1 text-sm hover:bg-ink-800 in-last:rounded-b-card">
                   <span className="min-w-0 truncate font-medium">{c.device_id ?? t(c.kind === "authority" ? "certs.authority" : "certs.server")}</span>
                   <span className="flex shrink-0 items-center gap-3"><RelativeTime at={c.not_after} focusable={false} className="text-fg-muted" /><CertificateState state={c.state} /></span>
                 </Link>
