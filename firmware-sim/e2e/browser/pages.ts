@@ -38,3 +38,10 @@ export async function look(page: Page, name: string): Promise<void> {
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'scrolls sideways').toBeLessThanOrEqual(0)
   }
 }
+
+/** The page can be read at 320 px (WCAG 1.4.10) without scrolling sideways. */
+export async function reflows(page: Page): Promise<void> {
+  await page.setViewportSize({ width: 320, height: 640 })
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'scrolls sideways at 320 px').toBeLessThanOrEqual(0)
+  await page.setViewportSize(desktop)
+}

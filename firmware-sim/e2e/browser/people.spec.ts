@@ -1,6 +1,6 @@
 import { expect, test, type Browser, type Page } from '@playwright/test'
 import { api } from './device'
-import { look, onlyFrom, signIn } from './pages'
+import { look, onlyFrom, reflows, signIn } from './pages'
 import { password, programs } from './programs'
 
 interface Listed<T> { items: T[] }
@@ -50,6 +50,7 @@ test('somebody is added on the hub, signs in, and may do what their role may', a
   await expect(row).toContainText('Mila Horvat')
   await expect(row).toContainText('Crew')
   await look(page, 'hub-people')
+  await reflows(page)
 
   const mila = await another(browser, hub)
   await signInAs(mila, hub, 'mila', secret)
@@ -60,6 +61,7 @@ test('somebody is added on the hub, signs in, and may do what their role may', a
   await expect(mila.locator('[data-right="requests.accept"]')).toHaveAttribute('data-may', 'true')
   await expect(mila.locator('[data-right="users.write"]')).toHaveAttribute('data-may', 'false')
   await look(mila, 'hub-you')
+  await reflows(mila)
 
   // One's own password: the one until now is asked for.
   await mila.getByRole('button', { name: 'Change your password' }).click()
@@ -147,6 +149,7 @@ test('crew sign in with a PIN on an enrolled tablet, and wrong ones have to wait
   await enrol.getByRole('button', { name: 'Stay signed in' }).click()
   await expect(page.getByTestId('tablets').locator('[data-tablet="Galley"]')).toHaveAttribute('data-current', 'true')
   await look(page, 'hub-tablets')
+  await reflows(page)
 
   // Elsewhere there are no names.
   const elsewhere = await another(browser, p.hub)
@@ -161,6 +164,7 @@ test('crew sign in with a PIN on an enrolled tablet, and wrong ones have to wait
   const tiles = page.getByTestId('tiles')
   await expect(tiles.getByRole('button')).toHaveText([/Jonas Weber/])
   await look(page, 'hub-tiles')
+  await reflows(page)
   await tiles.getByRole('button', { name: 'Jonas Weber' }).click()
   const pad = page.getByTestId('pin-pad')
   for (const key of await pad.getByRole('button').all()) {
@@ -168,6 +172,7 @@ test('crew sign in with a PIN on an enrolled tablet, and wrong ones have to wait
     expect(Math.min(box!.width, box!.height)).toBeGreaterThanOrEqual(44)
   }
   await look(page, 'hub-pin-pad')
+  await reflows(page)
   await page.keyboard.type('111222')
   await expect(pad).toContainText('That PIN is wrong.')
   for (let i = 0; i < 12 && !(await pad.getByText(/Too many tries/).isVisible()); i++) {
@@ -215,6 +220,7 @@ test('a token is made, shown once, used and revoked', async ({ page }) => {
   const row = page.getByTestId('tokens').locator('[data-token="Nightly export"]')
   await expect(row).toContainText('1 of')
   await look(page, 'hub-tokens')
+  await reflows(page)
   await row.getByRole('button', { name: 'Revoke' }).click()
   await page.getByTestId('confirm').getByRole('button', { name: 'Revoke Nightly export' }).click()
   await expect(row).toHaveCount(0)
@@ -241,6 +247,7 @@ test('whoever may sees all sessions, and ends one', async ({ page, browser }) =>
   await expect(page.locator('[data-right="tablets.write"]')).toHaveAttribute('data-may', 'true')
   await expect(page.locator('[data-right="users.write"]')).toHaveAttribute('data-may', 'false')
   await look(page, 'hub-roles')
+  await reflows(page)
   await other.context().close()
   await api(p.hub, p.hubToken, 'DELETE', `/api/v1/users/${ivo.user_id}`)
 })

@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test'
 import { api } from './device'
-import { look, onlyFrom, signIn } from './pages'
+import { look, onlyFrom, reflows, signIn } from './pages'
 import { programs } from './programs'
 
 test.beforeEach(async ({ context }) => onlyFrom(context, programs().console))
@@ -25,6 +25,7 @@ test('a manager of one site is added, signs in, and sees that site', async ({ pa
   await form.getByRole('button', { name: 'Add', exact: true }).click()
   await expect(page.getByTestId('people').locator('[data-username="nora"]')).toContainText('1 site')
   await look(page, 'console-people')
+  await reflows(page)
 
   const context = await browser.newContext()
   await onlyFrom(context, p.console)
@@ -83,9 +84,11 @@ test('a site waits for its hub, is revoked by typing its id, and the audit tells
   await page.getByRole('button', { name: 'Show as a QR code' }).click()
   await expect(page.getByTestId('claim-qr').getByRole('img')).toBeVisible()
   await look(page, 'console-claim-qr')
+  await reflows(page)
   await page.getByRole('button', { name: 'Add another site' }).click()
   await expect(page.getByTestId('waiting-sites').locator('[data-site-id="hotel-8"]')).toBeVisible()
   await look(page, 'console-waiting')
+  await reflows(page)
   await page.getByTestId('waiting-sites').getByRole('link', { name: 'Hotel Eight' }).click()
 
   await page.getByRole('tab', { name: 'Security' }).click()
@@ -107,6 +110,7 @@ test('a site waits for its hub, is revoked by typing its id, and the audit tells
   await expect(entries.locator('[data-action="site.revoked"][data-target="hotel-8"]')).toBeVisible()
   await expect(entries.locator('[data-action="claim.made"][data-target="hotel-8"]')).toBeVisible()
   await look(page, 'console-audit')
+  await reflows(page)
   await page.getByLabel('What', { exact: true }).fill('site.')
   await expect(entries.locator('[data-action="claim.made"]')).toHaveCount(0)
   await page.getByLabel('To what').fill('hotel-8')
@@ -141,9 +145,11 @@ test('what a person did on board is in the audit of the site ashore', async ({ p
   await expect(page.getByTestId('chain')).toHaveAttribute('data-mark', 'ok')
   await expect(page.getByTestId('audit')).toBeVisible()
   await look(page, 'console-site-audit')
+  await reflows(page)
   await page.goto(`${p.console}/sites/yacht-1?tab=security`)
   await expect(page.getByTestId('chain')).toHaveAttribute('data-mark', 'ok')
   await look(page, 'console-site-security')
+  await reflows(page)
 })
 
 test('a broken chain and a second history are red', async ({ page }) => {
