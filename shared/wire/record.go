@@ -74,8 +74,8 @@ var certificateKinds = names[pb.CertificateKind, fleet.CertificateKind]{
 }
 
 var revocationReasons = names[pb.RevocationReason, fleet.RevocationReason]{
-	"":                       pb.RevocationReason_REVOCATION_REASON_NONE,
-	fleet.RevokedUnspecified: pb.RevocationReason_REVOCATION_REASON_UNSPECIFIED,
+	"":                       pb.RevocationReason_REVOCATION_REASON_UNSPECIFIED,
+	fleet.RevokedUnspecified: pb.RevocationReason_REVOCATION_REASON_UNSTATED,
 	fleet.RevokedCompromised: pb.RevocationReason_REVOCATION_REASON_COMPROMISED,
 	fleet.RevokedSuperseded:  pb.RevocationReason_REVOCATION_REASON_SUPERSEDED,
 	fleet.RevokedCeased:      pb.RevocationReason_REVOCATION_REASON_CEASED,

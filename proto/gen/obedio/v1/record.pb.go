@@ -481,8 +481,9 @@ func (CertificateKind) EnumDescriptor() ([]byte, []int) {
 type RevocationReason int32
 
 const (
-	RevocationReason_REVOCATION_REASON_NONE        RevocationReason = 0
-	RevocationReason_REVOCATION_REASON_UNSPECIFIED RevocationReason = 1
+	// Not revoked.
+	RevocationReason_REVOCATION_REASON_UNSPECIFIED RevocationReason = 0
+	RevocationReason_REVOCATION_REASON_UNSTATED    RevocationReason = 1
 	RevocationReason_REVOCATION_REASON_COMPROMISED RevocationReason = 2
 	RevocationReason_REVOCATION_REASON_SUPERSEDED  RevocationReason = 3
 	RevocationReason_REVOCATION_REASON_CEASED      RevocationReason = 4
@@ -491,15 +492,15 @@ const (
 // Enum value maps for RevocationReason.
 var (
 	RevocationReason_name = map[int32]string{
-		0: "REVOCATION_REASON_NONE",
-		1: "REVOCATION_REASON_UNSPECIFIED",
+		0: "REVOCATION_REASON_UNSPECIFIED",
+		1: "REVOCATION_REASON_UNSTATED",
 		2: "REVOCATION_REASON_COMPROMISED",
 		3: "REVOCATION_REASON_SUPERSEDED",
 		4: "REVOCATION_REASON_CEASED",
 	}
 	RevocationReason_value = map[string]int32{
-		"REVOCATION_REASON_NONE":        0,
-		"REVOCATION_REASON_UNSPECIFIED": 1,
+		"REVOCATION_REASON_UNSPECIFIED": 0,
+		"REVOCATION_REASON_UNSTATED":    1,
 		"REVOCATION_REASON_COMPROMISED": 2,
 		"REVOCATION_REASON_SUPERSEDED":  3,
 		"REVOCATION_REASON_CEASED":      4,
@@ -1929,7 +1930,7 @@ func (x *CertificateChanged) GetReason() RevocationReason {
 	if x != nil {
 		return x.Reason
 	}
-	return RevocationReason_REVOCATION_REASON_NONE
+	return RevocationReason_REVOCATION_REASON_UNSPECIFIED
 }
 
 func (x *CertificateChanged) GetVersion() uint64 {
@@ -2219,10 +2220,10 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x1cCERTIFICATE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17CERTIFICATE_KIND_DEVICE\x10\x01\x12\x1b\n" +
 	"\x17CERTIFICATE_KIND_SERVER\x10\x02\x12\x1e\n" +
-	"\x1aCERTIFICATE_KIND_AUTHORITY\x10\x03*\xb4\x01\n" +
-	"\x10RevocationReason\x12\x1a\n" +
-	"\x16REVOCATION_REASON_NONE\x10\x00\x12!\n" +
-	"\x1dREVOCATION_REASON_UNSPECIFIED\x10\x01\x12!\n" +
+	"\x1aCERTIFICATE_KIND_AUTHORITY\x10\x03*\xb8\x01\n" +
+	"\x10RevocationReason\x12!\n" +
+	"\x1dREVOCATION_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aREVOCATION_REASON_UNSTATED\x10\x01\x12!\n" +
 	"\x1dREVOCATION_REASON_COMPROMISED\x10\x02\x12 \n" +
 	"\x1cREVOCATION_REASON_SUPERSEDED\x10\x03\x12\x1c\n" +
 	"\x18REVOCATION_REASON_CEASED\x10\x04B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
