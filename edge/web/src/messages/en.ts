@@ -1,5 +1,4 @@
 import { pluralsOf, type Span, type Translation } from "@obedio/web";
-import { audit } from "./audit";
 import { provision } from "./provision";
 import { security } from "./security";
 import { settings } from "./settings";
@@ -13,7 +12,6 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 export const en = {
   ...provision,
   ...security,
-  ...audit,
   ...settings,
 
   "app.name": "Obedio hub",
@@ -31,6 +29,7 @@ export const en = {
   "nav.add": "Add device",
   "nav.security": "Security",
   "nav.audit": "Audit",
+  "audit.title": "Audit",
   "nav.settings": "Settings",
   "nav.more": "More pages",
   "nav.menu": "Menu",

@@ -4,7 +4,7 @@ import { CircleCheck, CircleHelp, ClockAlert, Smartphone } from "lucide-react";
 import { useState } from "react";
 import type { ClockReading } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
-import { instantOf } from "../audit/words";
+import { instantOf } from "./instant";
 
 /** How often the clock is asked where it has the time from. */
 const askEvery = 30_000;

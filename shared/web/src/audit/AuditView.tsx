@@ -152,7 +152,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
           <span className="sr-only">{t(`audit.actor.${kind}`)}</span>
           <span className="truncate">{entry.actor.name || entry.actor.id}</span>
         </span>
-        <code className="order-1 min-w-0 self-center font-mono text-sm lg:order-none">{entry.action}</code>
+        <span className="order-1 min-w-0 self-center font-medium lg:order-none" title={entry.action}>{t("audit.did", { action: entry.action })}</span>
         <span className="order-4 col-span-full min-w-0 truncate text-fg-muted empty:hidden lg:order-none lg:col-span-1 lg:empty:block" title={entry.target}>{entry.target}</span>
         <span className="order-5 col-span-full min-w-0 truncate text-xs text-fg-dim empty:hidden lg:order-none lg:col-span-1 lg:empty:block">
           {detail.map(([k, v]) => `${k} ${v}`).join(" · ")}
@@ -179,6 +179,7 @@ function Whole({ entry }: { entry: AuditEntry }) {
   const mono = (text: string) => <code className="font-mono break-all">{text}</code>;
   const facts: [string, ReactNode][] = [
     [t("audit.entry.at"), <>{exact(Date.parse(entry.at))} {!entry.clock_trusted && <span className="text-warn">· {t("audit.clock.short")}</span>}</>],
+    [t("audit.entry.action"), mono(entry.action)],
     [t("audit.entry.n"), String(entry.n)],
     [t("audit.entry.actor"), mono(`${entry.actor.kind} ${entry.actor.id}`)],
     ...(entry.actor.person_id ? [[t("audit.entry.person"), mono(entry.actor.person_id)] as [string, ReactNode]] : []),

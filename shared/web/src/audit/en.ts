@@ -1,4 +1,5 @@
 import { pluralsOf, type Translation } from "../i18n/catalogue";
+import { actionWords } from "./words";
 
 const plural = pluralsOf("en");
 
@@ -19,6 +20,7 @@ export const en = {
   "audit.shown": ({ n }: { n: number }) => `${n} shown`,
   "audit.end": "This is the first entry.",
   "audit.more.failed": "The older entries could not be read",
+  "audit.did": ({ action }: { action: string }) => actionWords(action),
   "audit.col.when": "When",
   "audit.col.who": "Who",
   "audit.col.action": "What",
@@ -27,6 +29,7 @@ export const en = {
   "audit.open": ({ n }: { n: number }) => `Entry ${n}: all that it says`,
   "audit.clock": "The clock was not trusted at that time",
   "audit.clock.short": "clock not trusted",
+  "audit.entry.action": "Action",
   "audit.entry.n": "Number",
   "audit.entry.chain": "Chain",
   "audit.entry.at": "Entered",
