@@ -64,14 +64,14 @@ func TestCommands_WithoutARunningConsole(t *testing.T) {
 	if out := must(t, "", "audit", "list", "--data", dir, "--target", "yacht-1"); strings.Count(out, "\n") != 4 || !strings.Contains(out, "site.revoked") {
 		t.Errorf("audit is %s", out)
 	}
-	if out := must(t, "", "audit", "verify", "--data", dir); !strings.Contains(out, ": 3 entries, head ") {
+	if out := must(t, "", "audit", "verify", "--data", dir); !strings.Contains(out, ": 4 entries, head ") {
 		t.Errorf("verify is %s", out)
 	}
 	if out := must(t, "", "audit", "verify", "--data", dir, "--site", "yacht-1", "--json"); !strings.Contains(out, `{"ok":true,"chains":[]}`) {
 		t.Errorf("verify of a site is %s", out)
 	}
 	must(t, "", "audit", "export", "--data", dir, filepath.Join(dir, "audit.ndjson"))
-	if b, err := os.ReadFile(filepath.Join(dir, "audit.ndjson")); err != nil || strings.Count(string(b), "\n") != 3 {
+	if b, err := os.ReadFile(filepath.Join(dir, "audit.ndjson")); err != nil || strings.Count(string(b), "\n") != 4 {
 		t.Errorf("export is %s, %v", b, err)
 	}
 	if code, _, _ := run(t, "", "audit", "export", "--data", dir, filepath.Join(dir, "audit.ndjson")); code != 1 {
