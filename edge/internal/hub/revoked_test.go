@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -174,5 +175,62 @@ func TestRenew_OverMQTTTheOldCertificateIsTakenBackWhenTheNewOneHasCome(t *testi
 	})
 	if !c.IsConnectionOpen() {
 		t.Error("the new connection has ended with it")
+	}
+}
+
+func TestRevoke_OfADeviceThatIsAwayTakesItsSession(t *testing.T) {
+	r, at := secure(t)
+	serial, settings := r.certified("btn-001")
+	c, err := r.dialTLS(at, "btn-001", settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.subscribe(c, base+"btn-001/cmd/#") != 1 {
+		t.Fatal("not subscribed")
+	}
+	c.Disconnect(0)
+	r.until("away", func() bool {
+		listens, _ := r.want(200, "GET", "/devices/btn-001", nil).body["mqtt_subscriptions"].([]any)
+		return len(listens) == 0
+	})
+	// Whoever could still come with a password would keep it.
+	d := r.want(200, "GET", "/devices/btn-001", nil)
+	r.want(201, "POST", "/security/profiles", map[string]any{"profile_name": "strict", "client_cert_required": true})
+	r.want(200, "PUT", "/devices/btn-001", map[string]any{"room": "deck-3", "security_profile": "strict"}, "If-Match", d.etag)
+	r.want(204, "DELETE", "/security/certificates/"+serial, nil)
+
+	again := r.want(201, "POST", "/security/certificates", map[string]any{"device_id": "btn-001"}).body
+	cert, err := tls.X509KeyPair([]byte(again["certificate"].(string)), []byte(again["private_key"].(string)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Certificates, settings.ClientSessionCache = []tls.Certificate{cert}, nil
+	o := mqtt.NewClientOptions().AddBroker(at).SetClientID("btn-001").SetTLSConfig(settings).SetCleanSession(false).SetProtocolVersion(4)
+	token := mqtt.NewClient(o).Connect().(*mqtt.ConnectToken)
+	token.Wait()
+	if token.Error() != nil || token.SessionPresent() {
+		t.Errorf("its session is there: %t, %v", token.SessionPresent(), token.Error())
+	}
+}
+
+func TestRevoke_BetweenTheHandshakeAndTheConnect(t *testing.T) {
+	r, at := secure(t)
+	serial, settings := r.certified("btn-001")
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(at, "ssl://"), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	r.want(204, "DELETE", "/security/certificates/"+serial, nil)
+	// CONNECT of MQTT 3.1.1, clean, keepalive 60 s.
+	if _, err := conn.Write([]byte("\x10\x13\x00\x04MQTT\x04\x02\x00\x3c\x00\x07btn-001")); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 4)
+	if n, err := io.ReadFull(conn, answer); err == nil && answer[3] == 0 {
+		t.Errorf("let in: %x", answer[:n])
 	}
 }
