@@ -210,7 +210,7 @@ function ChangeForm({ user }: { user: User }) {
           if (merged.clashes.length > 0) return;
         }
       },
-      (error) => (error.status === 404 ? t("conflict.gone") : undefined),
+      (error) => (error.status === 404 ? t("clash.gone") : undefined),
     );
     if (!ok || !changed) return;
     setBase({ etag: changed.etag, change: changeOf(changed) });
@@ -251,16 +251,16 @@ function ClashNote({ clashes, onTake }: { clashes: readonly Clash[]; onTake: () 
       testId="clash"
       tone="warn"
       icon={History}
-      title={t("conflict.title")}
-      actions={clashes.some((c) => c.mine !== undefined) && <Button onClick={onTake}>{t("conflict.take")}</Button>}
+      title={t("clash.title")}
+      actions={clashes.some((c) => c.mine !== undefined) && <Button onClick={onTake}>{t("clash.take")}</Button>}
     >
-      <p>{t("conflict.detail")}</p>
+      <p>{t("clash.detail")}</p>
       <ul className="mt-1">
         {clashes.map(({ field, theirs, mine }) => (
           <li key={field}>
             {mine === undefined
-              ? t("conflict.theirs", { field: names[field], value: words(field, theirs) })
-              : t("conflict.both", { field: names[field], value: words(field, theirs), mine: words(field, mine) })}
+              ? t("clash.theirs", { field: names[field], value: words(field, theirs) })
+              : t("clash.both", { field: names[field], value: words(field, theirs), mine: words(field, mine) })}
           </li>
         ))}
       </ul>

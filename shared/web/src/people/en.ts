@@ -83,12 +83,12 @@ export const en = {
   "person.since": "Added",
   "person.changed": "Changed",
 
-  "conflict.title": "Somebody else has changed this meanwhile",
-  "conflict.detail": "What they changed is in the form now. Look at it, then save again.",
-  "conflict.gone": "This person was deleted meanwhile.",
-  "conflict.theirs": ({ field, value }: { field: string; value: string }) => `${field}: now ${value}`,
-  "conflict.both": ({ field, value, mine }: { field: string; value: string; mine: string }) => `${field}: they chose ${value}, the form keeps your ${mine}`,
-  "conflict.take": "Take all of theirs",
+  "clash.title": "Somebody else has changed this meanwhile",
+  "clash.detail": "What they changed is in the form now. Look at it, then save again.",
+  "clash.gone": "This person was deleted meanwhile.",
+  "clash.theirs": ({ field, value }: { field: string; value: string }) => `${field}: now ${value}`,
+  "clash.both": ({ field, value, mine }: { field: string; value: string; mine: string }) => `${field}: they chose ${value}, the form keeps your ${mine}`,
+  "clash.take": "Take all of theirs",
 
   "sites.legend": "Sites",
   "sites.all": "All sites, later ones too",
