@@ -16,6 +16,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/obedio/obedio/edge/internal/broker/frame"
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // Storage keeps what must survive a restart: sessions that outlive their
@@ -62,8 +63,10 @@ type keeper struct {
 	storage Storage // nil: nothing is kept
 	failed  func(error)
 
-	mu   sync.Mutex // guards next
-	next *group
+	mu    sync.Mutex // guards both
+	next  *group
+	ended bool // nothing is written any more
+
 	wake chan struct{} // of capacity 1
 }
 
@@ -111,7 +114,11 @@ func (k *keeper) add(writes []Write) *group {
 	for _, w := range writes {
 		g.add(w)
 	}
+	ended := k.ended
 	k.mu.Unlock()
+	if ended {
+		return notKept
+	}
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -148,6 +155,9 @@ func (k *keeper) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			k.mu.Lock()
+			k.ended = true // who comes from now on is told; who came before is flushed
+			k.mu.Unlock()
 			k.flush()
 			return
 		case <-k.wake:
@@ -155,6 +165,14 @@ func (k *keeper) run(ctx context.Context) {
 		}
 	}
 }
+
+// notKept is the group of what comes when nothing is written any more.
+var notKept = func() *group {
+	g := newGroup()
+	g.err = fmt.Errorf("%w: the broker stops", fleet.ErrUnavailable)
+	close(g.done)
+	return g
+}()
 
 func (k *keeper) flush() {
 	k.mu.Lock()

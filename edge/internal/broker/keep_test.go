@@ -782,3 +782,20 @@ func TestKeep_ResumingWhileOthersPublishSendsNothingTwice(t *testing.T) {
 	close(ended)
 	publishing.Wait()
 }
+
+// A message that is sent while the broker stops must not wait for a writer that
+// is no more.
+func TestKeeper_WhoComesAfterItsEndIsToldAndWhoCameBeforeIsWritten(t *testing.T) {
+	d := &disk{values: map[string][]byte{}}
+	k := newKeeper(d, func(err error) { t.Error(err) })
+	ctx, cancel := context.WithCancel(t.Context())
+	before := k.add([]Write{{Key: "a", Value: []byte("1")}})
+	cancel()
+	k.run(ctx)
+	if err := before.written(t.Context()); err != nil || string(d.values["a"]) != "1" {
+		t.Errorf("before its end: %v, %q", err, d.values["a"])
+	}
+	if err := k.now(t.Context(), Write{Key: "b", Value: []byte("2")}); !errors.Is(err, fleet.ErrUnavailable) {
+		t.Errorf("after its end: %v", err)
+	}
+}
