@@ -88,28 +88,13 @@ func (d *devices) certificateChanged(c fleet.Certificate) {
 		if with == c.Serial {
 			d.broker.Kick(string(c.Device), "certificate replaced")
 		}
-	case with == c.Serial || !ok && !d.mayReturn(c.Device):
+	case with == c.Serial || !ok:
+		// Of one that is away nobody knows what it came with last.
 		d.broker.Forget(string(c.Device), "certificate revoked")
-		if dev, err := d.registry.Device(c.Device); err == nil && !d.mayReturn(c.Device) {
+		if dev, err := d.registry.Device(c.Device); err == nil {
 			d.broker.ClearRetained(dev.BaseTopic(d.site)) // nobody can renew it
 		}
 	}
-}
-
-// mayReturn reports whether a device has another way in than what was just taken
-// from it.
-func (d *devices) mayReturn(id fleet.DeviceID) bool {
-	for _, c := range d.pki.Of(id) {
-		if !c.Revoked() {
-			return true
-		}
-	}
-	dev, err := d.registry.Device(id)
-	if err != nil {
-		return false
-	}
-	p, ok := d.policies.Policy().Profile(dev.Profile)
-	return ok && !p.ClientCertRequired && d.registry.HasPassword(id)
 }
 
 // renew answers a device's request for a new certificate: the request (PKCS #10)

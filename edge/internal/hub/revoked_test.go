@@ -198,6 +198,7 @@ func TestRevoke_OfADeviceThatIsAwayTakesItsSession(t *testing.T) {
 	r.want(201, "POST", "/security/profiles", map[string]any{"profile_name": "strict", "client_cert_required": true})
 	r.want(200, "PUT", "/devices/btn-001", map[string]any{"room": "deck-3", "security_profile": "strict"}, "If-Match", d.etag)
 	r.want(204, "DELETE", "/security/certificates/"+serial, nil)
+	r.until("its session is gone", func() bool { return r.hub.Sessions() == 0 })
 
 	again := r.want(201, "POST", "/security/certificates", map[string]any{"device_id": "btn-001"}).body
 	cert, err := tls.X509KeyPair([]byte(again["certificate"].(string)), []byte(again["private_key"].(string)))

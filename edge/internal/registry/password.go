@@ -87,12 +87,6 @@ func (r *Registry) Identify(username string, password []byte) (fleet.Device, err
 	return d, nil
 }
 
-// HasPassword reports whether a device can show who it is by a password.
-func (r *Registry) HasPassword(id fleet.DeviceID) bool {
-	_, found, err := r.store.Credential(id)
-	return err != nil || found
-}
-
 // provenPasswords remembers, under a key that dies with the process, which
 // passwords were right, so that a reconnect costs one HMAC.
 type provenPasswords struct {
