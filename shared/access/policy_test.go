@@ -264,3 +264,25 @@ func TestProfile_JSONHasTheNamesOfTheInterface(t *testing.T) {
 		t.Errorf("%v\n%s\n%s", err, b, want)
 	}
 }
+
+func TestBeside_MayDoWhatEitherPlaceAllowsAndNothingElse(t *testing.T) {
+	old := fleet.Device{ID: "btn-1", Type: fleet.Button, Room: "cabin-1", Profile: "button"}
+	now := old
+	now.Room = "bridge"
+	at := func(d fleet.Device) *Rules { return mustCompile(t, DeviceRoles(), DeviceVars("yacht-1", d, "btn-1")) }
+	both := at(now).Beside(at(old))
+	for name, want := range map[string]bool{
+		now.BaseTopic("yacht-1") + "/press":        true,
+		old.BaseTopic("yacht-1") + "/press":        true,
+		now.BaseTopic("yacht-1") + "/cmd/reset":    false,
+		old.BaseTopic("yacht-1") + "/cmd/reset":    false,
+		"obedio/yacht-1/galley/button/btn-1/press": false,
+	} {
+		if got := both.Decide(Send, name); got.Allowed != want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if n := len(both.List(Subscribe)) - len(at(now).List(Subscribe)); n != 1 {
+		t.Errorf("%d rules more to subscribe by, want the old place's one", n)
+	}
+}

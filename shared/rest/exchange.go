@@ -111,3 +111,19 @@ func requestID(r *http.Request) string {
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
+
+// From is the address that the request of ctx comes from; empty for a Unix
+// socket.
+func From(ctx context.Context) string {
+	if from := exchangeOf(ctx).from; from.IsValid() {
+		return from.Unmap().String()
+	}
+	return ""
+}
+
+// Private reports whether nobody on the way can read the answer to the request of
+// ctx: it goes over TLS, or does not leave the machine.
+func Private(ctx context.Context) bool {
+	x := exchangeOf(ctx)
+	return x.secure || !x.from.IsValid() || x.from.IsLoopback()
+}

@@ -337,3 +337,7 @@ func (a *API) fromHuma(e *huma.ErrorModel) *Problem {
 	}
 	return p
 }
+
+// ProblemOf returns err as the problem that a client would be told, for answers
+// that go another way than HTTP.
+func ProblemOf(err error) *Problem { return problemOf(err, false) }

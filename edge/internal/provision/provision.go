@@ -101,7 +101,6 @@ type Provision struct {
 	open  map[string]store.Token
 	byMAC map[string]string // HMAC of a secret or code → id
 	byHW  map[string]string // hardware id → id of its window
-	used  map[string]store.Token
 }
 
 // New reads the tokens.
@@ -119,7 +118,7 @@ func New(ctx context.Context, c Config) (*Provision, error) {
 	}
 	p := &Provision{
 		c: c, wrong: attempts{most: c.MaxWrong, counts: map[string]int{}},
-		open: map[string]store.Token{}, byMAC: map[string]string{}, byHW: map[string]string{}, used: map[string]store.Token{},
+		open: map[string]store.Token{}, byMAC: map[string]string{}, byHW: map[string]string{},
 	}
 	if err := p.keys(ctx); err != nil {
 		return nil, err
@@ -181,9 +180,6 @@ func (p *Provision) remember(t store.Token) {
 	} else {
 		delete(p.open, t.ID)
 	}
-	if t.State == store.TokenUsed {
-		p.used[t.ID] = t
-	}
 	if t.State == store.TokenOpen || t.State == store.TokenUsed {
 		for _, mac := range [][]byte{t.Secret, t.Code} {
 			if len(mac) > 0 {
@@ -200,7 +196,6 @@ func (p *Provision) remember(t store.Token) {
 
 func (p *Provision) forget(t store.Token) {
 	delete(p.open, t.ID)
-	delete(p.used, t.ID)
 	delete(p.byMAC, string(t.Secret))
 	delete(p.byMAC, string(t.Code))
 	if p.byHW[t.Hardware] == t.ID {
@@ -351,16 +346,11 @@ func (p *Provision) Tokens() ([]store.Token, error) {
 
 // Token returns one; fleet.ErrNotFound.
 func (p *Provision) Token(id string) (store.Token, error) {
-	all, err := p.c.Store.Tokens()
-	if err != nil {
-		return store.Token{}, err
+	t, found, err := p.c.Store.Token(id)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: token %s", fleet.ErrNotFound, id)
 	}
-	for _, t := range all {
-		if t.ID == id {
-			return t, nil
-		}
-	}
-	return store.Token{}, fmt.Errorf("%w: token %s", fleet.ErrNotFound, id)
+	return t, err
 }
 
 // Revoke ends a token that is open. fleet.ErrNotFound; fleet.ErrState when it has

@@ -60,6 +60,11 @@ func (t *Tx) Token(id string) (Token, bool, error) {
 	return getJSON[Token](t.get, key(tableToken, id))
 }
 
+// Token returns a token; false when there is none.
+func (s *Store) Token(id string) (Token, bool, error) {
+	return getJSON[Token](s.get, key(tableToken, id))
+}
+
 // DeleteToken forgets a token.
 func (t *Tx) DeleteToken(id string) { t.set(key(tableToken, id), nil) }
 
