@@ -1,7 +1,9 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@playwright/test'
 import { look, onlyFrom, signIn } from './pages'
-import { end, password, programs, run, start } from './programs'
+import { bin, end, password, programs, run, start } from './programs'
 
 test('a new hub is made ready in the browser: administrator, clock, certificate, console', async ({ page, context }) => {
   const { dir } = programs()
@@ -60,4 +62,57 @@ test('settings show the clock, the certificate and the console', async ({ page, 
   const saved = page.waitForEvent('download')
   await page.getByRole('link', { name: 'Download the certificate' }).click()
   expect((await saved).suggestedFilename()).toBe('obedio-yacht-1.crt')
+})
+
+test('from nothing and offline to a call of a button that joined by its QR code, which a console changes nothing about', async ({ page, context }) => {
+  const { dir } = programs()
+  const data = join(dir, 'nothing')
+  let said = ''
+  const [hub, at] = await start('obedio-hub', join(dir, 'nothing.json'), [
+    'serve', '--data', data, '--site', 'yacht-7', '--mqtt', '', '--mqtts', '127.0.0.1:0', '--mqtt-ws', '', '--https', '127.0.0.1:0',
+    '--http', '127.0.0.1:0', '--uplink-state-every', '500ms', '--uplink-retry-first', '300ms', '--uplink-retry-most', '1s',
+  ], (text) => (said += text))
+  let button: ChildProcess | undefined
+  try {
+    const base = `http://${at.http}`
+    await onlyFrom(context, base)
+    await page.goto(base)
+    await page.getByLabel('Setup code').fill(/setup code (\S+)/.exec(said)![1]!)
+    await page.getByLabel('User name').fill('captain')
+    await page.getByLabel('Password', { exact: true }).fill(password)
+    await page.getByLabel('Password again').fill(password)
+    await page.getByRole('button', { name: 'Make the administrator' }).click()
+    await page.getByRole('link', { name: 'Add the first device' }).click()
+    await page.getByLabel(/Where is it\?|Name of the new room/).first().waitFor()
+    if ((await page.getByLabel('Where is it?').count()) > 0) await page.getByLabel('Where is it?').selectOption({ label: 'A new room …' })
+    await page.getByLabel('Name of the new room').fill('Cabin 101')
+    const answered = page.waitForResponse((r) => r.url().endsWith('/provision/tokens') && r.request().method() === 'POST')
+    await page.getByRole('button', { name: 'Show the code' }).click()
+    const { payload } = (await (await answered).json()) as { payload: unknown }
+
+    // The simulator reads what the QR code says.
+    const qr = join(dir, 'qr.json')
+    writeFileSync(qr, JSON.stringify(payload), { mode: 0o600 })
+    button = spawn(join(bin, 'obedio-sim'), ['device', qr, '--presses', '40', '--pause', '1s'], { stdio: 'ignore' })
+    await expect(page.getByTestId('joining')).toHaveAttribute('data-state', 'used')
+    await expect(page.getByTestId('joining')).toHaveAttribute('data-ready', 'true')
+    await page.getByRole('link', { name: /Calls/ }).click()
+    await expect(page.getByTestId('call')).toContainText('Cabin 101')
+
+    // Then the console appears.
+    const shore = join(dir, 'console')
+    run('obedio-console', ['site', 'add', 'yacht-7', '--name', 'yacht-7', '--data', shore, '--json'])
+    writeFileSync(join(dir, 'claim-7.json'), run('obedio-console', ['site', 'claim', 'yacht-7', '--data', shore]))
+    run('obedio-hub', ['enroll', '--data', data, '--claim', join(dir, 'claim-7.json')])
+    await expect(page.getByTestId('shore-link')).toHaveAttribute('data-state', 'online')
+    const certificates = (): string => run('obedio-hub', ['cert', 'list', 'kind:device', '--data', data, '--json'])
+    const before = certificates()
+    const times = async (): Promise<number> => Number(/×\s?(\d+)/.exec((await page.getByTestId('call').textContent()) ?? '')?.[1] ?? 1)
+    const pressed = await times()
+    await expect.poll(times, 'it goes on pressing').toBeGreaterThan(pressed + 1)
+    expect(certificates()).toBe(before)
+  } finally {
+    if (button) await end(button)
+    await end(hub)
+  }
 })

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-const bin = resolve(import.meta.dirname, '../../../bin')
+export const bin = resolve(import.meta.dirname, '../../../bin')
 
 /** What the stories need to know; written to OBEDIO_BROWSER_FILE. */
 export interface Programs {
