@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/backup"
@@ -100,6 +101,7 @@ type API struct {
 	Config
 	rest   *rest.API
 	events *feed.Feed[rest.Event]
+	site   atomic.Pointer[SiteBody]
 }
 
 // New registers all routes.
@@ -120,6 +122,9 @@ func New(c Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{Config: c, rest: r, events: feed.New[rest.Event](c.EventsKept)}
+	if err := a.loadSite(); err != nil {
+		return nil, err
+	}
 	r.AccountRoutes()
 	r.TabletRoutes()
 	a.deviceRoutes()
@@ -128,6 +133,7 @@ func New(c Config) (*API, error) {
 	a.commandRoutes()
 	a.systemRoutes()
 	a.clockRoutes()
+	a.siteRoute()
 	a.certificateRoutes()
 	a.provisionRoutes()
 	a.profileRoutes()

@@ -55,6 +55,7 @@ func TestUI_HasNothingInline(t *testing.T) {
 // rights is written by hand: who may use a route is decided here, and the
 // program must agree.
 var rights = resttest.Rights{
+	"PUT /api/v1/system/site":                   "admin",
 	"GET /api/v1/openapi.json":                  "public",
 	"GET /api/docs":                             "public",
 	"GET /api/docs/docs.js":                     "public",

@@ -44,6 +44,7 @@ type deviceCounts struct {
 type systemView struct {
 	Site         fleet.SiteID `json:"site"`
 	SiteName     string       `json:"site_name"`
+	TimeZone     string       `json:"time_zone,omitempty" doc:"Of the IANA database; pages show times in it."`
 	HubID        string       `json:"hub_id" doc:"The installation's id."`
 	Version      string       `json:"version"`
 	Epoch        fleet.Epoch  `json:"epoch"`
@@ -169,7 +170,7 @@ func (a *API) uplinkView(s uplink.Status) uplinkView {
 func (a *API) system() (systemView, error) {
 	now, trusted := a.Clock.Now()
 	v := systemView{
-		Site: a.Identity.Site, SiteName: a.SiteName, HubID: a.Identity.InstallID, Version: a.Version, Epoch: a.Identity.Epoch,
+		Site: a.Identity.Site, SiteName: a.site.Load().SiteName, TimeZone: a.site.Load().TimeZone, HubID: a.Identity.InstallID, Version: a.Version, Epoch: a.Identity.Epoch,
 		StartedAt: a.StartedAt, Now: fleet.Millis(now), ClockTrusted: trusted,
 	}
 	link, err := a.Uplink.Status()

@@ -13,8 +13,9 @@ import { makeRouter } from "./router";
 import { HubSignIn } from "./signin/HubSignIn";
 
 export function App({ hub }: { hub: Hub }) {
+  const timeZone = useCell(hub.system)?.time_zone;
   return (
-    <LanguageProvider locale="en-GB" messages={en}>
+    <LanguageProvider locale="en-GB" timeZone={timeZone} messages={en}>
       <ClockProvider clock={hub.clock}>
         <HubProvider value={hub}>
           <ToastProvider>

@@ -7,7 +7,11 @@ const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 export const settings = {
   "settings.screen": "Look",
   "settings.site": "Site",
-  "settings.site.note": "as the program was started",
+  "settings.site.save": "Save",
+  "settings.site.saved": "Saved",
+  "settings.zone": "Time zone",
+  "settings.zone.hint": "Such as Europe/Zagreb; empty shows each screen's own",
+  "settings.zone.own": "each screen's own",
   "settings.name": "Name",
   "settings.version": "Version of the hub",
 

@@ -1,8 +1,9 @@
-import { Facts, Section, ThemeChoice } from "@obedio/web";
-import { useSystem, useT } from "../context";
+import { Section, ThemeChoice } from "@obedio/web";
+import { useT } from "../context";
 import { Page } from "../shell/Page";
 import { ClockCard } from "./ClockCard";
 import { ConsoleCard } from "./ConsoleCard";
+import { SiteCard } from "./SiteCard";
 import { SiteCertificate } from "./SiteCertificate";
 
 /** What about this hub is looked at or set once in a while. */
@@ -17,27 +18,10 @@ export function SettingsPage() {
         </div>
         <div className="flex flex-col gap-5">
           <SiteCertificate />
-          <SiteFacts />
+          <SiteCard />
           <Section title={t("settings.screen")}><div className="p-4"><ThemeChoice /></div></Section>
         </div>
       </div>
     </Page>
-  );
-}
-
-export function SiteFacts({ title }: { title?: string }) {
-  const t = useT();
-  const system = useSystem();
-  if (!system) return null;
-  return (
-    <Section title={title ?? t("settings.site")} note={t("settings.site.note")}>
-      <Facts
-        items={[
-          { label: t("settings.name"), value: system.site_name },
-          { label: t("console.site"), value: <span className="normal-nums">{system.site}</span> },
-          { label: t("settings.version"), value: <span className="normal-nums">{system.version}</span> },
-        ]}
-      />
-    </Section>
   );
 }

@@ -2,7 +2,7 @@ import { BellRing, QrCode } from "lucide-react";
 import { useT } from "../context";
 import { ClockCard } from "../settings/ClockCard";
 import { ConsoleCard } from "../settings/ConsoleCard";
-import { SiteFacts } from "../settings/SettingsPage";
+import { SiteCard } from "../settings/SiteCard";
 import { SiteCertificate } from "../settings/SiteCertificate";
 import { ButtonLink } from "../shell/ButtonLink";
 import { Page } from "../shell/Page";
@@ -17,7 +17,7 @@ export function WelcomePage() {
         <ol className="flex flex-col gap-6">
           <li><ClockCard title={t("welcome.clock")} /></li>
           <li><SiteCertificate title={t("welcome.certificate")} /></li>
-          <li><SiteFacts title={t("welcome.site")} /></li>
+          <li><SiteCard title={t("welcome.site")} /></li>
           <li><ConsoleCard title={t("welcome.console")} /></li>
         </ol>
         <div className="flex flex-col gap-3 sm:flex-row">
