@@ -32,6 +32,16 @@ test('a new hub is made ready in the browser: administrator, clock, certificate,
     await page.getByRole('button', { name: 'Take the time of this device' }).click()
     await expect(page.getByText('The hub has the time')).toBeVisible()
 
+    const site = page.getByTestId('site-card')
+    await site.getByLabel('Name').fill('M/Y Nova II')
+    await site.getByLabel('Time zone').fill('Europe/Nowhere')
+    await site.getByRole('button', { name: 'Save' }).click()
+    await expect(site.getByText(/time_zone "Europe\/Nowhere" is not known here/)).toBeVisible()
+    await site.getByLabel('Time zone').fill('Europe/Zagreb')
+    await site.getByRole('button', { name: 'Save' }).click()
+    await expect(page.getByRole('banner')).toContainText('M/Y Nova II')
+    await expect(page.getByTestId('clock')).toContainText(/CES?T|GMT\+[12]/)
+
     // A claim file for another site is refused before it is sent.
     const console = join(dir, 'console')
     const claim = (site: string): Buffer => {

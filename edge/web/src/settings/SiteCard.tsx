@@ -44,7 +44,7 @@ function Form({ system }: { system: System }) {
     <form onSubmit={(e) => void save(e)} className="grid gap-4 border-t border-line p-4 sm:grid-cols-2">
       <TextField label={t("settings.name")} value={name} maxLength={80} onChange={(e) => setName(e.target.value)} />
       <TextField label={t("settings.zone")} hint={t("settings.zone.hint")} value={zone} list="time-zones" maxLength={64} autoCapitalize="none" spellCheck={false} onChange={(e) => setZone(e.target.value)} />
-      <datalist id="time-zones">{zones.map((z) => <option key={z} value={z} />)}</datalist>
+      <datalist id="time-zones">{zones.map((z) => <option key={z} value={z}>{z}</option>)}</datalist>
       {work.error && <div className="sm:col-span-2"><ErrorNote error={work.error} /></div>}
       <div className="sm:col-span-2">
         <Button type="submit" busy={work.busy} disabled={!canWrite || !changed || name.trim() === ""}>{t("settings.site.save")}</Button>
