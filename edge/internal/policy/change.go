@@ -8,20 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/obedio/obedio/edge/internal/document"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// fresh is the version of a change that makes a document.
-const fresh = ^uint64(0)
-
 // AddProfile stores a new profile, or one in place of a built-in one.
 // fleet.ErrExists when one of that name is stored, fleet.ErrInvalid (an
 // *access.FieldError where one field is wrong), fleet.ErrLimit.
 func (p *Policies) AddProfile(ctx context.Context, by fleet.Actor, v access.Profile) error {
-	return p.putProfile(ctx, by, v, fresh)
+	return p.putProfile(ctx, by, v, document.Fresh)
 }
 
 // ChangeProfile replaces a profile, a built-in one too. version is the one that
@@ -66,13 +64,13 @@ func (p *Policies) RemoveProfile(ctx context.Context, by fleet.Actor, name strin
 				return fmt.Errorf("%w: profile %s is that of %s: give them another first", fleet.ErrState, name, named(users, total))
 			}
 		}
-		return p.remove(tx, by, fleet.DocumentProfile, name, version)
+		return document.Remove(tx, by, written(fleet.DocumentProfile, name, version))
 	})
 }
 
 // AddList stores a new ACL document. Errors as of AddProfile.
 func (p *Policies) AddList(ctx context.Context, by fleet.Actor, l access.List) error {
-	return p.putList(ctx, by, l, fresh)
+	return p.putList(ctx, by, l, document.Fresh)
 }
 
 // ChangeList replaces an ACL document. Errors as of ChangeProfile.
@@ -103,7 +101,7 @@ func (p *Policies) PutListsIn(tx *journal.Tx, by fleet.Actor, lists []access.Lis
 		if err != nil {
 			return nil, err
 		}
-		version := fresh
+		version := document.Fresh
 		if found && !d.Removed {
 			version = d.Version
 			if same, err := sameBody(d.Body, l); err != nil {
@@ -114,12 +112,12 @@ func (p *Policies) PutListsIn(tx *journal.Tx, by fleet.Actor, lists []access.Lis
 		} else {
 			more++
 		}
-		if err := p.put(tx, by, fleet.DocumentACL, l.ID, version, l); err != nil {
+		if err := document.Put(tx, by, written(fleet.DocumentACL, l.ID, version), l); err != nil {
 			return nil, err
 		}
 		put = append(put, l.ID)
 	}
-	return put, p.room(tx, more)
+	return put, document.Room(tx, more, p.c.MaxDocuments)
 }
 
 // sameBody reports whether a stored body says what v says.
@@ -150,7 +148,7 @@ func (p *Policies) RemoveList(ctx context.Context, by fleet.Actor, id string, ve
 		if len(users) > 0 {
 			return fmt.Errorf("%w: acl %s is named by profile %s: take it out there first", fleet.ErrState, id, named(users, len(users)))
 		}
-		return p.remove(tx, by, fleet.DocumentACL, id, version)
+		return document.Remove(tx, by, written(fleet.DocumentACL, id, version))
 	})
 }
 
@@ -162,77 +160,18 @@ func (p *Policies) do(ctx context.Context, decide func(*journal.Tx) error) error
 	return p.Reload()
 }
 
-// putOne is put with a look at how many documents there are.
+// putOne is document.Put with a look at how many documents there are.
 func (p *Policies) putOne(tx *journal.Tx, by fleet.Actor, kind fleet.DocumentKind, name string, version uint64, v any) error {
-	if version == fresh {
-		if err := p.room(tx, 1); err != nil {
+	if version == document.Fresh {
+		if err := document.Room(tx, 1, p.c.MaxDocuments); err != nil {
 			return err
 		}
 	}
-	return p.put(tx, by, kind, name, version, v)
+	return document.Put(tx, by, written(kind, name, version), v)
 }
 
-// put appends a document that was made on the given version.
-func (p *Policies) put(tx *journal.Tx, by fleet.Actor, kind fleet.DocumentKind, name string, version uint64, v any) error {
-	old, found, err := fleet.Get[fleet.Document](tx, fleet.DocumentRef(kind, name))
-	if err != nil {
-		return err
-	}
-	stored := found && !old.Removed
-	switch {
-	case version == fresh && stored:
-		return fmt.Errorf("%w: %s %s", fleet.ErrExists, kind, name)
-	case version != fresh && !stored && !(kind == fleet.DocumentProfile && builtIn(name)):
-		return fmt.Errorf("%w: %s %s", fleet.ErrNotFound, kind, name)
-	case version != fresh && version != old.Version:
-		return fmt.Errorf("%w: %s %s has version %d, not %d", fleet.ErrVersion, kind, name, old.Version, version)
-	}
-	body, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s %s: %w", kind, name, err)
-	}
-	d := fleet.Document{Kind: kind, Name: name, UpdatedAt: tx.Now(), Version: old.Version + 1, Body: body}
-	if err := d.Check(); err != nil {
-		return err
-	}
-	return tx.Append(by, fleet.PolicyChanged{Document: d})
-}
-
-// room reports as fleet.ErrLimit that there may not be so many documents more
-// than before the decision.
-func (p *Policies) room(tx *journal.Tx, more int) error {
-	if more == 0 {
-		return nil
-	}
-	n := 0
-	err := store.TxEntities(tx.Tx, "", func(d fleet.Document) bool {
-		if !d.Removed {
-			n++
-		}
-		return true
-	})
-	if err == nil && n+more > p.c.MaxDocuments {
-		return fmt.Errorf("%w: the site has %d policy documents and may have %d", fleet.ErrLimit, n, p.c.MaxDocuments)
-	}
-	return err
-}
-
-// remove appends a tombstone.
-func (p *Policies) remove(tx *journal.Tx, by fleet.Actor, kind fleet.DocumentKind, name string, version uint64) error {
-	old, found, err := fleet.Get[fleet.Document](tx, fleet.DocumentRef(kind, name))
-	switch {
-	case err != nil:
-		return err
-	case (!found || old.Removed) && kind == fleet.DocumentProfile && builtIn(name):
-		return fmt.Errorf("%w: profile %s is built in: it can be replaced, not removed", fleet.ErrState, name)
-	case !found || old.Removed:
-		return fmt.Errorf("%w: %s %s", fleet.ErrNotFound, kind, name)
-	case old.Version != version:
-		return fmt.Errorf("%w: %s %s has version %d, not %d", fleet.ErrVersion, kind, name, old.Version, version)
-	}
-	return tx.Append(by, fleet.PolicyChanged{Document: fleet.Document{
-		Kind: kind, Name: name, UpdatedAt: tx.Now(), Version: old.Version + 1, Removed: true,
-	}})
+func written(kind fleet.DocumentKind, name string, version uint64) document.Write {
+	return document.Write{Kind: kind, Name: name, Version: version, BuiltIn: kind == fleet.DocumentProfile && builtIn(name)}
 }
 
 // tryOut reports as fleet.ErrInvalid a policy under which a registered device

@@ -67,6 +67,7 @@ var rules = []rule{
 	{"edge/internal/support", root + "edge/...", nil, "a bundle holds what it is given"},
 	{"edge/internal/dialect", root + "edge/...", nil, "reading payloads is pure"},
 	{"edge/internal/journal", root + "edge/...", []string{"edge/internal/store"}, "the journal stands on the store"},
+	{"edge/internal/document", root + "edge/...", []string{"edge/internal/store", "edge/internal/journal"}, "a document is versioned the same, whatever it is about"},
 	{"edge/internal/broker/...", root + "edge/...", []string{"edge/internal/broker/..."}, "the broker knows no business"},
 	{"edge/internal/pki", root + "edge/...", below("pki"), "beside each other, not through each other"},
 	{"edge/internal/provision", root + "edge/...", below("provision"), "beside each other, not through each other"},
@@ -93,7 +94,9 @@ var rules = []rule{
 }
 
 func below(self string) []string {
-	return []string{"edge/internal/store", "edge/internal/journal", "edge/internal/dialect", "edge/internal/" + self}
+	return []string{
+		"edge/internal/store", "edge/internal/journal", "edge/internal/document", "edge/internal/dialect", "edge/internal/" + self,
+	}
 }
 
 // names that say nothing about what a package is for.
