@@ -27,8 +27,16 @@ func Apply(v View, r Record) ([]Change, error) {
 		return applyPressed(v, r, b)
 	case EpochOpened:
 		return applyEpoch(v, b)
+	case RequestOpened:
+		return applyOpened(v, r, b)
 	case RequestStepped:
 		return applyRequest(v, r, b)
+	case RequestEscalated:
+		return applyEscalated(v, r, b)
+	case RequestOffered:
+		return applyOffered(v, r, b)
+	case RequestDeclined:
+		return applyDeclined(v, r, b)
 	case CommandStepped:
 		return applyCommand(v, r, b)
 	case DeviceChanged:
@@ -100,10 +108,11 @@ func applyPressed(v View, r Record, b Pressed) ([]Change, error) {
 	switch {
 	case b.Opens && !hadRequest:
 		req = Request{
-			ID: b.Press.Request, Device: b.Device, Room: b.Room,
+			ID: b.Press.Request, Device: b.Device, Room: b.Room, Kind: b.Service, Team: b.Team, Purpose: b.Purpose,
 			State: RequestOpen, Priority: b.Priority, Version: 1, Presses: 1,
-			OpenedAt: r.At, LateBy: b.LateBy, LastPressAt: b.ReceivedAt, LastPress: b.PressKey,
+			OpenedAt: r.At, LevelAt: r.At, LateBy: b.LateBy, LastPressAt: b.ReceivedAt, LastPress: b.PressKey,
 		}
+		req = req.note(RequestStep{Event: EventOpened, At: r.At, By: r.Actor})
 	case !b.Opens && hadRequest:
 		// The version stays: who accepts what he sees must not lose against the
 		// guest's own impatience.
@@ -128,35 +137,6 @@ func applyEpoch(v View, b EpochOpened) ([]Change, error) {
 	next.Device, next.BootID, next.HubMade, next.LastSeq = b.Device, b.BootID, true, 0
 	next.Epochs++
 	return changed(found, before, next), nil
-}
-
-func applyRequest(v View, r Record, b RequestStepped) ([]Change, error) {
-	before, found, err := Get[Request](v, RequestRef(b.Request))
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, fmt.Errorf("%w: step of request %s, which nothing opened", ErrState, b.Request)
-	}
-	if b.Version <= before.Version {
-		return nil, nil
-	}
-	if b.Version != before.Version+1 || !before.State.Leads(b.State) {
-		return nil, fmt.Errorf("%w: request %s is %s at version %d: no step to %s at version %d",
-			ErrState, b.Request, before.State, before.Version, b.State, b.Version)
-	}
-	next := before
-	next.State, next.Version = b.State, b.Version
-	if b.Note != "" {
-		next.Note = b.Note
-	}
-	actor := r.Actor
-	if b.State == RequestAccepted {
-		next.AcceptedAt, next.AcceptedBy = r.At, &actor
-	} else {
-		next.EndedAt, next.EndedBy, next.CancelledAs = r.At, &actor, b.Reason
-	}
-	return changed(true, before, next), nil
 }
 
 func applyCommand(v View, r Record, b CommandStepped) ([]Change, error) {

@@ -220,6 +220,12 @@ func Auditable(r Record, changes []Change) (action, target string, detail map[st
 			detail = map[string]string{"reason": string(b.Reason)}
 		}
 		return "request." + string(b.State), string(b.Request), detail, true
+	case RequestOpened:
+		return "request.opened", string(b.Request), map[string]string{"room": string(b.Room)}, r.Actor.Kind != ActorSystem
+	case RequestOffered:
+		return "request.offered", string(b.Request), map[string]string{"person": b.Person}, r.Actor.Kind != ActorSystem
+	case RequestDeclined:
+		return "request.declined", string(b.Request), nil, r.Actor.Kind != ActorSystem
 	case CommandStepped:
 		switch {
 		case b.Define != nil:

@@ -47,17 +47,21 @@ type Kind string
 
 // The kinds of records, under the lane that carries them.
 const (
-	KindPressed            Kind = "press"        // lane 0
-	KindEpochOpened        Kind = "epoch_opened" // lane 0
-	KindRequestStepped     Kind = "request_step" // lane 0
-	KindCommandStepped     Kind = "command_step" // lane 1
-	KindDeviceChanged      Kind = "device"       // lane 3
-	KindRoomChanged        Kind = "room"         // lane 3
-	KindOrderAnswered      Kind = "order_answer" // lane 3
-	KindPolicyChanged      Kind = "policy"       // lane 3
-	KindCertificateChanged Kind = "certificate"  // lane 3
-	KindAudited            Kind = "audit"        // lane 3
-	KindUnknown            Kind = "unknown"      // the lane it came on
+	KindPressed            Kind = "press"             // lane 0
+	KindEpochOpened        Kind = "epoch_opened"      // lane 0
+	KindRequestOpened      Kind = "request_opened"    // lane 0
+	KindRequestStepped     Kind = "request_step"      // lane 0
+	KindRequestEscalated   Kind = "request_escalated" // lane 0
+	KindRequestOffered     Kind = "request_offered"   // lane 0
+	KindRequestDeclined    Kind = "request_declined"  // lane 0
+	KindCommandStepped     Kind = "command_step"      // lane 1
+	KindDeviceChanged      Kind = "device"            // lane 3
+	KindRoomChanged        Kind = "room"              // lane 3
+	KindOrderAnswered      Kind = "order_answer"      // lane 3
+	KindPolicyChanged      Kind = "policy"            // lane 3
+	KindCertificateChanged Kind = "certificate"       // lane 3
+	KindAudited            Kind = "audit"             // lane 3
+	KindUnknown            Kind = "unknown"           // the lane it came on
 )
 
 // Body is what a record says; one of the types below.
@@ -94,6 +98,10 @@ type Pressed struct {
 	Opens bool
 	// HubMade says that BootID is an epoch that the hub opened.
 	HubMade bool
+	// Service, Team and Purpose are those of the request that it opens.
+	Service string
+	Team    string
+	Purpose Purpose
 }
 
 // EpochOpened: the hub saw that a device without boot_id has restarted.

@@ -52,8 +52,10 @@ func (s *Story) Next() fleet.Record {
 	case n <= 4:
 		r.Body = s.press()
 	case n <= 6 && len(s.requests) > 0:
-		r.Actor = fleet.Actor{Kind: fleet.ActorUser, ID: s.uuid(), Name: "Mila"}
-		r.Body = s.stepRequest()
+		r.Actor = fleet.Actor{Kind: fleet.ActorUser, ID: s.uuid(), PersonID: "mila", Name: "Mila"}
+		r.Body = s.workOnRequest()
+	case n == 7 && s.rng.IntN(3) == 0:
+		r.Body = s.openRequest()
 	case n == 7 && len(s.commands) > 0:
 		r.Body = s.stepCommand()
 	case n == 8 && s.rng.IntN(4) == 0:
@@ -64,6 +66,8 @@ func (s *Story) Next() fleet.Record {
 		r.Body = s.audit()
 	case n == 8:
 		r.Body = s.newCommand()
+	case s.rng.IntN(4) == 0:
+		r.Body = s.changeRoom()
 	default:
 		r.Body = s.changeDevice()
 	}
@@ -156,6 +160,22 @@ func (s *Story) room() fleet.RoomID {
 	return fleet.RoomID(fmt.Sprintf("cabin-%d", 101+s.rng.IntN(8)))
 }
 
+// changeRoom makes a room or changes it.
+func (s *Story) changeRoom() fleet.Body {
+	id := s.room()
+	r, _, err := fleet.Get[fleet.Room](s.state, fleet.RoomRef(id))
+	if err != nil {
+		panic(err)
+	}
+	r = fleet.Room{
+		ID: id, Name: "Cabin", Deck: "Main deck", Zone: "aft", Position: uint32(1 + s.rng.IntN(9)), UpdatedAt: s.now, Version: r.Version + 1,
+	}
+	if r.Quiet = s.rng.IntN(2) == 0; r.Quiet {
+		r.QuietUntil = s.now.Add(time.Hour)
+	}
+	return fleet.RoomChanged{Room: r}
+}
+
 func (s *Story) changeDevice() fleet.Body {
 	_, id := pick(s, s.devices)
 	d, _, err := fleet.Get[fleet.Device](s.state, fleet.DeviceRef(id))
@@ -193,20 +213,55 @@ func (s *Story) press() fleet.Body {
 			return p
 		}
 	}
-	p.Press.Request, p.Opens = fleet.RequestID(s.uuid()), true
+	p.Press.Request, p.Opens, p.Service, p.Team = fleet.RequestID(s.uuid()), true, "cleaning", "housekeeping"
 	s.requests = append(s.requests, p.Press.Request)
 	return p
 }
 
-func (s *Story) stepRequest() fleet.Body {
+// openRequest opens a request without a press.
+func (s *Story) openRequest() fleet.Body {
+	o := fleet.RequestOpened{
+		Request: fleet.RequestID(s.uuid()), Room: s.room(), Priority: fleet.Urgent, Service: "call", Note: "by telephone",
+	}
+	if s.rng.IntN(3) == 0 {
+		o.Reopens = fleet.RequestID(s.uuid())
+	}
+	if s.rng.IntN(4) == 0 {
+		o.Purpose = fleet.PurposeDrill
+	}
+	s.requests = append(s.requests, o.Request)
+	return o
+}
+
+// workOnRequest is a step of a request, or what is said about it on the way.
+func (s *Story) workOnRequest() fleet.Body {
 	i, id := pick(s, s.requests)
 	req, _, err := fleet.Get[fleet.Request](s.state, fleet.RequestRef(id))
 	if err != nil {
 		panic(err)
 	}
+	switch n := s.rng.IntN(8); {
+	case n == 0 && req.State == fleet.RequestOpen:
+		_, cause := pick(s, []fleet.EscalationCause{fleet.CauseTime, fleet.CauseNobody, fleet.CauseDeclined})
+		return fleet.RequestEscalated{Request: id, Number: req.Entries + 1, Level: req.Level + 1, To: fleet.ToBackup, Cause: cause}
+	case n == 1:
+		return fleet.RequestOffered{Request: id, Number: req.Entries + 1, Person: "ante", Name: "Ante", ExpiresAt: s.now.Add(time.Minute)}
+	case n == 2 && req.Offer != nil:
+		_, end := pick(s, []fleet.OfferEnd{fleet.OfferDeclined, fleet.OfferExpired, fleet.OfferWithdrawn})
+		return fleet.RequestDeclined{Request: id, Number: req.Entries + 1, Offer: end}
+	case n == 3 && req.State == fleet.RequestOpen && len(req.Declined) < 10:
+		return fleet.RequestDeclined{Request: id, Number: req.Entries + 1} // each time by somebody else
+	}
+	return s.stepRequest(i, req)
+}
+
+func (s *Story) stepRequest(i int, req fleet.Request) fleet.Body {
 	next, reason := fleet.RequestAccepted, fleet.CancelReason("")
 	if req.State == fleet.RequestAccepted {
 		next = fleet.RequestCompleted
+		if req.Offer != nil && s.rng.IntN(2) == 0 {
+			next = fleet.RequestAccepted // it is handed over
+		}
 	}
 	if s.rng.IntN(5) == 0 {
 		next, reason = fleet.RequestCancelled, fleet.CancelFalsePress

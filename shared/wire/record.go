@@ -47,6 +47,26 @@ var cancelReasons = names[pb.CancelReason, fleet.CancelReason]{
 	fleet.CancelOther:      pb.CancelReason_CANCEL_REASON_OTHER,
 }
 
+var purposes = names[pb.Purpose, fleet.Purpose]{
+	fleet.PurposeCall:     pb.Purpose_PURPOSE_CALL,
+	fleet.PurposeDrill:    pb.Purpose_PURPOSE_DRILL,
+	fleet.PurposeSelfTest: pb.Purpose_PURPOSE_SELF_TEST,
+	fleet.PurposeWalk:     pb.Purpose_PURPOSE_WALK,
+}
+
+var escalationCauses = names[pb.EscalationCause, fleet.EscalationCause]{
+	fleet.CauseTime:     pb.EscalationCause_ESCALATION_CAUSE_TIME,
+	fleet.CauseNobody:   pb.EscalationCause_ESCALATION_CAUSE_NOBODY_REACHABLE,
+	fleet.CauseDeclined: pb.EscalationCause_ESCALATION_CAUSE_DECLINED,
+}
+
+var offerEnds = names[pb.OfferEnd, fleet.OfferEnd]{
+	"":                   pb.OfferEnd_OFFER_END_UNSPECIFIED,
+	fleet.OfferDeclined:  pb.OfferEnd_OFFER_END_DECLINED,
+	fleet.OfferExpired:   pb.OfferEnd_OFFER_END_EXPIRED,
+	fleet.OfferWithdrawn: pb.OfferEnd_OFFER_END_WITHDRAWN,
+}
+
 var commandStates = names[pb.CommandState, fleet.CommandState]{
 	fleet.CommandQueued:       pb.CommandState_COMMAND_STATE_QUEUED,
 	fleet.CommandAtHub:        pb.CommandState_COMMAND_STATE_AT_HUB,
@@ -96,6 +116,7 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 			DurationMs: uint32(b.Duration.Milliseconds()), DeviceTimeMs: ms(b.DeviceTime),
 			LateByMs: uint64(b.LateBy.Milliseconds()), RequestId: uuid(b.Press.Request), RoomId: string(b.Room),
 			Opens: b.Opens, HubMade: b.HubMade, Fingerprint: b.Fingerprint, Via: string(b.Via),
+			Kind: b.Service, Team: b.Team, Purpose: purposes.number(b.Purpose),
 		}}
 	case fleet.EpochOpened:
 		m.Body = &pb.Record_EpochOpened{EpochOpened: &pb.EpochOpened{
@@ -105,6 +126,23 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 		m.Body = &pb.Record_RequestStepped{RequestStepped: &pb.RequestStepped{
 			RequestId: uuid(b.Request), Version: b.Version, State: requestStates.number(b.State),
 			Reason: cancelReasons.number(b.Reason), Note: b.Note,
+		}}
+	case fleet.RequestOpened:
+		m.Body = &pb.Record_RequestOpened{RequestOpened: &pb.RequestOpened{
+			RequestId: uuid(b.Request), DeviceId: string(b.Device), RoomId: string(b.Room), Kind: b.Service, Team: b.Team,
+			Priority: priorities.number(b.Priority), Purpose: purposes.number(b.Purpose), Reopens: uuid(b.Reopens), Note: b.Note,
+		}}
+	case fleet.RequestEscalated:
+		m.Body = &pb.Record_RequestEscalated{RequestEscalated: &pb.RequestEscalated{
+			RequestId: uuid(b.Request), Level: b.Level, To: string(b.To), Cause: escalationCauses.number(b.Cause), Number: b.Number,
+		}}
+	case fleet.RequestOffered:
+		m.Body = &pb.Record_RequestOffered{RequestOffered: &pb.RequestOffered{
+			RequestId: uuid(b.Request), PersonId: b.Person, Name: b.Name, ExpiresAtMs: ms(b.ExpiresAt), Number: b.Number,
+		}}
+	case fleet.RequestDeclined:
+		m.Body = &pb.Record_RequestDeclined{RequestDeclined: &pb.RequestDeclined{
+			RequestId: uuid(b.Request), Offer: offerEnds.number(b.Offer), Number: b.Number,
 		}}
 	case fleet.CommandStepped:
 		step := &pb.CommandStepped{
@@ -122,7 +160,8 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 	case fleet.RoomChanged:
 		m.Body = &pb.Record_RoomChanged{RoomChanged: &pb.RoomChanged{Room: &pb.Room{
 			RoomId: string(b.Room.ID), Name: b.Room.Name, UpdatedAtMs: ms(b.Room.UpdatedAt),
-			Version: b.Room.Version, Removed: b.Room.Removed,
+			Version: b.Room.Version, Removed: b.Room.Removed, Deck: b.Room.Deck, Zone: b.Room.Zone, Position: b.Room.Position,
+			Quiet: b.Room.Quiet, QuietUntilMs: ms(b.Room.QuietUntil),
 		}}}
 	case fleet.PolicyChanged:
 		m.Body = &pb.Record_PolicyChanged{PolicyChanged: &pb.PolicyChanged{Document: &pb.Document{
@@ -187,6 +226,17 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		r.Body = fleet.EpochOpened{Device: fleet.DeviceID(e.DeviceId), BootID: e.BootId, Cause: e.Cause}
 	case *pb.Record_RequestStepped:
 		r.Body, err = fromRequestStepped(body.RequestStepped)
+	case *pb.Record_RequestOpened:
+		r.Body, err = fromRequestOpened(body.RequestOpened)
+	case *pb.Record_RequestEscalated:
+		r.Body, err = fromRequestEscalated(body.RequestEscalated)
+	case *pb.Record_RequestOffered:
+		m := body.RequestOffered
+		o := fleet.RequestOffered{Person: m.PersonId, Name: m.Name, ExpiresAt: fromMS(m.ExpiresAtMs), Number: m.Number}
+		o.Request, err = fromUUID[fleet.RequestID]("request_id", m.RequestId)
+		r.Body = o
+	case *pb.Record_RequestDeclined:
+		r.Body, err = fromRequestDeclined(body.RequestDeclined)
 	case *pb.Record_CommandStepped:
 		r.Body, err = fromCommandStepped(body.CommandStepped)
 	case *pb.Record_DeviceChanged:
@@ -197,7 +247,8 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		m := body.RoomChanged.GetRoom()
 		room := fleet.Room{
 			ID: fleet.RoomID(m.GetRoomId()), Name: m.GetName(), UpdatedAt: fromMS(m.GetUpdatedAtMs()),
-			Version: m.GetVersion(), Removed: m.GetRemoved(),
+			Version: m.GetVersion(), Removed: m.GetRemoved(), Deck: m.GetDeck(), Zone: m.GetZone(), Position: m.GetPosition(),
+			Quiet: m.GetQuiet(), QuietUntil: fromMS(m.GetQuietUntilMs()),
 		}
 		err = room.Check()
 		r.Body = fleet.RoomChanged{Room: room}
@@ -252,6 +303,10 @@ func fromPressed(at time.Time, m *pb.Pressed) (fleet.Pressed, error) {
 	if err != nil {
 		return p, err
 	}
+	purpose, err := purposes.word("purpose", m.Purpose)
+	if err != nil {
+		return p, err
+	}
 	if m.BootId == "" {
 		return p, fmt.Errorf("%w: press of %s without boot_id", fleet.ErrInvalid, dev)
 	}
@@ -264,8 +319,50 @@ func fromPressed(at time.Time, m *pb.Pressed) (fleet.Pressed, error) {
 			LateBy: time.Duration(m.LateByMs) * time.Millisecond, Request: req,
 			Fingerprint: m.Fingerprint, Via: fleet.DeviceID(m.Via),
 		},
-		Room: room, Opens: m.Opens, HubMade: m.HubMade,
+		Room: room, Opens: m.Opens, HubMade: m.HubMade, Service: m.Kind, Team: m.Team, Purpose: purpose,
 	}, nil
+}
+
+func fromRequestOpened(m *pb.RequestOpened) (fleet.RequestOpened, error) {
+	o := fleet.RequestOpened{Device: fleet.DeviceID(m.DeviceId), Service: m.Kind, Team: m.Team, Note: m.Note}
+	var err error
+	if o.Request, err = fromUUID[fleet.RequestID]("request_id", m.RequestId); err != nil {
+		return o, err
+	}
+	if o.Room, err = fleet.ParseRoomID(m.RoomId); err != nil {
+		return o, err
+	}
+	if o.Priority, err = priorities.word("priority", m.Priority); err != nil {
+		return o, err
+	}
+	if o.Purpose, err = purposes.word("purpose", m.Purpose); err != nil {
+		return o, err
+	}
+	o.Reopens, err = fromOptionalUUID[fleet.RequestID]("reopens", m.Reopens)
+	return o, err
+}
+
+func fromRequestEscalated(m *pb.RequestEscalated) (fleet.RequestEscalated, error) {
+	e := fleet.RequestEscalated{Level: m.Level, Number: m.Number}
+	var err error
+	if e.Request, err = fromUUID[fleet.RequestID]("request_id", m.RequestId); err != nil {
+		return e, err
+	}
+	if e.To, err = fleet.ParseRecipients(m.To); err != nil {
+		return e, err
+	}
+	e.Cause, err = escalationCauses.word("escalation cause", m.Cause)
+	return e, err
+}
+
+func fromRequestDeclined(m *pb.RequestDeclined) (fleet.RequestDeclined, error) {
+	d := fleet.RequestDeclined{Number: m.Number}
+	var err error
+	if d.Request, err = fromUUID[fleet.RequestID]("request_id", m.RequestId); err != nil {
+		return d, err
+	}
+	d.Offer, err = offerEnds.word("end of an offer", m.Offer)
+	return d, err
 }
 
 func fromRequestStepped(m *pb.RequestStepped) (fleet.RequestStepped, error) {

@@ -183,6 +183,163 @@ func (PressType) EnumDescriptor() ([]byte, []int) {
 	return file_obedio_v1_record_proto_rawDescGZIP(), []int{2}
 }
 
+// Purpose says what a request is for; all but calls stay out of statistics.
+type Purpose int32
+
+const (
+	Purpose_PURPOSE_CALL      Purpose = 0
+	Purpose_PURPOSE_DRILL     Purpose = 1
+	Purpose_PURPOSE_SELF_TEST Purpose = 2
+	Purpose_PURPOSE_WALK      Purpose = 3
+)
+
+// Enum value maps for Purpose.
+var (
+	Purpose_name = map[int32]string{
+		0: "PURPOSE_CALL",
+		1: "PURPOSE_DRILL",
+		2: "PURPOSE_SELF_TEST",
+		3: "PURPOSE_WALK",
+	}
+	Purpose_value = map[string]int32{
+		"PURPOSE_CALL":      0,
+		"PURPOSE_DRILL":     1,
+		"PURPOSE_SELF_TEST": 2,
+		"PURPOSE_WALK":      3,
+	}
+)
+
+func (x Purpose) Enum() *Purpose {
+	p := new(Purpose)
+	*p = x
+	return p
+}
+
+func (x Purpose) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Purpose) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[3].Descriptor()
+}
+
+func (Purpose) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[3]
+}
+
+func (x Purpose) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Purpose.Descriptor instead.
+func (Purpose) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{3}
+}
+
+type EscalationCause int32
+
+const (
+	EscalationCause_ESCALATION_CAUSE_UNSPECIFIED      EscalationCause = 0
+	EscalationCause_ESCALATION_CAUSE_TIME             EscalationCause = 1
+	EscalationCause_ESCALATION_CAUSE_NOBODY_REACHABLE EscalationCause = 2
+	EscalationCause_ESCALATION_CAUSE_DECLINED         EscalationCause = 3
+)
+
+// Enum value maps for EscalationCause.
+var (
+	EscalationCause_name = map[int32]string{
+		0: "ESCALATION_CAUSE_UNSPECIFIED",
+		1: "ESCALATION_CAUSE_TIME",
+		2: "ESCALATION_CAUSE_NOBODY_REACHABLE",
+		3: "ESCALATION_CAUSE_DECLINED",
+	}
+	EscalationCause_value = map[string]int32{
+		"ESCALATION_CAUSE_UNSPECIFIED":      0,
+		"ESCALATION_CAUSE_TIME":             1,
+		"ESCALATION_CAUSE_NOBODY_REACHABLE": 2,
+		"ESCALATION_CAUSE_DECLINED":         3,
+	}
+)
+
+func (x EscalationCause) Enum() *EscalationCause {
+	p := new(EscalationCause)
+	*p = x
+	return p
+}
+
+func (x EscalationCause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EscalationCause) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[4].Descriptor()
+}
+
+func (EscalationCause) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[4]
+}
+
+func (x EscalationCause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EscalationCause.Descriptor instead.
+func (EscalationCause) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{4}
+}
+
+type OfferEnd int32
+
+const (
+	OfferEnd_OFFER_END_UNSPECIFIED OfferEnd = 0
+	OfferEnd_OFFER_END_DECLINED    OfferEnd = 1
+	OfferEnd_OFFER_END_EXPIRED     OfferEnd = 2
+	OfferEnd_OFFER_END_WITHDRAWN   OfferEnd = 3
+)
+
+// Enum value maps for OfferEnd.
+var (
+	OfferEnd_name = map[int32]string{
+		0: "OFFER_END_UNSPECIFIED",
+		1: "OFFER_END_DECLINED",
+		2: "OFFER_END_EXPIRED",
+		3: "OFFER_END_WITHDRAWN",
+	}
+	OfferEnd_value = map[string]int32{
+		"OFFER_END_UNSPECIFIED": 0,
+		"OFFER_END_DECLINED":    1,
+		"OFFER_END_EXPIRED":     2,
+		"OFFER_END_WITHDRAWN":   3,
+	}
+)
+
+func (x OfferEnd) Enum() *OfferEnd {
+	p := new(OfferEnd)
+	*p = x
+	return p
+}
+
+func (x OfferEnd) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OfferEnd) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[5].Descriptor()
+}
+
+func (OfferEnd) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[5]
+}
+
+func (x OfferEnd) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OfferEnd.Descriptor instead.
+func (OfferEnd) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{5}
+}
+
 type RequestState int32
 
 const (
@@ -225,11 +382,11 @@ func (x RequestState) String() string {
 }
 
 func (RequestState) Descriptor() protoreflect.EnumDescriptor {
-	return file_obedio_v1_record_proto_enumTypes[3].Descriptor()
+	return file_obedio_v1_record_proto_enumTypes[6].Descriptor()
 }
 
 func (RequestState) Type() protoreflect.EnumType {
-	return &file_obedio_v1_record_proto_enumTypes[3]
+	return &file_obedio_v1_record_proto_enumTypes[6]
 }
 
 func (x RequestState) Number() protoreflect.EnumNumber {
@@ -238,7 +395,7 @@ func (x RequestState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RequestState.Descriptor instead.
 func (RequestState) EnumDescriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
 type CancelReason int32
@@ -280,11 +437,11 @@ func (x CancelReason) String() string {
 }
 
 func (CancelReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_obedio_v1_record_proto_enumTypes[4].Descriptor()
+	return file_obedio_v1_record_proto_enumTypes[7].Descriptor()
 }
 
 func (CancelReason) Type() protoreflect.EnumType {
-	return &file_obedio_v1_record_proto_enumTypes[4]
+	return &file_obedio_v1_record_proto_enumTypes[7]
 }
 
 func (x CancelReason) Number() protoreflect.EnumNumber {
@@ -293,7 +450,7 @@ func (x CancelReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CancelReason.Descriptor instead.
 func (CancelReason) EnumDescriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 type CommandState int32
@@ -353,11 +510,11 @@ func (x CommandState) String() string {
 }
 
 func (CommandState) Descriptor() protoreflect.EnumDescriptor {
-	return file_obedio_v1_record_proto_enumTypes[5].Descriptor()
+	return file_obedio_v1_record_proto_enumTypes[8].Descriptor()
 }
 
 func (CommandState) Type() protoreflect.EnumType {
-	return &file_obedio_v1_record_proto_enumTypes[5]
+	return &file_obedio_v1_record_proto_enumTypes[8]
 }
 
 func (x CommandState) Number() protoreflect.EnumNumber {
@@ -366,7 +523,7 @@ func (x CommandState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CommandState.Descriptor instead.
 func (CommandState) EnumDescriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{8}
 }
 
 type OrderOutcome int32
@@ -410,11 +567,11 @@ func (x OrderOutcome) String() string {
 }
 
 func (OrderOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_obedio_v1_record_proto_enumTypes[6].Descriptor()
+	return file_obedio_v1_record_proto_enumTypes[9].Descriptor()
 }
 
 func (OrderOutcome) Type() protoreflect.EnumType {
-	return &file_obedio_v1_record_proto_enumTypes[6]
+	return &file_obedio_v1_record_proto_enumTypes[9]
 }
 
 func (x OrderOutcome) Number() protoreflect.EnumNumber {
@@ -423,7 +580,7 @@ func (x OrderOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OrderOutcome.Descriptor instead.
 func (OrderOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{9}
 }
 
 type CertificateKind int32
@@ -462,11 +619,11 @@ func (x CertificateKind) String() string {
 }
 
 func (CertificateKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_obedio_v1_record_proto_enumTypes[7].Descriptor()
+	return file_obedio_v1_record_proto_enumTypes[10].Descriptor()
 }
 
 func (CertificateKind) Type() protoreflect.EnumType {
-	return &file_obedio_v1_record_proto_enumTypes[7]
+	return &file_obedio_v1_record_proto_enumTypes[10]
 }
 
 func (x CertificateKind) Number() protoreflect.EnumNumber {
@@ -475,7 +632,7 @@ func (x CertificateKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CertificateKind.Descriptor instead.
 func (CertificateKind) EnumDescriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{7}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{10}
 }
 
 type RevocationReason int32
@@ -518,11 +675,11 @@ func (x RevocationReason) String() string {
 }
 
 func (RevocationReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_obedio_v1_record_proto_enumTypes[8].Descriptor()
+	return file_obedio_v1_record_proto_enumTypes[11].Descriptor()
 }
 
 func (RevocationReason) Type() protoreflect.EnumType {
-	return &file_obedio_v1_record_proto_enumTypes[8]
+	return &file_obedio_v1_record_proto_enumTypes[11]
 }
 
 func (x RevocationReason) Number() protoreflect.EnumNumber {
@@ -531,7 +688,7 @@ func (x RevocationReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RevocationReason.Descriptor instead.
 func (RevocationReason) EnumDescriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{8}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
 }
 
 // Record is one immutable fact of a hub. Its place in a lane is not part of
@@ -546,6 +703,10 @@ type Record struct {
 	//	*Record_Pressed
 	//	*Record_EpochOpened
 	//	*Record_RequestStepped
+	//	*Record_RequestOpened
+	//	*Record_RequestEscalated
+	//	*Record_RequestOffered
+	//	*Record_RequestDeclined
 	//	*Record_CommandStepped
 	//	*Record_DeviceChanged
 	//	*Record_RoomChanged
@@ -643,6 +804,42 @@ func (x *Record) GetRequestStepped() *RequestStepped {
 	return nil
 }
 
+func (x *Record) GetRequestOpened() *RequestOpened {
+	if x != nil {
+		if x, ok := x.Body.(*Record_RequestOpened); ok {
+			return x.RequestOpened
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetRequestEscalated() *RequestEscalated {
+	if x != nil {
+		if x, ok := x.Body.(*Record_RequestEscalated); ok {
+			return x.RequestEscalated
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetRequestOffered() *RequestOffered {
+	if x != nil {
+		if x, ok := x.Body.(*Record_RequestOffered); ok {
+			return x.RequestOffered
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetRequestDeclined() *RequestDeclined {
+	if x != nil {
+		if x, ok := x.Body.(*Record_RequestDeclined); ok {
+			return x.RequestDeclined
+		}
+	}
+	return nil
+}
+
 func (x *Record) GetCommandStepped() *CommandStepped {
 	if x != nil {
 		if x, ok := x.Body.(*Record_CommandStepped); ok {
@@ -722,6 +919,22 @@ type Record_RequestStepped struct {
 	RequestStepped *RequestStepped `protobuf:"bytes,12,opt,name=request_stepped,json=requestStepped,proto3,oneof"`
 }
 
+type Record_RequestOpened struct {
+	RequestOpened *RequestOpened `protobuf:"bytes,13,opt,name=request_opened,json=requestOpened,proto3,oneof"`
+}
+
+type Record_RequestEscalated struct {
+	RequestEscalated *RequestEscalated `protobuf:"bytes,14,opt,name=request_escalated,json=requestEscalated,proto3,oneof"`
+}
+
+type Record_RequestOffered struct {
+	RequestOffered *RequestOffered `protobuf:"bytes,15,opt,name=request_offered,json=requestOffered,proto3,oneof"`
+}
+
+type Record_RequestDeclined struct {
+	RequestDeclined *RequestDeclined `protobuf:"bytes,16,opt,name=request_declined,json=requestDeclined,proto3,oneof"`
+}
+
 type Record_CommandStepped struct {
 	CommandStepped *CommandStepped `protobuf:"bytes,20,opt,name=command_stepped,json=commandStepped,proto3,oneof"`
 }
@@ -755,6 +968,14 @@ func (*Record_Pressed) isRecord_Body() {}
 func (*Record_EpochOpened) isRecord_Body() {}
 
 func (*Record_RequestStepped) isRecord_Body() {}
+
+func (*Record_RequestOpened) isRecord_Body() {}
+
+func (*Record_RequestEscalated) isRecord_Body() {}
+
+func (*Record_RequestOffered) isRecord_Body() {}
+
+func (*Record_RequestDeclined) isRecord_Body() {}
 
 func (*Record_CommandStepped) isRecord_Body() {}
 
@@ -854,9 +1075,13 @@ type Pressed struct {
 	RoomId       string                 `protobuf:"bytes,10,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
 	Opens        bool                   `protobuf:"varint,11,opt,name=opens,proto3" json:"opens,omitempty"`
 	// The boot_id is an epoch that the hub opened for firmware without one.
-	HubMade       bool   `protobuf:"varint,12,opt,name=hub_made,json=hubMade,proto3" json:"hub_made,omitempty"`
-	Fingerprint   uint64 `protobuf:"fixed64,13,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
-	Via           string `protobuf:"bytes,14,opt,name=via,proto3" json:"via,omitempty"`
+	HubMade     bool   `protobuf:"varint,12,opt,name=hub_made,json=hubMade,proto3" json:"hub_made,omitempty"`
+	Fingerprint uint64 `protobuf:"fixed64,13,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	Via         string `protobuf:"bytes,14,opt,name=via,proto3" json:"via,omitempty"`
+	// Of the request that it opens; empty for one that joins.
+	Kind          string  `protobuf:"bytes,15,opt,name=kind,proto3" json:"kind,omitempty"`
+	Team          string  `protobuf:"bytes,16,opt,name=team,proto3" json:"team,omitempty"`
+	Purpose       Purpose `protobuf:"varint,17,opt,name=purpose,proto3,enum=obedio.v1.Purpose" json:"purpose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -989,6 +1214,358 @@ func (x *Pressed) GetVia() string {
 	return ""
 }
 
+func (x *Pressed) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Pressed) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Pressed) GetPurpose() Purpose {
+	if x != nil {
+		return x.Purpose
+	}
+	return Purpose_PURPOSE_CALL
+}
+
+// RequestOpened: a request was opened without a press: by a person, by the
+// hub's test of itself, or again.
+type RequestOpened struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId []byte                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Empty when no button stands for it.
+	DeviceId string   `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	RoomId   string   `protobuf:"bytes,3,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Kind     string   `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	Team     string   `protobuf:"bytes,5,opt,name=team,proto3" json:"team,omitempty"`
+	Priority Priority `protobuf:"varint,6,opt,name=priority,proto3,enum=obedio.v1.Priority" json:"priority,omitempty"`
+	Purpose  Purpose  `protobuf:"varint,7,opt,name=purpose,proto3,enum=obedio.v1.Purpose" json:"purpose,omitempty"`
+	// The request that is opened again; empty for none.
+	Reopens       []byte `protobuf:"bytes,8,opt,name=reopens,proto3" json:"reopens,omitempty"`
+	Note          string `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestOpened) Reset() {
+	*x = RequestOpened{}
+	mi := &file_obedio_v1_record_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestOpened) ProtoMessage() {}
+
+func (x *RequestOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestOpened.ProtoReflect.Descriptor instead.
+func (*RequestOpened) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RequestOpened) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *RequestOpened) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *RequestOpened) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *RequestOpened) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *RequestOpened) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *RequestOpened) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *RequestOpened) GetPurpose() Purpose {
+	if x != nil {
+		return x.Purpose
+	}
+	return Purpose_PURPOSE_CALL
+}
+
+func (x *RequestOpened) GetReopens() []byte {
+	if x != nil {
+		return x.Reopens
+	}
+	return nil
+}
+
+func (x *RequestOpened) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// RequestEscalated: an open request goes to more people. The version of the
+// request stays.
+type RequestEscalated struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId []byte                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Level     uint32                 `protobuf:"varint,2,opt,name=level,proto3" json:"level,omitempty"`
+	// duty, backup, lead or all.
+	To    string          `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Cause EscalationCause `protobuf:"varint,4,opt,name=cause,proto3,enum=obedio.v1.EscalationCause" json:"cause,omitempty"`
+	// Of this entry in the request's history, from 1.
+	Number        uint64 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestEscalated) Reset() {
+	*x = RequestEscalated{}
+	mi := &file_obedio_v1_record_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestEscalated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestEscalated) ProtoMessage() {}
+
+func (x *RequestEscalated) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestEscalated.ProtoReflect.Descriptor instead.
+func (*RequestEscalated) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RequestEscalated) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *RequestEscalated) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *RequestEscalated) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *RequestEscalated) GetCause() EscalationCause {
+	if x != nil {
+		return x.Cause
+	}
+	return EscalationCause_ESCALATION_CAUSE_UNSPECIFIED
+}
+
+func (x *RequestEscalated) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// RequestOffered: a request is offered to a person until a time.
+type RequestOffered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RequestId     []byte                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	PersonId      string                 `protobuf:"bytes,2,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	ExpiresAtMs   int64                  `protobuf:"varint,4,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	Number        uint64                 `protobuf:"varint,5,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestOffered) Reset() {
+	*x = RequestOffered{}
+	mi := &file_obedio_v1_record_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestOffered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestOffered) ProtoMessage() {}
+
+func (x *RequestOffered) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestOffered.ProtoReflect.Descriptor instead.
+func (*RequestOffered) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RequestOffered) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *RequestOffered) GetPersonId() string {
+	if x != nil {
+		return x.PersonId
+	}
+	return ""
+}
+
+func (x *RequestOffered) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RequestOffered) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *RequestOffered) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// RequestDeclined: somebody will not take a request, or an offer of it ended.
+type RequestDeclined struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId []byte                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What ended when it was an offer.
+	Offer         OfferEnd `protobuf:"varint,2,opt,name=offer,proto3,enum=obedio.v1.OfferEnd" json:"offer,omitempty"`
+	Number        uint64   `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestDeclined) Reset() {
+	*x = RequestDeclined{}
+	mi := &file_obedio_v1_record_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestDeclined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestDeclined) ProtoMessage() {}
+
+func (x *RequestDeclined) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestDeclined.ProtoReflect.Descriptor instead.
+func (*RequestDeclined) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RequestDeclined) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
+func (x *RequestDeclined) GetOffer() OfferEnd {
+	if x != nil {
+		return x.Offer
+	}
+	return OfferEnd_OFFER_END_UNSPECIFIED
+}
+
+func (x *RequestDeclined) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // EpochOpened: the hub saw that a device without boot_id has restarted.
 type EpochOpened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1001,7 +1578,7 @@ type EpochOpened struct {
 
 func (x *EpochOpened) Reset() {
 	*x = EpochOpened{}
-	mi := &file_obedio_v1_record_proto_msgTypes[3]
+	mi := &file_obedio_v1_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1590,7 @@ func (x *EpochOpened) String() string {
 func (*EpochOpened) ProtoMessage() {}
 
 func (x *EpochOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[3]
+	mi := &file_obedio_v1_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1603,7 @@ func (x *EpochOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EpochOpened.ProtoReflect.Descriptor instead.
 func (*EpochOpened) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EpochOpened) GetDeviceId() string {
@@ -1064,7 +1641,7 @@ type RequestStepped struct {
 
 func (x *RequestStepped) Reset() {
 	*x = RequestStepped{}
-	mi := &file_obedio_v1_record_proto_msgTypes[4]
+	mi := &file_obedio_v1_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1653,7 @@ func (x *RequestStepped) String() string {
 func (*RequestStepped) ProtoMessage() {}
 
 func (x *RequestStepped) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[4]
+	mi := &file_obedio_v1_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1666,7 @@ func (x *RequestStepped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestStepped.ProtoReflect.Descriptor instead.
 func (*RequestStepped) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RequestStepped) GetRequestId() []byte {
@@ -1142,7 +1719,7 @@ type CommandStepped struct {
 
 func (x *CommandStepped) Reset() {
 	*x = CommandStepped{}
-	mi := &file_obedio_v1_record_proto_msgTypes[5]
+	mi := &file_obedio_v1_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1731,7 @@ func (x *CommandStepped) String() string {
 func (*CommandStepped) ProtoMessage() {}
 
 func (x *CommandStepped) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[5]
+	mi := &file_obedio_v1_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1744,7 @@ func (x *CommandStepped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandStepped.ProtoReflect.Descriptor instead.
 func (*CommandStepped) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CommandStepped) GetCommandId() []byte {
@@ -1223,7 +1800,7 @@ type CommandDefinition struct {
 
 func (x *CommandDefinition) Reset() {
 	*x = CommandDefinition{}
-	mi := &file_obedio_v1_record_proto_msgTypes[6]
+	mi := &file_obedio_v1_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1812,7 @@ func (x *CommandDefinition) String() string {
 func (*CommandDefinition) ProtoMessage() {}
 
 func (x *CommandDefinition) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[6]
+	mi := &file_obedio_v1_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1825,7 @@ func (x *CommandDefinition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandDefinition.ProtoReflect.Descriptor instead.
 func (*CommandDefinition) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CommandDefinition) GetDeviceId() string {
@@ -1327,7 +1904,7 @@ type Device struct {
 
 func (x *Device) Reset() {
 	*x = Device{}
-	mi := &file_obedio_v1_record_proto_msgTypes[7]
+	mi := &file_obedio_v1_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1916,7 @@ func (x *Device) String() string {
 func (*Device) ProtoMessage() {}
 
 func (x *Device) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[7]
+	mi := &file_obedio_v1_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1929,7 @@ func (x *Device) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Device.ProtoReflect.Descriptor instead.
 func (*Device) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{7}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Device) GetDeviceId() string {
@@ -1449,7 +2026,7 @@ type DeviceChanged struct {
 
 func (x *DeviceChanged) Reset() {
 	*x = DeviceChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[8]
+	mi := &file_obedio_v1_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +2038,7 @@ func (x *DeviceChanged) String() string {
 func (*DeviceChanged) ProtoMessage() {}
 
 func (x *DeviceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[8]
+	mi := &file_obedio_v1_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +2051,7 @@ func (x *DeviceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceChanged.ProtoReflect.Descriptor instead.
 func (*DeviceChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{8}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeviceChanged) GetDevice() *Device {
@@ -1485,19 +2062,25 @@ func (x *DeviceChanged) GetDevice() *Device {
 }
 
 type Room struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RoomId        string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	UpdatedAtMs   int64                  `protobuf:"varint,3,opt,name=updated_at_ms,json=updatedAtMs,proto3" json:"updated_at_ms,omitempty"`
-	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
-	Removed       bool                   `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	RoomId      string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Name        string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	UpdatedAtMs int64                  `protobuf:"varint,3,opt,name=updated_at_ms,json=updatedAtMs,proto3" json:"updated_at_ms,omitempty"`
+	Version     uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	Removed     bool                   `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	Deck        string                 `protobuf:"bytes,6,opt,name=deck,proto3" json:"deck,omitempty"`
+	Zone        string                 `protobuf:"bytes,7,opt,name=zone,proto3" json:"zone,omitempty"`
+	Position    uint32                 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`
+	Quiet       bool                   `protobuf:"varint,9,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	// When it ends by itself; 0 for never.
+	QuietUntilMs  int64 `protobuf:"varint,10,opt,name=quiet_until_ms,json=quietUntilMs,proto3" json:"quiet_until_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_obedio_v1_record_proto_msgTypes[9]
+	mi := &file_obedio_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +2092,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[9]
+	mi := &file_obedio_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +2105,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{9}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Room) GetRoomId() string {
@@ -1560,6 +2143,41 @@ func (x *Room) GetRemoved() bool {
 	return false
 }
 
+func (x *Room) GetDeck() string {
+	if x != nil {
+		return x.Deck
+	}
+	return ""
+}
+
+func (x *Room) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Room) GetPosition() uint32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Room) GetQuiet() bool {
+	if x != nil {
+		return x.Quiet
+	}
+	return false
+}
+
+func (x *Room) GetQuietUntilMs() int64 {
+	if x != nil {
+		return x.QuietUntilMs
+	}
+	return 0
+}
+
 type RoomChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Room          *Room                  `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
@@ -1569,7 +2187,7 @@ type RoomChanged struct {
 
 func (x *RoomChanged) Reset() {
 	*x = RoomChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[10]
+	mi := &file_obedio_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +2199,7 @@ func (x *RoomChanged) String() string {
 func (*RoomChanged) ProtoMessage() {}
 
 func (x *RoomChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[10]
+	mi := &file_obedio_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +2212,7 @@ func (x *RoomChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomChanged.ProtoReflect.Descriptor instead.
 func (*RoomChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{10}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RoomChanged) GetRoom() *Room {
@@ -1621,7 +2239,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	mi := &file_obedio_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +2251,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	mi := &file_obedio_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +2264,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Document) GetKind() string {
@@ -1701,7 +2319,7 @@ type PolicyChanged struct {
 
 func (x *PolicyChanged) Reset() {
 	*x = PolicyChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[12]
+	mi := &file_obedio_v1_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +2331,7 @@ func (x *PolicyChanged) String() string {
 func (*PolicyChanged) ProtoMessage() {}
 
 func (x *PolicyChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[12]
+	mi := &file_obedio_v1_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1726,7 +2344,7 @@ func (x *PolicyChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyChanged.ProtoReflect.Descriptor instead.
 func (*PolicyChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PolicyChanged) GetDocument() *Document {
@@ -1749,7 +2367,7 @@ type OrderAnswered struct {
 
 func (x *OrderAnswered) Reset() {
 	*x = OrderAnswered{}
-	mi := &file_obedio_v1_record_proto_msgTypes[13]
+	mi := &file_obedio_v1_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1761,7 +2379,7 @@ func (x *OrderAnswered) String() string {
 func (*OrderAnswered) ProtoMessage() {}
 
 func (x *OrderAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[13]
+	mi := &file_obedio_v1_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +2392,7 @@ func (x *OrderAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAnswered.ProtoReflect.Descriptor instead.
 func (*OrderAnswered) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OrderAnswered) GetNumber() uint64 {
@@ -1828,7 +2446,7 @@ type CertificateChanged struct {
 
 func (x *CertificateChanged) Reset() {
 	*x = CertificateChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[14]
+	mi := &file_obedio_v1_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +2458,7 @@ func (x *CertificateChanged) String() string {
 func (*CertificateChanged) ProtoMessage() {}
 
 func (x *CertificateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[14]
+	mi := &file_obedio_v1_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +2471,7 @@ func (x *CertificateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateChanged.ProtoReflect.Descriptor instead.
 func (*CertificateChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{14}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CertificateChanged) GetSerial() []byte {
@@ -1957,7 +2575,7 @@ type Audited struct {
 
 func (x *Audited) Reset() {
 	*x = Audited{}
-	mi := &file_obedio_v1_record_proto_msgTypes[15]
+	mi := &file_obedio_v1_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2587,7 @@ func (x *Audited) String() string {
 func (*Audited) ProtoMessage() {}
 
 func (x *Audited) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[15]
+	mi := &file_obedio_v1_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2600,7 @@ func (x *Audited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audited.ProtoReflect.Descriptor instead.
 func (*Audited) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Audited) GetChain() string {
@@ -2031,7 +2649,7 @@ var File_obedio_v1_record_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xf3\x05\n" +
+	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\x91\b\n" +
 	"\x06Record\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12#\n" +
 	"\rclock_trusted\x18\x02 \x01(\bR\fclockTrusted\x12&\n" +
@@ -2039,7 +2657,11 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\apressed\x18\n" +
 	" \x01(\v2\x12.obedio.v1.PressedH\x00R\apressed\x12;\n" +
 	"\fepoch_opened\x18\v \x01(\v2\x16.obedio.v1.EpochOpenedH\x00R\vepochOpened\x12D\n" +
-	"\x0frequest_stepped\x18\f \x01(\v2\x19.obedio.v1.RequestSteppedH\x00R\x0erequestStepped\x12D\n" +
+	"\x0frequest_stepped\x18\f \x01(\v2\x19.obedio.v1.RequestSteppedH\x00R\x0erequestStepped\x12A\n" +
+	"\x0erequest_opened\x18\r \x01(\v2\x18.obedio.v1.RequestOpenedH\x00R\rrequestOpened\x12J\n" +
+	"\x11request_escalated\x18\x0e \x01(\v2\x1b.obedio.v1.RequestEscalatedH\x00R\x10requestEscalated\x12D\n" +
+	"\x0frequest_offered\x18\x0f \x01(\v2\x19.obedio.v1.RequestOfferedH\x00R\x0erequestOffered\x12G\n" +
+	"\x10request_declined\x18\x10 \x01(\v2\x1a.obedio.v1.RequestDeclinedH\x00R\x0frequestDeclined\x12D\n" +
 	"\x0fcommand_stepped\x18\x14 \x01(\v2\x19.obedio.v1.CommandSteppedH\x00R\x0ecommandStepped\x12A\n" +
 	"\x0edevice_changed\x18\x1e \x01(\v2\x18.obedio.v1.DeviceChangedH\x00R\rdeviceChanged\x12;\n" +
 	"\froom_changed\x18\x1f \x01(\v2\x16.obedio.v1.RoomChangedH\x00R\vroomChanged\x12A\n" +
@@ -2052,7 +2674,7 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.obedio.v1.ActorKindR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1b\n" +
 	"\tperson_id\x18\x03 \x01(\tR\bpersonId\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\xbd\x03\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\"\x93\x04\n" +
 	"\aPressed\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x1f\n" +
@@ -2072,7 +2694,40 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x05opens\x18\v \x01(\bR\x05opens\x12\x19\n" +
 	"\bhub_made\x18\f \x01(\bR\ahubMade\x12 \n" +
 	"\vfingerprint\x18\r \x01(\x06R\vfingerprint\x12\x10\n" +
-	"\x03via\x18\x0e \x01(\tR\x03via\"Y\n" +
+	"\x03via\x18\x0e \x01(\tR\x03via\x12\x12\n" +
+	"\x04kind\x18\x0f \x01(\tR\x04kind\x12\x12\n" +
+	"\x04team\x18\x10 \x01(\tR\x04team\x12,\n" +
+	"\apurpose\x18\x11 \x01(\x0e2\x12.obedio.v1.PurposeR\apurpose\"\x99\x02\n" +
+	"\rRequestOpened\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\fR\trequestId\x12\x1b\n" +
+	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x17\n" +
+	"\aroom_id\x18\x03 \x01(\tR\x06roomId\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04team\x18\x05 \x01(\tR\x04team\x12/\n" +
+	"\bpriority\x18\x06 \x01(\x0e2\x13.obedio.v1.PriorityR\bpriority\x12,\n" +
+	"\apurpose\x18\a \x01(\x0e2\x12.obedio.v1.PurposeR\apurpose\x12\x18\n" +
+	"\areopens\x18\b \x01(\fR\areopens\x12\x12\n" +
+	"\x04note\x18\t \x01(\tR\x04note\"\xa1\x01\n" +
+	"\x10RequestEscalated\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\fR\trequestId\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\rR\x05level\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x120\n" +
+	"\x05cause\x18\x04 \x01(\x0e2\x1a.obedio.v1.EscalationCauseR\x05cause\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x04R\x06number\"\x9c\x01\n" +
+	"\x0eRequestOffered\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\fR\trequestId\x12\x1b\n" +
+	"\tperson_id\x18\x02 \x01(\tR\bpersonId\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\"\n" +
+	"\rexpires_at_ms\x18\x04 \x01(\x03R\vexpiresAtMs\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x04R\x06number\"s\n" +
+	"\x0fRequestDeclined\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\fR\trequestId\x12)\n" +
+	"\x05offer\x18\x02 \x01(\x0e2\x13.obedio.v1.OfferEndR\x05offer\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"Y\n" +
 	"\vEpochOpened\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x14\n" +
@@ -2119,13 +2774,19 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
 	"\rDeviceChanged\x12)\n" +
-	"\x06device\x18\x01 \x01(\v2\x11.obedio.v1.DeviceR\x06device\"\x8b\x01\n" +
+	"\x06device\x18\x01 \x01(\v2\x11.obedio.v1.DeviceR\x06device\"\x8b\x02\n" +
 	"\x04Room\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\"\n" +
 	"\rupdated_at_ms\x18\x03 \x01(\x03R\vupdatedAtMs\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x18\n" +
-	"\aremoved\x18\x05 \x01(\bR\aremoved\"2\n" +
+	"\aremoved\x18\x05 \x01(\bR\aremoved\x12\x12\n" +
+	"\x04deck\x18\x06 \x01(\tR\x04deck\x12\x12\n" +
+	"\x04zone\x18\a \x01(\tR\x04zone\x12\x1a\n" +
+	"\bposition\x18\b \x01(\rR\bposition\x12\x14\n" +
+	"\x05quiet\x18\t \x01(\bR\x05quiet\x12$\n" +
+	"\x0equiet_until_ms\x18\n" +
+	" \x01(\x03R\fquietUntilMs\"2\n" +
 	"\vRoomChanged\x12#\n" +
 	"\x04room\x18\x01 \x01(\v2\x0f.obedio.v1.RoomR\x04room\"\x9e\x01\n" +
 	"\bDocument\x12\x12\n" +
@@ -2183,7 +2844,22 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x11PRESS_TYPE_SINGLE\x10\x01\x12\x15\n" +
 	"\x11PRESS_TYPE_DOUBLE\x10\x02\x12\x13\n" +
 	"\x0fPRESS_TYPE_LONG\x10\x03\x12\x14\n" +
-	"\x10PRESS_TYPE_SHAKE\x10\x04*\xb5\x01\n" +
+	"\x10PRESS_TYPE_SHAKE\x10\x04*W\n" +
+	"\aPurpose\x12\x10\n" +
+	"\fPURPOSE_CALL\x10\x00\x12\x11\n" +
+	"\rPURPOSE_DRILL\x10\x01\x12\x15\n" +
+	"\x11PURPOSE_SELF_TEST\x10\x02\x12\x10\n" +
+	"\fPURPOSE_WALK\x10\x03*\x94\x01\n" +
+	"\x0fEscalationCause\x12 \n" +
+	"\x1cESCALATION_CAUSE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ESCALATION_CAUSE_TIME\x10\x01\x12%\n" +
+	"!ESCALATION_CAUSE_NOBODY_REACHABLE\x10\x02\x12\x1d\n" +
+	"\x19ESCALATION_CAUSE_DECLINED\x10\x03*m\n" +
+	"\bOfferEnd\x12\x19\n" +
+	"\x15OFFER_END_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12OFFER_END_DECLINED\x10\x01\x12\x15\n" +
+	"\x11OFFER_END_EXPIRED\x10\x02\x12\x17\n" +
+	"\x13OFFER_END_WITHDRAWN\x10\x03*\xb5\x01\n" +
 	"\fRequestState\x12\x1d\n" +
 	"\x19REQUEST_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12REQUEST_STATE_OPEN\x10\x01\x12\x1a\n" +
@@ -2240,70 +2916,86 @@ func file_obedio_v1_record_proto_rawDescGZIP() []byte {
 	return file_obedio_v1_record_proto_rawDescData
 }
 
-var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
+var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_obedio_v1_record_proto_goTypes = []any{
 	(ActorKind)(0),             // 0: obedio.v1.ActorKind
 	(Priority)(0),              // 1: obedio.v1.Priority
 	(PressType)(0),             // 2: obedio.v1.PressType
-	(RequestState)(0),          // 3: obedio.v1.RequestState
-	(CancelReason)(0),          // 4: obedio.v1.CancelReason
-	(CommandState)(0),          // 5: obedio.v1.CommandState
-	(OrderOutcome)(0),          // 6: obedio.v1.OrderOutcome
-	(CertificateKind)(0),       // 7: obedio.v1.CertificateKind
-	(RevocationReason)(0),      // 8: obedio.v1.RevocationReason
-	(*Record)(nil),             // 9: obedio.v1.Record
-	(*Actor)(nil),              // 10: obedio.v1.Actor
-	(*Pressed)(nil),            // 11: obedio.v1.Pressed
-	(*EpochOpened)(nil),        // 12: obedio.v1.EpochOpened
-	(*RequestStepped)(nil),     // 13: obedio.v1.RequestStepped
-	(*CommandStepped)(nil),     // 14: obedio.v1.CommandStepped
-	(*CommandDefinition)(nil),  // 15: obedio.v1.CommandDefinition
-	(*Device)(nil),             // 16: obedio.v1.Device
-	(*DeviceChanged)(nil),      // 17: obedio.v1.DeviceChanged
-	(*Room)(nil),               // 18: obedio.v1.Room
-	(*RoomChanged)(nil),        // 19: obedio.v1.RoomChanged
-	(*Document)(nil),           // 20: obedio.v1.Document
-	(*PolicyChanged)(nil),      // 21: obedio.v1.PolicyChanged
-	(*OrderAnswered)(nil),      // 22: obedio.v1.OrderAnswered
-	(*CertificateChanged)(nil), // 23: obedio.v1.CertificateChanged
-	(*Audited)(nil),            // 24: obedio.v1.Audited
-	nil,                        // 25: obedio.v1.Device.MetadataEntry
-	nil,                        // 26: obedio.v1.Audited.DetailEntry
+	(Purpose)(0),               // 3: obedio.v1.Purpose
+	(EscalationCause)(0),       // 4: obedio.v1.EscalationCause
+	(OfferEnd)(0),              // 5: obedio.v1.OfferEnd
+	(RequestState)(0),          // 6: obedio.v1.RequestState
+	(CancelReason)(0),          // 7: obedio.v1.CancelReason
+	(CommandState)(0),          // 8: obedio.v1.CommandState
+	(OrderOutcome)(0),          // 9: obedio.v1.OrderOutcome
+	(CertificateKind)(0),       // 10: obedio.v1.CertificateKind
+	(RevocationReason)(0),      // 11: obedio.v1.RevocationReason
+	(*Record)(nil),             // 12: obedio.v1.Record
+	(*Actor)(nil),              // 13: obedio.v1.Actor
+	(*Pressed)(nil),            // 14: obedio.v1.Pressed
+	(*RequestOpened)(nil),      // 15: obedio.v1.RequestOpened
+	(*RequestEscalated)(nil),   // 16: obedio.v1.RequestEscalated
+	(*RequestOffered)(nil),     // 17: obedio.v1.RequestOffered
+	(*RequestDeclined)(nil),    // 18: obedio.v1.RequestDeclined
+	(*EpochOpened)(nil),        // 19: obedio.v1.EpochOpened
+	(*RequestStepped)(nil),     // 20: obedio.v1.RequestStepped
+	(*CommandStepped)(nil),     // 21: obedio.v1.CommandStepped
+	(*CommandDefinition)(nil),  // 22: obedio.v1.CommandDefinition
+	(*Device)(nil),             // 23: obedio.v1.Device
+	(*DeviceChanged)(nil),      // 24: obedio.v1.DeviceChanged
+	(*Room)(nil),               // 25: obedio.v1.Room
+	(*RoomChanged)(nil),        // 26: obedio.v1.RoomChanged
+	(*Document)(nil),           // 27: obedio.v1.Document
+	(*PolicyChanged)(nil),      // 28: obedio.v1.PolicyChanged
+	(*OrderAnswered)(nil),      // 29: obedio.v1.OrderAnswered
+	(*CertificateChanged)(nil), // 30: obedio.v1.CertificateChanged
+	(*Audited)(nil),            // 31: obedio.v1.Audited
+	nil,                        // 32: obedio.v1.Device.MetadataEntry
+	nil,                        // 33: obedio.v1.Audited.DetailEntry
 }
 var file_obedio_v1_record_proto_depIdxs = []int32{
-	10, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
-	11, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
-	12, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
-	13, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
-	14, // 4: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
-	17, // 5: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
-	19, // 6: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
-	22, // 7: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
-	21, // 8: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
-	23, // 9: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
-	24, // 10: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
-	0,  // 11: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
-	2,  // 12: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
-	1,  // 13: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
-	3,  // 14: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
-	4,  // 15: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
-	5,  // 16: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
-	15, // 17: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
-	10, // 18: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
-	25, // 19: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
-	16, // 20: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
-	18, // 21: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
-	20, // 22: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
-	6,  // 23: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
-	7,  // 24: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
-	8,  // 25: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
-	26, // 26: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	13, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
+	14, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
+	19, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
+	20, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
+	15, // 4: obedio.v1.Record.request_opened:type_name -> obedio.v1.RequestOpened
+	16, // 5: obedio.v1.Record.request_escalated:type_name -> obedio.v1.RequestEscalated
+	17, // 6: obedio.v1.Record.request_offered:type_name -> obedio.v1.RequestOffered
+	18, // 7: obedio.v1.Record.request_declined:type_name -> obedio.v1.RequestDeclined
+	21, // 8: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
+	24, // 9: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
+	26, // 10: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
+	29, // 11: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
+	28, // 12: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
+	30, // 13: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
+	31, // 14: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
+	0,  // 15: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
+	2,  // 16: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
+	1,  // 17: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
+	3,  // 18: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
+	1,  // 19: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
+	3,  // 20: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
+	4,  // 21: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
+	5,  // 22: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
+	6,  // 23: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
+	7,  // 24: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
+	8,  // 25: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
+	22, // 26: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
+	13, // 27: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
+	32, // 28: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
+	23, // 29: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
+	25, // 30: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
+	27, // 31: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
+	9,  // 32: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
+	10, // 33: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
+	11, // 34: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
+	33, // 35: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_record_proto_init() }
@@ -2315,6 +3007,10 @@ func file_obedio_v1_record_proto_init() {
 		(*Record_Pressed)(nil),
 		(*Record_EpochOpened)(nil),
 		(*Record_RequestStepped)(nil),
+		(*Record_RequestOpened)(nil),
+		(*Record_RequestEscalated)(nil),
+		(*Record_RequestOffered)(nil),
+		(*Record_RequestDeclined)(nil),
 		(*Record_CommandStepped)(nil),
 		(*Record_DeviceChanged)(nil),
 		(*Record_RoomChanged)(nil),
@@ -2328,8 +3024,8 @@ func file_obedio_v1_record_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_record_proto_rawDesc), len(file_obedio_v1_record_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   18,
+			NumEnums:      12,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
