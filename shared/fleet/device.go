@@ -33,13 +33,15 @@ func ParseDeviceType(s string) (DeviceType, error) {
 
 // Device is one registered device of a site.
 type Device struct {
-	ID       DeviceID          `json:"device_id"`
-	Type     DeviceType        `json:"type"`
-	Room     RoomID            `json:"room"`
-	Name     string            `json:"name,omitempty"`
-	Profile  string            `json:"security_profile"`
-	Tags     []string          `json:"tags,omitempty"`
-	Metadata map[string]string `json:"metadata,omitempty"`
+	ID      DeviceID   `json:"device_id"`
+	Type    DeviceType `json:"type"`
+	Room    RoomID     `json:"room"`
+	Name    string     `json:"name,omitempty"`
+	Profile string     `json:"security_profile"`
+	// PressProfile says what its presses mean; empty for the site's default.
+	PressProfile string            `json:"press_profile,omitempty"`
+	Tags         []string          `json:"tags,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
 	// LegacyID is the device's number in the system that it was imported from.
 	LegacyID  string    `json:"legacy_device_id,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -72,6 +74,9 @@ func (d Device) Check() error {
 	}
 	if !ValidSegment(d.Profile) {
 		return fmt.Errorf("%w: security_profile %q: want 1 to %d of A-Z a-z 0-9 . _ -", ErrInvalid, d.Profile, MaxSegment)
+	}
+	if d.PressProfile != "" && !ValidSegment(d.PressProfile) {
+		return fmt.Errorf("%w: press_profile %q: want 1 to %d of A-Z a-z 0-9 . _ -", ErrInvalid, d.PressProfile, MaxSegment)
 	}
 	if len(d.Name) > 128 {
 		return fmt.Errorf("%w: name has %d bytes: want at most 128", ErrInvalid, len(d.Name))

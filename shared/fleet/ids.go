@@ -101,6 +101,13 @@ func UUIDBytes[T ~string](id T) ([16]byte, error) {
 	return b, nil
 }
 
+// UUIDFloor is what the ids of NewUUID that were made at a time or later do not
+// sort before, and earlier ones do (RFC 9562, section 5.7).
+func UUIDFloor(t time.Time) string {
+	ms := uint64(max(0, t.UnixMilli()))
+	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
+}
+
 // NewEpoch returns a fresh random epoch.
 func NewEpoch() Epoch {
 	var b [8]byte

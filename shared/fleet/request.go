@@ -347,7 +347,20 @@ func applyOpened(v View, r Record, b RequestOpened) ([]Change, error) {
 		State: RequestOpen, Priority: b.Priority, Version: 1, OpenedAt: r.At, LevelAt: r.At, LastPressAt: r.At,
 		Note: b.Note, Reopens: b.Reopens,
 	}
-	return changed(false, Request{}, req.note(RequestStep{Event: EventOpened, At: r.At, By: r.Actor, Note: b.Note})), nil
+	old, _, err := Get[Request](v, RequestRef(b.Reopens))
+	if err != nil {
+		return nil, err
+	}
+	req.LastPress = old.LastPress // whose button is told how it goes on
+	req = req.note(RequestStep{Event: EventOpened, At: r.At, By: r.Actor, Note: b.Note})
+	changes := changed(false, Request{}, req)
+	cursor, found, err := Get[PressCursor](v, PressCursorRef(b.Device))
+	if err != nil || !found || b.Device == "" {
+		return changes, err
+	}
+	next := cursor
+	next.Request = b.Request // a further press of the button joins it
+	return append(changes, changed(true, cursor, next)...), nil
 }
 
 // known is the request that a record speaks of; ErrState when nothing opened

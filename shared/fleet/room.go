@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -45,4 +47,20 @@ func (r Room) Check() error {
 		return fmt.Errorf("%w: quiet_until of a room that is not quiet", ErrInvalid)
 	}
 	return nil
+}
+
+// CompareRooms orders rooms as people walk them: by deck, then position, then
+// name.
+func CompareRooms(a, b Room) int {
+	last := func(r Room) bool { return r.Position == 0 }
+	if c := strings.Compare(a.Deck, b.Deck); c != 0 {
+		return c
+	}
+	switch {
+	case last(a) != last(b) && last(b):
+		return -1
+	case last(a) != last(b):
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.Position, b.Position), strings.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 }

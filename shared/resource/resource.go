@@ -36,6 +36,7 @@ type Device struct {
 	BaseTopic         string            `json:"base_topic"`
 	LastWill          *LastWill         `json:"last_will,omitempty"`
 	SecurityProfile   string            `json:"security_profile"`
+	PressProfile      string            `json:"press_profile,omitempty" doc:"What its presses mean; the site's default if absent."`
 	CreatedAt         time.Time         `json:"created_at"`
 	UpdatedAt         time.Time         `json:"updated_at"`
 	LegacyDeviceID    string            `json:"legacy_device_id,omitempty"`
@@ -58,7 +59,7 @@ type Device struct {
 func DeviceOf(site fleet.SiteID, d fleet.Device, roomName string, s fleet.DeviceState) Device {
 	r := Device{
 		DeviceID: d.ID, Site: site, Room: d.Room, RoomName: roomName, Type: d.Type, Name: d.Name,
-		MQTTClientID: string(d.ID), BaseTopic: d.BaseTopic(site), SecurityProfile: d.Profile,
+		MQTTClientID: string(d.ID), BaseTopic: d.BaseTopic(site), SecurityProfile: d.Profile, PressProfile: d.PressProfile,
 		CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, LegacyDeviceID: d.LegacyID,
 		Presence: Presence{State: s.Presence, Since: s.Since, AsOf: s.LastSeen},
 		Battery:  s.Battery, SignalStrength: s.Signal, FirmwareVersion: s.Firmware, BootID: s.BootID, UptimeS: s.UptimeS,
@@ -185,17 +186,38 @@ func AuditEntryOf(e fleet.AuditEntry) AuditEntry {
 	}
 }
 
-// Unreachable is a watch that has not been told, and why.
+// Unreachable is a watch, or a person without one, that has not been told, and
+// why.
 type Unreachable struct {
+	DeviceID fleet.DeviceID `json:"device_id,omitempty"`
+	PersonID string         `json:"person_id,omitempty"`
+	Name     string         `json:"name,omitempty"`
+	Why      string         `json:"why" doc:"not connected, not subscribed, does not answer, no answer yet, wears no watch, declined"`
+}
+
+// Reached is a watch that has been told.
+type Reached struct {
 	DeviceID fleet.DeviceID `json:"device_id"`
-	Why      string         `json:"why"`
+	PersonID string         `json:"person_id,omitempty"`
+	Name     string         `json:"name,omitempty"`
 }
 
 // Notified says which watches know of a request.
 type Notified struct {
 	Watches     int           `json:"watches"`
 	Reached     int           `json:"reached"`
+	Told        []Reached     `json:"told" nullable:"false"`
 	Unreachable []Unreachable `json:"unreachable" nullable:"false"`
+	Quiet       bool          `json:"quiet,omitempty" doc:"Nobody is told because the room is quiet."`
+}
+
+// Offer is a request offered to a person.
+type Offer struct {
+	PersonID  string    `json:"person_id"`
+	Name      string    `json:"name,omitempty"`
+	By        Actor     `json:"by"`
+	At        time.Time `json:"at"`
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // Request is what the crew works on.
@@ -206,9 +228,19 @@ type Request struct {
 	DeviceType   fleet.DeviceType   `json:"device_type,omitempty"`
 	Room         fleet.RoomID       `json:"room"`
 	RoomName     string             `json:"room_name"`
+	Kind         string             `json:"kind,omitempty" doc:"The service that is wanted; absent for a plain call."`
+	KindLabel    string             `json:"kind_label,omitempty"`
+	Team         string             `json:"team,omitempty"`
+	Purpose      string             `json:"purpose" enum:"call,drill,self_test,walk"`
+	Level        uint32             `json:"level" doc:"Of the escalation, from 0."`
+	ToldTo       fleet.Recipients   `json:"told_to,omitempty" enum:"duty,backup,lead,all" doc:"Who is told at that level."`
+	Offer        *Offer             `json:"offer,omitempty"`
+	Declined     []Actor            `json:"declined,omitempty"`
+	Reopens      fleet.RequestID    `json:"reopens,omitempty"`
 	State        fleet.RequestState `json:"state" enum:"open,accepted,completed,cancelled,missed"`
 	Priority     fleet.Priority     `json:"priority" enum:"normal,urgent,emergency"`
 	Version      uint64             `json:"version"`
+	Entries      uint64             `json:"entries" doc:"Grows with all that happens to the request, so that of two the newer can be told."`
 	Presses      uint64             `json:"presses"`
 	OpenedAt     time.Time          `json:"opened_at"`
 	LateByMS     int64              `json:"late_by_ms,omitempty" doc:"How long the press that opened it was under way."`
@@ -235,7 +267,8 @@ func RequestOf(r fleet.Request, d fleet.Device, roomName string, now time.Time) 
 	if roomName == "" {
 		roomName = string(r.Room)
 	}
-	return Request{
+	out := Request{
+		Kind: r.Kind, Team: r.Team, Purpose: string(r.Purpose), Level: r.Level, ToldTo: r.To, Reopens: r.Reopens, Entries: r.Entries,
 		RequestID: r.ID, DeviceID: r.Device, DeviceName: d.Name, DeviceType: d.Type, Room: r.Room, RoomName: roomName,
 		State: r.State, Priority: r.Priority, Version: r.Version, Presses: r.Presses, OpenedAt: r.OpenedAt,
 		LateByMS: r.LateBy.Milliseconds(), LastPressAt: r.LastPressAt,
@@ -243,6 +276,16 @@ func RequestOf(r fleet.Request, d fleet.Device, roomName string, now time.Time) 
 		EndedAt: optional(r.EndedAt), EndedBy: actor(r.EndedBy), CancelReason: r.CancelledAs, Note: r.Note,
 		WaitingMS: max(0, until.Sub(r.OpenedAt).Milliseconds()),
 	}
+	if out.Purpose == "" {
+		out.Purpose = "call"
+	}
+	if o := r.Offer; o != nil {
+		out.Offer = &Offer{PersonID: o.To, Name: o.Name, By: Actor(o.By), At: o.At, ExpiresAt: o.ExpiresAt}
+	}
+	for _, a := range r.Declined {
+		out.Declined = append(out.Declined, Actor(a))
+	}
+	return out
 }
 
 // CommandStep is one entry of a command's timeline.

@@ -478,7 +478,7 @@ func device(d fleet.Device) *pb.Device {
 	return &pb.Device{
 		DeviceId: string(d.ID), Type: string(d.Type), RoomId: string(d.Room), Name: d.Name,
 		SecurityProfile: d.Profile, Tags: d.Tags, Metadata: d.Metadata, LegacyDeviceId: d.LegacyID,
-		CreatedAtMs: ms(d.CreatedAt), UpdatedAtMs: ms(d.UpdatedAt), Version: d.Version, Removed: d.Removed,
+		CreatedAtMs: ms(d.CreatedAt), UpdatedAtMs: ms(d.UpdatedAt), Version: d.Version, Removed: d.Removed, PressProfile: d.PressProfile,
 	}
 }
 
@@ -487,7 +487,7 @@ func fromDevice(m *pb.Device) (fleet.Device, error) {
 		ID: fleet.DeviceID(m.GetDeviceId()), Type: fleet.DeviceType(m.GetType()), Room: fleet.RoomID(m.GetRoomId()),
 		Name: m.GetName(), Profile: m.GetSecurityProfile(), Tags: m.GetTags(), Metadata: m.GetMetadata(),
 		LegacyID: m.GetLegacyDeviceId(), CreatedAt: fromMS(m.GetCreatedAtMs()), UpdatedAt: fromMS(m.GetUpdatedAtMs()),
-		Version: m.GetVersion(), Removed: m.GetRemoved(),
+		Version: m.GetVersion(), Removed: m.GetRemoved(), PressProfile: m.GetPressProfile(),
 	}
 	return d, d.Check()
 }

@@ -30,7 +30,9 @@ import (
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/roster"
 	"github.com/obedio/obedio/edge/internal/security"
+	"github.com/obedio/obedio/edge/internal/selftest"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/edge/internal/uplink"
@@ -57,6 +59,10 @@ type Config struct {
 	Registry  *registry.Registry
 	Presence  *presence.Presence
 	Requests  *request.Requests
+	Roster    *roster.Roster
+	SelfTest  *selftest.SelfTest
+	// Why says why a watch cannot be reached; empty when it can.
+	Why       func(fleet.Device) string
 	Notifier  *notify.Notifier
 	Commands  *command.Commands
 	Uplink    *uplink.Uplink
@@ -102,6 +108,7 @@ type API struct {
 	rest   *rest.API
 	events *feed.Feed[rest.Event]
 	site   atomic.Pointer[SiteBody]
+	zone   atomic.Pointer[time.Location]
 }
 
 // New registers all routes.
@@ -130,6 +137,13 @@ func New(c Config) (*API, error) {
 	a.deviceRoutes()
 	a.roomRoutes()
 	a.requestRoutes()
+	a.timelineRoute()
+	a.statisticsRoute()
+	a.callingRoutes()
+	a.crewRoutes()
+	a.dutyRoutes()
+	a.walkRoutes()
+	a.selfTestRoutes()
 	a.commandRoutes()
 	a.systemRoutes()
 	a.clockRoutes()
@@ -199,11 +213,20 @@ func (a *API) requestResource(r fleet.Request, names roomNames) resource.Request
 	out := resource.RequestOf(r, d, names[r.Room], a.now())
 	if r.State == fleet.RequestOpen {
 		reach := a.Notifier.Reach(r.ID)
-		n := resource.Notified{Watches: reach.Watches, Reached: reach.Reached, Unreachable: []resource.Unreachable{}}
+		n := resource.Notified{
+			Watches: reach.Watches, Reached: reach.Reached, Told: []resource.Reached{}, Unreachable: []resource.Unreachable{}, Quiet: reach.Quiet,
+		}
 		for _, u := range reach.Unreachable {
-			n.Unreachable = append(n.Unreachable, resource.Unreachable{DeviceID: u.Device, Why: u.Why})
+			n.Unreachable = append(n.Unreachable, resource.Unreachable{DeviceID: u.Device, PersonID: u.Person, Name: u.Name, Why: u.Why})
+		}
+		for _, t := range reach.Told {
+			n.Told = append(n.Told, resource.Reached{DeviceID: t.Device, PersonID: t.Person, Name: t.Name})
 		}
 		out.Notified = &n
+		out.ToldTo = a.Requests.Recipients(r)
+	}
+	if s, err := a.Requests.Services.Get(r.Kind); err == nil {
+		out.KindLabel = s.Value.Label
 	}
 	return out
 }

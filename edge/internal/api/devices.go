@@ -51,6 +51,7 @@ type DeviceBody struct {
 	Room            string            `json:"room" maxLength:"64"`
 	Name            string            `json:"name,omitempty" maxLength:"128"`
 	SecurityProfile string            `json:"security_profile,omitempty" maxLength:"64" doc:"The type's own profile if absent."`
+	PressProfile    string            `json:"press_profile,omitempty" maxLength:"64" doc:"What its presses mean; the site's default if absent."`
 	Tags            []string          `json:"tags,omitempty" maxItems:"32"`
 	Metadata        map[string]string `json:"metadata,omitempty"`
 	LegacyDeviceID  string            `json:"legacy_device_id,omitempty" maxLength:"64"`
@@ -206,7 +207,7 @@ func (a *API) addDevice(ctx context.Context, in *addDeviceInput) (*addedDeviceOu
 func (b DeviceBody) device() fleet.Device {
 	return fleet.Device{
 		Room: fleet.RoomID(b.Room), Name: b.Name, Profile: b.SecurityProfile, Tags: b.Tags, Metadata: b.Metadata,
-		LegacyID: b.LegacyDeviceID,
+		LegacyID: b.LegacyDeviceID, PressProfile: b.PressProfile,
 	}
 }
 

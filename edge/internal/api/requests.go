@@ -60,6 +60,7 @@ func (a *API) requestRoutes() {
 		return &requestOutput{Body: out}, err
 	})
 
+	a.openRoutes()
 	type step struct {
 		name, summary string
 		permission    account.Action
@@ -100,12 +101,22 @@ func (a *API) requestRoutes() {
 	})
 }
 
-func (a *API) step(ctx context.Context, p RequestPath, s request.Step) (*requestOutput, error) {
-	var err error
-	if s.Request, err = p.parse(); err != nil {
-		return nil, err
+// crewActor is who makes the request of ctx, as a member of the crew when he is
+// one.
+func (a *API) crewActor(ctx context.Context) fleet.Actor {
+	by := actor(ctx)
+	user := by.ID
+	if by.PersonID != "" {
+		user = by.PersonID // a person's program
 	}
-	after, err := a.Requests.Take(ctx, actor(ctx), s)
+	if p, ok := a.Roster.OfUser(user); ok {
+		by.PersonID, by.Name = p.ID, p.Name
+	}
+	return by
+}
+
+// after is the answer of a step; a conflict shows the request as it is.
+func (a *API) after(req fleet.Request, err error) (*requestOutput, error) {
 	var conflict *request.Conflict
 	if errors.As(err, &conflict) {
 		now, lookErr := a.oneRequest(conflict.Request)
@@ -117,14 +128,91 @@ func (a *API) step(ctx context.Context, p RequestPath, s request.Step) (*request
 	if err != nil {
 		return nil, err
 	}
-	out, err := a.oneRequest(after)
+	out, err := a.oneRequest(req)
 	return &requestOutput{Body: out}, err
+}
+
+func (a *API) openRoutes() {
+	tags := []string{"requests"}
+	rest.Register(a.rest, rest.Route{
+		OperationID: "open-request", Method: http.MethodPost, Path: "/api/v1/requests", Permission: account.RequestsWrite,
+		Status: http.StatusCreated, Idempotent: true, Summary: "Open a request by hand", Tags: tags,
+	}, func(ctx context.Context, in *struct {
+		Body struct {
+			Room     string `json:"room" maxLength:"64"`
+			Kind     string `json:"kind,omitempty" maxLength:"64" doc:"A service; a plain call if absent."`
+			Priority string `json:"priority,omitempty" enum:"normal,urgent,emergency" default:"normal"`
+			Note     string `json:"note,omitempty" maxLength:"1000"`
+		} `nameHint:"NewRequest"`
+	}) (*requestOutput, error) {
+		b := in.Body
+		return a.after(a.Requests.Open(ctx, a.crewActor(ctx), request.ByHand{
+			Room: fleet.RoomID(b.Room), Service: b.Kind, Priority: fleet.Priority(cmp.Or(b.Priority, string(fleet.Normal))), Note: b.Note,
+		}))
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "reopen-request", Method: http.MethodPost, Path: "/api/v1/requests/{id}/reopen", Permission: account.RequestsWrite,
+		Status: http.StatusCreated, Idempotent: true, Summary: "Open a new request for one that has ended", Tags: tags,
+	}, func(ctx context.Context, in *struct {
+		RequestPath
+		Body struct {
+			Note string `json:"note,omitempty" maxLength:"1000"`
+		} `nameHint:"RequestReopen"`
+	}) (*requestOutput, error) {
+		id, err := in.parse()
+		if err != nil {
+			return nil, err
+		}
+		return a.after(a.Requests.Reopen(ctx, a.crewActor(ctx), id, in.Body.Note))
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "delegate-request", Method: http.MethodPost, Path: "/api/v1/requests/{id}/delegate", Permission: account.RequestsDelegate,
+		Idempotent: true, Summary: "Offer a request to a member of the crew", Tags: tags,
+		Description: "Nothing is taken from whoever has the request until that person accepts it; the offer ends by itself.",
+	}, func(ctx context.Context, in *struct {
+		RequestPath
+		Body struct {
+			Version  uint64 `json:"version" minimum:"1" doc:"The version that was shown."`
+			PersonID string `json:"person_id" maxLength:"64"`
+		} `nameHint:"RequestDelegate"`
+	}) (*requestOutput, error) {
+		id, err := in.parse()
+		if err != nil {
+			return nil, err
+		}
+		p, ok := a.Roster.Member(in.Body.PersonID)
+		if !ok {
+			return nil, fmt.Errorf("%w: person_id %q: there is nobody of that id", fleet.ErrInvalid, in.Body.PersonID)
+		}
+		return a.after(a.Requests.Offer(ctx, a.crewActor(ctx), id, in.Body.Version, p.ID, p.Name))
+	})
+	rest.Register(a.rest, rest.Route{
+		OperationID: "decline-request", Method: http.MethodPost, Path: "/api/v1/requests/{id}/decline", Permission: account.RequestsAccept,
+		Idempotent: true, Summary: "Say that one will not take a request", Tags: tags,
+		Description: "To whom it is offered declines the offer; who offered it takes that back.",
+	}, func(ctx context.Context, in *RequestPath) (*requestOutput, error) {
+		id, err := in.parse()
+		if err != nil {
+			return nil, err
+		}
+		return a.after(a.Requests.Decline(ctx, a.crewActor(ctx), id))
+	})
+}
+
+func (a *API) step(ctx context.Context, p RequestPath, s request.Step) (*requestOutput, error) {
+	var err error
+	if s.Request, err = p.parse(); err != nil {
+		return nil, err
+	}
+	return a.after(a.Requests.Take(ctx, a.crewActor(ctx), s))
 }
 
 func (a *API) listRequests(_ context.Context, in *struct {
 	rest.PageInput
 	State    string `query:"state" maxLength:"100" doc:"States, separated by commas; all if absent."`
 	DeviceID string `query:"device_id" maxLength:"64"`
+	Room     string `query:"room" maxLength:"64"`
+	Purpose  string `query:"purpose" maxLength:"100" doc:"call, drill, self_test, walk, separated by commas; calls and drills if absent."`
 }) (*requestsOutput, error) {
 	states, live, err := parseStates(in.State)
 	if err != nil {
@@ -134,8 +222,13 @@ func (a *API) listRequests(_ context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	purposes, err := parsePurposes(in.Purpose)
+	if err != nil {
+		return nil, err
+	}
 	wanted := func(r fleet.Request) bool {
-		return (len(states) == 0 || slices.Contains(states, r.State)) && (in.DeviceID == "" || string(r.Device) == in.DeviceID)
+		return (len(states) == 0 || slices.Contains(states, r.State)) && (in.DeviceID == "" || string(r.Device) == in.DeviceID) &&
+			(in.Room == "" || string(r.Room) == in.Room) && slices.Contains(purposes, r.Purpose)
 	}
 	var rows []fleet.Request
 	if live {
@@ -186,6 +279,24 @@ func parseStates(s string) (states []fleet.RequestState, live bool, err error) {
 		states = append(states, state)
 	}
 	return states, live, nil
+}
+
+func parsePurposes(s string) ([]fleet.Purpose, error) {
+	if s == "" {
+		return []fleet.Purpose{fleet.PurposeCall, fleet.PurposeDrill}, nil
+	}
+	var purposes []fleet.Purpose
+	for word := range strings.SplitSeq(s, ",") {
+		switch p := fleet.Purpose(strings.TrimSpace(word)); p {
+		case "call":
+			purposes = append(purposes, fleet.PurposeCall)
+		case fleet.PurposeDrill, fleet.PurposeSelfTest, fleet.PurposeWalk:
+			purposes = append(purposes, p)
+		default:
+			return nil, fmt.Errorf("%w: purpose %q: want call, drill, self_test or walk", fleet.ErrInvalid, word)
+		}
+	}
+	return purposes, nil
 }
 
 // openPage sorts what waits: highest priority, then oldest. The cursor is the

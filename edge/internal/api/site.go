@@ -34,9 +34,21 @@ func (a *API) loadSite() error {
 	if !found {
 		s.SiteName = a.SiteName
 	}
-	a.site.Store(&s)
+	a.takeSite(s)
 	return nil
 }
+
+func (a *API) takeSite(s SiteBody) {
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil || s.TimeZone == "" {
+		zone = time.UTC
+	}
+	a.zone.Store(zone)
+	a.site.Store(&s)
+}
+
+// Zone is the site's time zone; UTC until somebody has said which it is.
+func (a *API) Zone() *time.Location { return a.zone.Load() }
 
 func (a *API) siteRoute() {
 	rest.Register(a.rest, rest.Route{
@@ -56,7 +68,7 @@ func (a *API) siteRoute() {
 			if err := tx.PutSetting(siteSetting, s); err != nil {
 				return err
 			}
-			tx.Then(func() { a.site.Store(&s) })
+			tx.Then(func() { a.takeSite(s) })
 			return tx.Audit(actor(ctx), "site.changed", string(a.Identity.Site), map[string]string{
 				"site_name": s.SiteName, "time_zone": cmp.Or(s.TimeZone, "none"),
 			})

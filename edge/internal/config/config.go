@@ -17,6 +17,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/selftest"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/account"
@@ -71,9 +72,14 @@ type Serve struct {
 
 	CollapseAccepted time.Duration `name:"collapse-accepted" default:"1m" help:"A press within this time after its request was accepted joins it."`
 	LateAfter        time.Duration `name:"late-after" default:"30s" help:"A press that was under way for longer says so."`
+	OfferLife        time.Duration `name:"offer-life" default:"1m" help:"How long a request that is offered to somebody stays so."`
+	EscalationHurry  float64       `name:"escalation-hurry" default:"1" help:"Makes the times of escalations and rings shorter by this factor, for demonstrations and tests."`
+	SelfTestEvery    time.Duration `name:"self-test-every" default:"1h" help:"How often it is tried, zone by zone, whether a call would come through; negative for only when somebody asks."`
+	SelfTestAfter    time.Duration `name:"self-test-after" default:"2m" help:"After the start of the hub the first self-test waits for so long."`
 
 	CommandTTL    time.Duration `name:"command-ttl" default:"1h" help:"Time to live of a command for which nobody gave one."`
 	CommandRepeat time.Duration `name:"command-repeat" default:"5s" help:"Wait for a device's answer before a command is sent again."`
+	NotifyLog     time.Duration `name:"notify-log-age" default:"2160h" help:"How long it is kept who was told of a request."`
 	NotifyRepeat  time.Duration `name:"notify-repeat" default:"5s" help:"Wait for a watch's or button's acknowledgement before it is told again."`
 
 	StateEvery     time.Duration `name:"uplink-state-every" default:"1m" help:"How often the newest device states go to the console."`
@@ -125,9 +131,16 @@ func (s Serve) Check() error {
 		"device-certificate-life": s.DeviceCertificate, "server-certificate-life": s.ServerCertificate,
 		"provision-life": s.ProvisionLife, "provision-keep": s.ProvisionKeep, "site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
 		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
+		"offer-life": s.OfferLife, "self-test-after": s.SelfTestAfter, "notify-log-age": s.NotifyLog,
 		"session-idle": s.SessionIdle, "session-max": s.SessionMax, "pin-idle": s.PINIdle,
 	}); err != nil {
 		return err
+	}
+	if err := positive(map[string]float64{"escalation-hurry": s.EscalationHurry}); err != nil {
+		return err
+	}
+	if s.SelfTestEvery == 0 {
+		return fmt.Errorf("%w: --self-test-every 0: want a time, or a negative one for never", fleet.ErrInvalid)
 	}
 	if err := s.checkTraffic(); err != nil {
 		return err
@@ -173,10 +186,13 @@ func (s Serve) Hub() hub.Config {
 		Provision: provision.Config{Life: s.ProvisionLife, MaxOpen: s.ProvisionOpen, Keep: s.ProvisionKeep},
 		Broker:    s.MQTTLimits.limits(),
 		Presence:  presence.Config{SweepEvery: s.PresenceSweep},
-		Requests:  request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
-		Commands:  command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
-		Disk:      s.DiskSettings.guard(),
-		Notify:    notify.Config{RepeatEvery: s.NotifyRepeat},
+		Requests: request.Config{
+			CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter, OfferLife: s.OfferLife, Hurry: s.EscalationHurry,
+		},
+		SelfTest: selftest.Config{Every: s.SelfTestEvery, After: s.SelfTestAfter},
+		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
+		Disk:     s.DiskSettings.guard(),
+		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat, LogFor: s.NotifyLog},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
 			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout, SummariesEvery: s.SummariesEvery, SummariesAgain: s.SummariesAgain,

@@ -23,7 +23,9 @@ import (
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/roster"
 	"github.com/obedio/obedio/edge/internal/security"
+	"github.com/obedio/obedio/edge/internal/selftest"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/fleet"
@@ -51,6 +53,8 @@ type devices struct {
 	tellLate   func(context.Context) // the time
 	came       chan arrival          // with a certificate, which may have replaced others
 	requests   *request.Requests
+	roster     *roster.Roster
+	selftest   *selftest.SelfTest
 	commands   *command.Commands
 	notifier   *notify.Notifier
 	broker     *broker.Broker
@@ -340,7 +344,9 @@ func (d *devices) press(ctx context.Context, dev *fleet.Device, via fleet.Device
 	if err != nil {
 		return err
 	}
-	if _, err := d.requests.Press(ctx, request.Incoming{Device: *dev, Press: p, Dup: m.Dup, Via: via}); err != nil {
+	state, _ := d.presence.State(dev.ID)
+	in := request.Incoming{Device: *dev, Press: p, Dup: m.Dup, Via: via, Signal: state.Signal, Battery: state.Battery}
+	if _, err := d.requests.Press(ctx, in); err != nil {
 		return err
 	}
 	d.presence.Heard(dev.ID, &dialect.Telemetry{BootID: p.BootID})
@@ -372,12 +378,20 @@ func (d *devices) watchAction(ctx context.Context, dev *fleet.Device, id string,
 		step.To = fleet.RequestAccepted
 	case "complete":
 		step.To = fleet.RequestCompleted
-	default:
-		return nil // decline and delegate change nothing here: the request goes on ringing
 	}
-	by := fleet.ByDevice(dev.ID)
-	by.Name = dev.Name
-	_, err = d.requests.Take(ctx, by, step)
+	by := d.wearer(dev)
+	switch a.Action {
+	case "decline":
+		_, err = d.requests.Decline(ctx, by, reqID)
+	case "delegate":
+		to, ok := d.roster.Member(a.To)
+		if !ok {
+			return fmt.Errorf("%w: delegate to %q: there is nobody of that id", fleet.ErrInvalid, a.To)
+		}
+		_, err = d.requests.Offer(ctx, by, reqID, a.Version, to.ID, to.Name)
+	default:
+		_, err = d.requests.Take(ctx, by, step)
+	}
 	var late *request.Conflict
 	if errors.As(err, &late) || errors.Is(err, fleet.ErrNotFound) {
 		// Somebody was faster. The watch is told how the request stands.
@@ -387,8 +401,21 @@ func (d *devices) watchAction(ctx context.Context, dev *fleet.Device, id string,
 	return err
 }
 
+// wearer is who acts with a watch: the watch, and the person who wears it.
+func (d *devices) wearer(watch *fleet.Device) fleet.Actor {
+	by := fleet.ByDevice(watch.ID)
+	by.Name = watch.Name
+	if p, ok := d.roster.WornBy(watch.ID); ok {
+		by.PersonID, by.Name = p.ID, p.Name
+	}
+	return by
+}
+
 // Delivered implements broker.Handler.
 func (d *devices) Delivered(clientID, ref string) {
+	if d.selftest.Delivered(ref) {
+		return
+	}
 	command, ok := strings.CutPrefix(ref, commandRef)
 	if !ok {
 		d.notifier.Delivered(fleet.DeviceID(clientID), ref)

@@ -1,8 +1,8 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	disk → store → journal → policy, pki, registry, presence, requests, commands,
-//	      notifier → traffic → security → broker, uplink → api
+//	disk → store → journal → policy, pki, registry, presence, roster, requests,
+//	      commands, notifier, self-test → traffic → security → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.
@@ -37,7 +37,9 @@ import (
 	"github.com/obedio/obedio/edge/internal/provision"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/request"
+	"github.com/obedio/obedio/edge/internal/roster"
 	"github.com/obedio/obedio/edge/internal/security"
+	"github.com/obedio/obedio/edge/internal/selftest"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/support"
 	"github.com/obedio/obedio/edge/internal/traffic"
@@ -70,6 +72,7 @@ type Config struct {
 	Requests request.Config
 	Commands command.Config
 	Notify   notify.Config
+	SelfTest selftest.Config
 	Uplink   uplink.Config
 	Traffic  traffic.Config
 	Disk     disk.Config
@@ -146,6 +149,10 @@ type Hub struct {
 	provision *provision.Provision
 	registry  *registry.Registry
 	presence  *presence.Presence
+	roster    *roster.Roster
+	requests  *request.Requests
+	routing   *routing
+	selftest  *selftest.SelfTest
 	commands  *command.Commands
 	notifier  *notify.Notifier
 	devices   *devices
@@ -261,9 +268,19 @@ func (h *Hub) build(ctx context.Context) error {
 			}
 		}
 	})
+	if h.roster, err = roster.New(roster.Config{
+		Store: h.store, Journal: h.journal, Now: now, Zone: h.zone, Watch: isWatch, MaxDocuments: c.MaxDocuments,
+	}); err != nil {
+		return err
+	}
+	h.routing = &routing{roster: h.roster, registry: h.registry, now: now}
 	rc := c.Requests
-	rc.Journal, rc.Owed = h.journal, func(r store.Receipt) { h.notifier.Owe(r) }
-	requests := request.New(rc)
+	rc.Store, rc.Journal, rc.MaxDocuments, rc.Logger = h.store, h.journal, c.MaxDocuments, h.log
+	rc.Told, rc.Owed = h.routing.Told, func(r store.Receipt) { h.notifier.Owe(r) }
+	if h.requests, err = request.New(rc); err != nil {
+		return err
+	}
+	h.routing.requests = h.requests
 
 	windows, err := newWindows(h.store)
 	if err != nil {
@@ -271,7 +288,7 @@ func (h *Hub) build(ctx context.Context) error {
 	}
 	h.devices = &devices{
 		site: site, maxPayload: cmp.Or(c.Broker.MaxPayloadBytes, 64<<10), registry: h.registry, presence: h.presence, pki: h.pki, journal: h.journal, store: h.store, windows: windows, came: make(chan arrival, 4096), tell: make(chan command.Want, 2048),
-		requests: requests, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), security: h.security, legacy: c.LegacyTopics,
+		requests: h.requests, roster: h.roster, clock: h.clock, log: h.log, policies: h.policies, denials: denial.New(c.Denials), security: h.security, legacy: c.LegacyTopics,
 		unsure: map[fleet.DeviceID]struct{}{}, look: make(chan struct{}, 1),
 		deliveries: make(chan delivery, 4096), sessions: map[fleet.DeviceID]*session{}, bad: map[string]uint64{},
 	}
@@ -288,7 +305,15 @@ func (h *Hub) build(ctx context.Context) error {
 	}
 	nc := c.Notify
 	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
+	nc.Route = h.routing.Route
 	h.notifier = notify.New(nc)
+	h.routing.notifier = h.notifier
+	st := c.SelfTest
+	st.Store, st.Journal, st.Route, st.Ask, st.Logger = h.store, h.journal, h.routing.testRoute, h.devices.askWatch, h.log
+	if h.selftest, err = selftest.New(st); err != nil {
+		return err
+	}
+	h.devices.selftest = h.selftest
 	if err := h.restored(ctx); err != nil {
 		return err
 	}
@@ -330,7 +355,8 @@ func (h *Hub) build(ctx context.Context) error {
 	h.api, err = api.New(api.Config{
 		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock, Time: h.clock,
 		PKI: h.pki, Provision: h.provision, PlainHTTPRoles: h.plainHTTPRoles(),
-		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
+		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: h.requests,
+		Roster: h.roster, SelfTest: h.selftest, Why: h.notifier.Why,
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
@@ -472,6 +498,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "signed", inner, h.devices.keepWindows)
 	start(&inside, "moves", inner, h.devices.settleMoves)
 	start(&inside, "certificates", inner, h.devices.settleCertificates)
+	start(&inside, "requests", inner, h.requests.Run)
+	start(&inside, "selftest", inner, h.selftest.Run)
 	start(&inside, "commands", inner, h.commands.Run)
 	start(&inside, "notify", inner, h.notifier.Run)
 	start(&inside, "devices", inner, h.followJournal)

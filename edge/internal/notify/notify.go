@@ -41,6 +41,28 @@ type Sender interface {
 	Notify(ctx context.Context, o Outbound) error
 }
 
+// Recipient is a watch that is to be told of a request, and who wears it; or a
+// person who wears none.
+type Recipient struct {
+	Watch  fleet.DeviceID
+	Person string
+	Name   string
+}
+
+// Routing says who is to be told of a request.
+type Routing struct {
+	// To are those at the request's level.
+	To []Recipient
+	// Offeree is the watch of the person to whom the request is offered; empty for
+	// none.
+	Offeree fleet.DeviceID
+	// Quiet: nobody is told for now.
+	Quiet bool
+	// RingEvery says after which time a watch that was told of an open request is
+	// told again; 0 takes that of Config.
+	RingEvery time.Duration
+}
+
 // Devices finds registered devices.
 type Devices interface {
 	Device(fleet.DeviceID) (fleet.Device, error)
@@ -54,7 +76,10 @@ type Config struct {
 	Journal *journal.Journal
 	Devices Devices
 	Sender  Sender
-	Now     func() time.Time
+	// Route says who is to be told of a request; may be nil: then all watches. It
+	// must be quick.
+	Route func(fleet.Request) Routing
+	Now   func() time.Time
 	// RepeatEvery: what a device has not acknowledged is sent again after this
 	// time. 5 s.
 	RepeatEvery time.Duration
@@ -70,7 +95,9 @@ type Config struct {
 	// are forgotten on disk, in one write. After a crash their buttons are told
 	// once more. 1 s.
 	ForgetEvery time.Duration
-	Logger      *slog.Logger
+	// LogFor is how long it is kept who was told of a request. 90 days.
+	LogFor time.Duration
+	Logger *slog.Logger
 }
 
 // Notifier tells watches and buttons.
@@ -91,6 +118,11 @@ type Notifier struct {
 		sync.Mutex                 // guards what follows
 		receipts   []store.Receipt // to be forgotten on disk
 	}
+	telling struct {
+		sync.Mutex                 // guards what follows
+		log        []store.Telling // to be written
+		n          uint64
+	}
 	gone chan struct{} // holds a token when there is something to forget
 	many chan struct{} // and when it is to be forgotten at once
 
@@ -102,8 +134,10 @@ type Notifier struct {
 	due     time.Time
 	watches []fleet.Device // as they were told last
 
-	mu    sync.Mutex // guards reach
+	mu    sync.Mutex // guards what follows
 	reach map[fleet.RequestID]Reach
+	// unanswered counts what a watch was sent since it answered last.
+	unanswered map[fleet.DeviceID]int
 }
 
 // late is a watch that tried to step a request that had gone on.
@@ -123,6 +157,7 @@ func New(c Config) *Notifier {
 	c.Tries = cmp.Or(c.Tries, 8)
 	c.ReceiptLife = cmp.Or(c.ReceiptLife, 24*time.Hour)
 	c.ForgetEvery = cmp.Or(c.ForgetEvery, time.Second)
+	c.LogFor = cmp.Or(c.LogFor, 90*24*time.Hour)
 	if c.RingEvery == nil {
 		c.RingEvery = map[fleet.Priority]time.Duration{
 			fleet.Normal: time.Minute, fleet.Urgent: 30 * time.Second, fleet.Emergency: 10 * time.Second,
@@ -134,11 +169,17 @@ func New(c Config) *Notifier {
 	n := &Notifier{
 		c: c, wake: make(chan struct{}, 1), gone: make(chan struct{}, 1), many: make(chan struct{}, 1),
 		buttons: map[fleet.DeviceID]*button{}, requests: map[fleet.RequestID]*request{},
-		news: map[fleet.RequestID]struct{}{}, reach: map[fleet.RequestID]Reach{},
+		news: map[fleet.RequestID]struct{}{}, reach: map[fleet.RequestID]Reach{}, unanswered: map[fleet.DeviceID]int{},
 	}
 	n.inbox.awake, n.inbox.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
 	c.Journal.Follow(n.event)
 	return n
+}
+
+// rings reports whether watches are told of a request: the hub's own tests and
+// those of a walk have ways of their own.
+func rings(r fleet.Request) bool {
+	return r.Purpose != fleet.PurposeSelfTest && r.Purpose != fleet.PurposeWalk
 }
 
 func signal(ch chan<- struct{}) {
@@ -167,7 +208,10 @@ func (n *Notifier) Owe(r store.Receipt) {
 // event is told of what was committed.
 func (n *Notifier) event(e journal.Event) {
 	for _, c := range e.Changes {
-		if r, ok := c.After.(fleet.Request); ok {
+		if r, ok := c.After.(fleet.Request); ok && rings(r) {
+			if c.Before == nil {
+				n.log(store.Telling{Request: r.ID, What: ToldStored})
+			}
 			n.inbox.Lock()
 			n.inbox.changed[r.ID] = r
 			n.inbox.Unlock()
@@ -230,7 +274,9 @@ func (n *Notifier) load() error {
 		return fmt.Errorf("read open requests: %w", err)
 	}
 	for _, r := range open {
-		n.changed(r)
+		if rings(r) {
+			n.changed(r)
+		}
 	}
 	owed, err := n.c.Store.Receipts()
 	if err != nil {
@@ -252,6 +298,9 @@ func (n *Notifier) round(ctx context.Context) (time.Duration, error) {
 	in.awake, in.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
 	in.owed, in.late, in.taken = nil, nil, nil
 	in.Unlock()
+	for d := range awake {
+		n.answered(d) // it begins anew
+	}
 	for _, r := range changed {
 		n.changed(r)
 	}

@@ -176,10 +176,17 @@ func (n *Notifier) giveUp(r store.Receipt) {
 
 // forget removes receipts from the disk until ctx ends, and then what is left.
 func (n *Notifier) forget(ctx context.Context) error {
+	old := time.NewTicker(forgetLogEvery)
+	defer old.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return n.forgetLeaving(context.WithoutCancel(ctx))
+			return errors.Join(n.forgetLeaving(context.WithoutCancel(ctx)), n.writeLog(context.WithoutCancel(ctx)))
+		case <-old.C:
+			if err := n.forgetLog(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+			continue
 		case <-n.gone:
 		}
 		gather := time.NewTimer(n.c.ForgetEvery)
@@ -189,7 +196,7 @@ func (n *Notifier) forget(ctx context.Context) error {
 		case <-gather.C:
 		}
 		gather.Stop()
-		if err := n.forgetLeaving(context.WithoutCancel(ctx)); err != nil {
+		if err := errors.Join(n.forgetLeaving(context.WithoutCancel(ctx)), n.writeLog(context.WithoutCancel(ctx))); err != nil {
 			return err
 		}
 	}

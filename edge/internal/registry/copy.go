@@ -75,6 +75,13 @@ func (c *copied) device(id fleet.DeviceID) (fleet.Device, bool) {
 	return d, ok
 }
 
+func (c *copied) room(id fleet.RoomID) (fleet.Room, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	r, ok := c.rooms[id]
+	return r, ok
+}
+
 func (c *copied) count() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

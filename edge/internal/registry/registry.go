@@ -359,23 +359,6 @@ func current(tx *journal.Tx, id fleet.DeviceID, version uint64) (fleet.Device, e
 	return d, nil
 }
 
-// NameRoom gives a room a name, and makes the room when there is none.
-func (r *Registry) NameRoom(ctx context.Context, by fleet.Actor, id fleet.RoomID, name string) (fleet.Room, error) {
-	var room fleet.Room
-	err := r.journal.Do(ctx, func(tx *journal.Tx) error {
-		old, _, err := fleet.Get[fleet.Room](tx, fleet.RoomRef(id))
-		if err != nil {
-			return err
-		}
-		room = fleet.Room{ID: id, Name: name, UpdatedAt: tx.Now(), Version: old.Version + 1}
-		if err := room.Check(); err != nil {
-			return err
-		}
-		return tx.Append(by, fleet.RoomChanged{Room: room})
-	})
-	return room, err
-}
-
 // generate returns a password of 130 random bits that people can type.
 func generate() string {
 	var b [17]byte

@@ -1,10 +1,12 @@
 // Package request turns presses into requests and takes them through their
-// steps. It decides; the journal stores; others tell the watches.
+// steps: who is told at which level, who was offered what, and when a request
+// is missed. It decides; the journal stores; others tell the watches.
 //
 // What always holds: a press has one request and counts once, however often
 // it arrives and wherever the hub was killed; of two who accept, the first one
 // wins and the other is told who; a button's receipt is queued in the
-// transaction that it speaks of. All methods may be called from any goroutine.
+// transaction that it speaks of; an emergency is told to everybody and ends by
+// a person only. All methods may be called from any goroutine.
 package request
 
 import (
@@ -12,7 +14,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/dialect"
@@ -23,10 +27,14 @@ import (
 
 // Config is what New needs. Zero durations take their defaults.
 type Config struct {
+	Store   *store.Store
 	Journal *journal.Journal
 	// Owed is told of each receipt that was queued, once it is on disk; may be
 	// nil. It must be quick.
 	Owed func(store.Receipt)
+	// Told counts the people and watches that a request would be told to at a
+	// level, and how many of them can be told; may be nil. See Standing.
+	Told func(r fleet.Request, to fleet.Recipients) Standing
 	// CollapseAccepted: a press within this time after its button's request was
 	// accepted joins it. 60 s.
 	CollapseAccepted time.Duration
@@ -37,26 +45,60 @@ type Config struct {
 	// RepeatWindow: without time and boot_id in it, the same message within this
 	// time is the same press. 2 min.
 	RepeatWindow time.Duration
+	// OfferLife is how long an offer stands. 60 s.
+	OfferLife time.Duration
+	// Hurry makes what escalations wait for shorter by this factor, for
+	// demonstrations and tests; 1 by default.
+	Hurry float64
+	// MaxDocuments: see document.Config.
+	MaxDocuments int
+	Logger       *slog.Logger
 }
 
 // Requests is the hub's call handling.
 type Requests struct {
 	c Config
+	Policies
+	watched watched
+	// walk is the newest walk as of the last commit; nil when there was none.
+	walk atomic.Pointer[Walk]
 
-	mu     sync.Mutex // guards uptime
+	mu     sync.Mutex // guards what follows
 	uptime map[fleet.DeviceID]int64
+	// lastCall is when a guest called last from a room.
+	lastCall map[fleet.RoomID]time.Time
 }
 
 // New returns the call handling over a journal.
-func New(c Config) *Requests {
+func New(c Config) (*Requests, error) {
 	c.CollapseAccepted = cmp.Or(c.CollapseAccepted, time.Minute)
 	c.LateAfter = cmp.Or(c.LateAfter, 30*time.Second)
 	c.LateMax = cmp.Or(c.LateMax, 7*24*time.Hour)
 	c.RepeatWindow = cmp.Or(c.RepeatWindow, 2*time.Minute)
+	c.OfferLife = cmp.Or(c.OfferLife, time.Minute)
+	c.Hurry = cmp.Or(c.Hurry, 1)
 	if c.Owed == nil {
 		c.Owed = func(store.Receipt) {}
 	}
-	return &Requests{c: c, uptime: map[fleet.DeviceID]int64{}}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Requests{c: c, uptime: map[fleet.DeviceID]int64{}, lastCall: map[fleet.RoomID]time.Time{}}
+	r.watched.requests = map[fleet.RequestID]*waiting{}
+	var err error
+	if r.Policies, err = newPolicies(c); err != nil {
+		return nil, err
+	}
+	if w, found, err := store.Setting[Walk](c.Store, walkSetting); err != nil {
+		return nil, fmt.Errorf("read the last walk: %w", err)
+	} else if found {
+		r.walk.Store(&w)
+	}
+	if err := r.loadLastCalls(); err != nil {
+		return nil, err
+	}
+	c.Journal.Follow(r.event)
+	return r, nil
 }
 
 // Incoming is a press as it came in.
@@ -67,6 +109,9 @@ type Incoming struct {
 	Dup bool
 	// Via is the repeater that relayed it, if one did.
 	Via fleet.DeviceID
+	// Signal (dBm) and Battery (per cent) are the newest known of the button; nil
+	// when they are not known.
+	Signal, Battery *int
 }
 
 // Press stores a press and the request that it opens or joins. When it returns
@@ -89,9 +134,14 @@ func (r *Requests) Press(ctx context.Context, in Incoming) (duplicate bool, err 
 				return err
 			}
 		}
+		joins, err := r.joins(tx, in.Device.ID, in.Device.Room)
+		if err != nil {
+			return err
+		}
+		meaning, team := r.meaning(in.Device.PressProfile, in.Press.Type, in.Press.Priority, joins.Presses+1)
 		p := fleet.Pressed{
 			Press: fleet.Press{
-				PressKey: id.key, Type: in.Press.Type, Priority: in.Press.Priority, Duration: in.Press.Duration,
+				PressKey: id.key, Type: in.Press.Type, Priority: meaning.Priority, Duration: in.Press.Duration,
 				DeviceTime: in.Press.At, ReceivedAt: tx.Now(), LateBy: r.late(tx, in.Press.At), Via: in.Via,
 			},
 			Room: in.Device.Room, HubMade: id.hubMade,
@@ -99,16 +149,20 @@ func (r *Requests) Press(ctx context.Context, in Incoming) (duplicate bool, err 
 		if id.hubMade {
 			p.Fingerprint = in.Press.Fingerprint
 		}
-		if p.Request, err = r.joins(tx, in.Device.ID, p.Room); err != nil {
-			return err
-		}
-		if p.Request == "" {
+		if p.Request = joins.ID; p.Request == "" {
 			p.Request, p.Opens = fleet.NewUUID[fleet.RequestID](tx.Now()), true
+			p.Service, p.Team = meaning.Service, team
+			if p.Purpose, err = r.purposeOf(tx, in.Device.ID); err != nil {
+				return err
+			}
 		}
 		if err := tx.Append(by, p); err != nil {
 			return err
 		}
-		return r.owe(tx, store.Receipt{Press: id.key, Stage: store.StageStored, HubMade: id.hubMade, At: tx.Now()})
+		if err := r.owe(tx, store.Receipt{Press: id.key, Stage: store.StageStored, HubMade: id.hubMade, At: tx.Now()}); err != nil {
+			return err
+		}
+		return r.pressed(tx, in, p)
 	})
 	return duplicate, err
 }
@@ -137,22 +191,36 @@ func (r *Requests) receiptAgain(tx *journal.Tx, p fleet.Press, hubMade bool) err
 	return r.owe(tx, store.Receipt{Press: p.PressKey, Stage: stage, HubMade: hubMade, At: tx.Now()})
 }
 
-// joins returns the request that a further press of the device joins; empty
-// when it opens one.
-func (r *Requests) joins(tx *journal.Tx, device fleet.DeviceID, room fleet.RoomID) (fleet.RequestID, error) {
+// pressed does what else a press asks for: one that comes too late to ring is
+// missed, and one of a walk is done.
+func (r *Requests) pressed(tx *journal.Tx, in Incoming, p fleet.Pressed) error {
+	if p.Purpose == fleet.PurposeWalk {
+		return r.walked(tx, in, p)
+	}
+	most := time.Duration(r.Escalation(p.Priority).LateMaxS) * time.Second
+	if !p.Opens || most == 0 || p.LateBy <= most {
+		return nil
+	}
+	return tx.Append(fleet.System("request"), fleet.RequestStepped{Request: p.Press.Request, Version: 2, State: fleet.RequestMissed})
+}
+
+// joins returns the request that a further press of the device joins; the zero
+// value when it opens one.
+func (r *Requests) joins(tx *journal.Tx, device fleet.DeviceID, room fleet.RoomID) (fleet.Request, error) {
+	var none fleet.Request
 	cursor, found, err := fleet.Get[fleet.PressCursor](tx, fleet.PressCursorRef(device))
 	if err != nil || !found || cursor.Request == "" {
-		return "", err
+		return none, err
 	}
 	req, found, err := fleet.Get[fleet.Request](tx, fleet.RequestRef(cursor.Request))
 	if err != nil || !found || req.Room != room {
-		return "", err
+		return none, err
 	}
 	if req.State == fleet.RequestOpen ||
 		req.State == fleet.RequestAccepted && within(req.AcceptedAt, tx.Now(), r.c.CollapseAccepted) {
-		return req.ID, nil
+		return req, nil
 	}
-	return "", nil
+	return none, nil
 }
 
 // within reports whether now is at most window after a time. A clock that was
@@ -253,6 +321,9 @@ func (r *Requests) Take(ctx context.Context, by fleet.Actor, s Step) (fleet.Requ
 		if !found {
 			return fmt.Errorf("%w: request %s", fleet.ErrNotFound, s.Request)
 		}
+		if taking := s.To == fleet.RequestAccepted && req.State == fleet.RequestAccepted; taking && !req.OfferedTo(by.PersonID, tx.Now()) {
+			return &Conflict{Request: req, Err: fmt.Errorf("%w: request %s is accepted and not offered to you", fleet.ErrState, req.ID)}
+		}
 		body, err := req.Step(s.Version, s.To, s.Reason, s.Note)
 		if errors.Is(err, fleet.ErrVersion) || errors.Is(err, fleet.ErrState) {
 			return &Conflict{Request: req, Err: err}
@@ -273,6 +344,9 @@ func (r *Requests) Take(ctx context.Context, by fleet.Actor, s Step) (fleet.Requ
 
 // tellButton queues the receipt that says how far the button's press has come.
 func (r *Requests) tellButton(tx *journal.Tx, req fleet.Request) error {
+	if req.LastPress.Device == "" {
+		return nil // nobody pressed
+	}
 	stage := store.StageCompleted
 	if req.State == fleet.RequestAccepted {
 		stage = store.StageAccepted

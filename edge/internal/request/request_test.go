@@ -51,7 +51,9 @@ func (d *desk) open() {
 		d.t.Fatal(err)
 	}
 	d.store = s
-	d.Requests = request.New(request.Config{Journal: journal.New(journal.Config{Store: s, Clock: d})})
+	if d.Requests, err = request.New(request.Config{Store: s, Journal: journal.New(journal.Config{Store: s, Clock: d})}); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 func (d *desk) close() {

@@ -26,6 +26,7 @@ import (
 //	T id                            provisioning token, JSON
 //	U device_id                     key with which a device signs its messages
 //	V device_id                     where a device was before it was moved, JSON
+//	N request_id 00 at(8) n(8)      who was told of a request, JSON
 //	W device_id                     which signed messages of a device have come, JSON
 //
 // verify.go knows how to check each of them.
@@ -47,6 +48,7 @@ const (
 	tableToken       = 'T'
 	tableSigning     = 'U'
 	tableMove        = 'V'
+	tableTelling     = 'N'
 	tableWindow      = 'W'
 )
 

@@ -45,7 +45,7 @@ export class Hub {
     this.requests = new Collection<CallRequest>({
       key: (r) => r.request_id,
       batcher,
-      supersedes: (next, held) => next.version >= held.version,
+      supersedes: (next, held) => next.version >= held.version && next.entries >= held.entries && next.presses >= held.presses,
     });
     this.system = new Cell<System | undefined>(batcher, undefined);
     this.denials = new Collection<Denial>({

@@ -12,8 +12,8 @@ export const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, secon
 export function aRequest(over: Partial<CallRequest> = {}): CallRequest {
   return {
     request_id: "r-1", device_id: "btn-001", device_name: "Bedside button", device_type: "button", room: "cabin-101", room_name: "Cabin 101",
-    state: "open", priority: "normal", version: 1, presses: 1, opened_at: at(0), last_press_at: at(0), waiting_ms: 0,
-    notified: { watches: 2, reached: 2, unreachable: [] }, ...over,
+    state: "open", purpose: "call", level: 0, priority: "normal", version: 1, entries: 1, presses: 1, opened_at: at(0), last_press_at: at(0), waiting_ms: 0,
+    notified: { watches: 2, reached: 2, told: [], unreachable: [] }, ...over,
   };
 }
 

@@ -78,6 +78,8 @@ var rules = []rule{
 	{"edge/internal/security", root + "edge/...", below("security"), "it tells the audit what it is told, whoever tells it"},
 	{"edge/internal/presence", root + "edge/...", below("presence"), "beside each other, not through each other"},
 	{"edge/internal/request", root + "edge/...", below("request"), "beside each other, not through each other"},
+	{"edge/internal/roster", root + "edge/...", below("roster"), "beside each other, not through each other"},
+	{"edge/internal/selftest", root + "edge/...", below("selftest"), "beside each other, not through each other"},
 	{"edge/internal/command", root + "edge/...", below("command"), "beside each other, not through each other"},
 	{"edge/internal/notify", root + "edge/...", below("notify"), "beside each other, not through each other"},
 	{"edge/internal/traffic", root + "edge/...", []string{"edge/internal/store"}, "the record knows no business, and the store only as the name of a file system"},

@@ -1005,8 +1005,11 @@ export interface components {
             username: string;
         };
         Notified: {
+            /** @description Nobody is told because the room is quiet. */
+            quiet?: boolean;
             /** Format: int64 */
             reached: number;
+            told: components["schemas"]["Reached"][];
             unreachable: components["schemas"]["Unreachable"][];
             /** Format: int64 */
             watches: number;
@@ -1018,6 +1021,15 @@ export interface components {
             label?: string;
             /** @description Where to lead the browser; ?return_to= names the page to come back to. */
             start_url?: string;
+        };
+        Offer: {
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["Actor"];
+            /** Format: date-time */
+            expires_at: string;
+            name?: string;
+            person_id: string;
         };
         OrderView: {
             actor: components["schemas"]["Actor"];
@@ -1128,17 +1140,31 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        Reached: {
+            device_id: string;
+            name?: string;
+            person_id?: string;
+        };
         Request: {
             /** Format: date-time */
             accepted_at?: string;
             accepted_by?: components["schemas"]["Actor"];
             cancel_reason?: string;
+            declined?: components["schemas"]["Actor"][] | null;
             device_id: string;
             device_name?: string;
             device_type?: string;
             /** Format: date-time */
             ended_at?: string;
             ended_by?: components["schemas"]["Actor"];
+            /**
+             * Format: int64
+             * @description Grows with all that happens to the request, so that of two the newer can be told.
+             */
+            entries: number;
+            /** @description The service that is wanted; absent for a plain call. */
+            kind?: string;
+            kind_label?: string;
             /** Format: date-time */
             last_press_at: string;
             /**
@@ -1146,19 +1172,34 @@ export interface components {
              * @description How long the press that opened it was under way.
              */
             late_by_ms?: number;
+            /**
+             * Format: int32
+             * @description Of the escalation, from 0.
+             */
+            level: number;
             note?: string;
             notified?: components["schemas"]["Notified"];
+            offer?: components["schemas"]["Offer"];
             /** Format: date-time */
             opened_at: string;
             /** Format: int64 */
             presses: number;
             /** @enum {string} */
             priority: "normal" | "urgent" | "emergency";
+            /** @enum {string} */
+            purpose: "call" | "drill" | "self_test" | "walk";
+            reopens?: string;
             request_id: string;
             room: string;
             room_name: string;
             /** @enum {string} */
             state: "open" | "accepted" | "completed" | "cancelled" | "missed";
+            team?: string;
+            /**
+             * @description Who is told at that level.
+             * @enum {string}
+             */
+            told_to?: "duty" | "backup" | "lead" | "all";
             /** Format: int64 */
             version: number;
             /**
@@ -1307,6 +1348,8 @@ export interface components {
             mqtt_subscriptions?: string[] | null;
             name?: string;
             presence: components["schemas"]["Presence"];
+            /** @description What its presses mean; the site's default if absent. */
+            press_profile?: string;
             room: string;
             room_name: string;
             security_profile: string;
@@ -1594,7 +1637,10 @@ export interface components {
             totals: components["schemas"]["TrafficCounts"];
         };
         Unreachable: {
-            device_id: string;
+            device_id?: string;
+            name?: string;
+            person_id?: string;
+            /** @description not connected, not subscribed, does not answer, no answer yet, wears no watch, declined */
             why: string;
         };
         UserChange: {

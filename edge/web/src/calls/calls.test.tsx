@@ -31,7 +31,7 @@ describe("CallCard", () => {
   test("says where, how urgent, how often, how late, how long and who was not reached", () => {
     const hub = withRequest({
       priority: "urgent", presses: 5, late_by_ms: 42 * 60_000,
-      notified: { watches: 3, reached: 2, unreachable: [{ device_id: "watch-3", why: "not_subscribed" }] },
+      notified: { watches: 3, reached: 2, told: [], unreachable: [{ device_id: "watch-3", why: "not_subscribed" }] },
     });
     renderInHub(<CallCard id="r-1" />, { hub });
     const card = screen.getByTestId("call");

@@ -1898,6 +1898,7 @@ type Device struct {
 	UpdatedAtMs     int64                  `protobuf:"varint,10,opt,name=updated_at_ms,json=updatedAtMs,proto3" json:"updated_at_ms,omitempty"`
 	Version         uint64                 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
 	Removed         bool                   `protobuf:"varint,12,opt,name=removed,proto3" json:"removed,omitempty"`
+	PressProfile    string                 `protobuf:"bytes,13,opt,name=press_profile,json=pressProfile,proto3" json:"press_profile,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2014,6 +2015,13 @@ func (x *Device) GetRemoved() bool {
 		return x.Removed
 	}
 	return false
+}
+
+func (x *Device) GetPressProfile() string {
+	if x != nil {
+		return x.PressProfile
+	}
+	return ""
 }
 
 // DeviceChanged tells the whole device; a removed one is a tombstone.
@@ -2755,7 +2763,7 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"issuedAtMs\x12\"\n" +
 	"\rexpires_at_ms\x18\x06 \x01(\x03R\vexpiresAtMs\x12\x15\n" +
 	"\x06job_id\x18\a \x01(\fR\x05jobId\x12\x14\n" +
-	"\x05order\x18\b \x01(\x04R\x05order\"\xc5\x03\n" +
+	"\x05order\x18\b \x01(\x04R\x05order\"\xea\x03\n" +
 	"\x06Device\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x17\n" +
@@ -2769,7 +2777,8 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\rupdated_at_ms\x18\n" +
 	" \x01(\x03R\vupdatedAtMs\x12\x18\n" +
 	"\aversion\x18\v \x01(\x04R\aversion\x12\x18\n" +
-	"\aremoved\x18\f \x01(\bR\aremoved\x1a;\n" +
+	"\aremoved\x18\f \x01(\bR\aremoved\x12#\n" +
+	"\rpress_profile\x18\r \x01(\tR\fpressProfile\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
