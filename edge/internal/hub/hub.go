@@ -274,6 +274,7 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	h.routing = &routing{roster: h.roster, registry: h.registry, now: now}
+	h.journal.Follow(h.routing.event)
 	rc := c.Requests
 	rc.Store, rc.Journal, rc.MaxDocuments, rc.Logger = h.store, h.journal, c.MaxDocuments, h.log
 	rc.Told, rc.Owed = h.routing.Told, func(r store.Receipt) { h.notifier.Owe(r) }

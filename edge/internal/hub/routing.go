@@ -51,6 +51,16 @@ func (r *routing) onDuty() roster.Crew {
 	return r.crew
 }
 
+// event forgets the crew when something that it follows from has changed.
+func (r *routing) event(e journal.Event) {
+	if _, ok := e.Body.(fleet.PolicyChanged); !ok {
+		return
+	}
+	r.mu.Lock()
+	r.asOf = time.Time{}
+	r.mu.Unlock()
+}
+
 // recipients of a request at a level, and whether there is nobody more.
 func (r *routing) recipients(team string, to fleet.Recipients) (told []notify.Recipient, everybody bool) {
 	crew := r.onDuty()

@@ -111,6 +111,7 @@ type Notifier struct {
 		changed    map[fleet.RequestID]fleet.Request
 		owed       []store.Receipt
 		late       []late
+		again      bool // who is to be told of all requests may have changed
 		taken      []taken
 	}
 
@@ -208,12 +209,21 @@ func (n *Notifier) Owe(r store.Receipt) {
 // event is told of what was committed.
 func (n *Notifier) event(e journal.Event) {
 	for _, c := range e.Changes {
-		if r, ok := c.After.(fleet.Request); ok && rings(r) {
+		switch v := c.After.(type) {
+		case fleet.Request:
+			if !rings(v) {
+				continue
+			}
 			if c.Before == nil {
-				n.log(store.Telling{Request: r.ID, What: ToldStored})
+				n.log(store.Telling{Request: v.ID, What: ToldStored})
 			}
 			n.inbox.Lock()
-			n.inbox.changed[r.ID] = r
+			n.inbox.changed[v.ID] = v
+			n.inbox.Unlock()
+			signal(n.wake)
+		case fleet.Room, fleet.Document: // a room's quiet, or the crew
+			n.inbox.Lock()
+			n.inbox.again = true
 			n.inbox.Unlock()
 			signal(n.wake)
 		}
@@ -294,9 +304,9 @@ func (n *Notifier) round(ctx context.Context) (time.Duration, error) {
 	now := n.c.Now()
 	in := &n.inbox
 	in.Lock()
-	awake, changed, owed, behind, done := in.awake, in.changed, in.owed, in.late, in.taken
+	awake, changed, owed, behind, done, again := in.awake, in.changed, in.owed, in.late, in.taken, in.again
 	in.awake, in.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
-	in.owed, in.late, in.taken = nil, nil, nil
+	in.owed, in.late, in.taken, in.again = nil, nil, nil, false
 	in.Unlock()
 	for d := range awake {
 		n.answered(d) // it begins anew
@@ -317,7 +327,7 @@ func (n *Notifier) round(ctx context.Context) (time.Duration, error) {
 	if err := n.tellButtons(ctx, now, awake, &wait); err != nil {
 		return 0, err
 	}
-	n.tellWatches(ctx, now, awake, &wait)
+	n.tellWatches(ctx, now, awake, again, &wait)
 	return max(wait, time.Millisecond), nil
 }
 

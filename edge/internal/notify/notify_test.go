@@ -37,7 +37,9 @@ type told struct {
 	body map[string]any
 }
 
-func newShip(t *testing.T, fs store.FileSystem) *ship {
+func newShip(t *testing.T, fs store.FileSystem) *ship { return newShipWith(t, fs, nil) }
+
+func newShipWith(t *testing.T, fs store.FileSystem, route func(fleet.Request) notify.Routing) *ship {
 	t.Helper()
 	s, err := store.Open(store.Config{Dir: "hub", FS: fs})
 	if err != nil {
@@ -45,7 +47,7 @@ func newShip(t *testing.T, fs store.FileSystem) *ship {
 	}
 	h := &ship{t: t, store: s, away: map[fleet.DeviceID]string{}, refs: map[fleet.DeviceID]string{}, takes: true}
 	h.journal = journal.New(journal.Config{Store: s, Clock: h})
-	h.Notifier = notify.New(notify.Config{Store: s, Journal: h.journal, Devices: h, Sender: h, Now: time.Now})
+	h.Notifier = notify.New(notify.Config{Store: s, Journal: h.journal, Devices: h, Sender: (*sender)(h), Now: time.Now, Route: route})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
@@ -76,13 +78,16 @@ func (h *ship) Device(id fleet.DeviceID) (fleet.Device, error) {
 	return fleet.Device{}, fleet.ErrNotFound
 }
 
-func (h *ship) Why(d fleet.Device, _ string) string {
+// sender is the ship as it takes messages.
+type sender ship
+
+func (h *sender) Why(d fleet.Device, _ string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.away[d.ID]
 }
 
-func (h *ship) Notify(_ context.Context, o notify.Outbound) error {
+func (h *sender) Notify(_ context.Context, o notify.Outbound) error {
 	var body map[string]any
 	if err := json.Unmarshal(o.Payload, &body); err != nil {
 		h.t.Error(err)
@@ -126,9 +131,14 @@ func (h *ship) set(fn func()) {
 
 func (h *ship) do(body ...fleet.Body) {
 	h.t.Helper()
+	h.doBy(fleet.Actor{Kind: fleet.ActorUser, ID: "u", Name: "Mila"}, body...)
+}
+
+func (h *ship) doBy(by fleet.Actor, body ...fleet.Body) {
+	h.t.Helper()
 	err := h.journal.Do(h.t.Context(), func(tx *journal.Tx) error {
 		for _, b := range body {
-			if err := tx.Append(fleet.Actor{Kind: fleet.ActorUser, ID: "u", Name: "Mila"}, b); err != nil {
+			if err := tx.Append(by, b); err != nil {
 				return err
 			}
 			if p, ok := b.(fleet.Pressed); ok {

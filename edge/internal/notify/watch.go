@@ -34,6 +34,8 @@ type watchAttempt struct {
 	told string
 	why  string
 	who  Recipient
+	// last is what it is told now, acknowledged or not.
+	last string
 	// logged is what was last written of it.
 	logged string
 }
@@ -102,9 +104,6 @@ func (n *Notifier) changed(r fleet.Request) {
 	if old.mark("") == before {
 		return
 	}
-	for _, w := range old.watches {
-		w.attempt = attempt{}
-	}
 	if r.State != fleet.RequestOpen {
 		old.settled = n.c.Now()
 	}
@@ -160,9 +159,9 @@ type notifyPayload struct {
 // tellWatches tells watches of the requests that have news for them: those that
 // have changed or were answered, those whose time has come, and all of them
 // when a watch has come or the watches are others.
-func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, wait *time.Duration) {
+func (n *Notifier) tellWatches(ctx context.Context, now time.Time, awake map[fleet.DeviceID]bool, again bool, wait *time.Duration) {
 	watches := n.c.Devices.Watches()
-	others := !sameWatches(n.watches, watches)
+	others := again || !sameWatches(n.watches, watches)
 	n.watches = watches
 	for _, d := range watches {
 		others = others || awake[d.ID]
@@ -208,6 +207,9 @@ func (n *Notifier) tellAll(ctx context.Context, now time.Time, r *request, watch
 		}
 	}
 	next := time.Minute
+	if routing.Quiet {
+		next = quietLook
+	}
 	for _, d := range watches {
 		who, routed := to[d.ID]
 		w, known := r.watches[d.ID]
@@ -232,6 +234,9 @@ func (n *Notifier) tellAll(ctx context.Context, now time.Time, r *request, watch
 	n.reach[r.ID] = reach
 	n.mu.Unlock()
 }
+
+// quietLook is how soon it is seen that the quiet of a room is over by itself.
+const quietLook = 5 * time.Second
 
 // route says who is to be told: all watches unless somebody knows better.
 func (n *Notifier) route(r fleet.Request, watches []fleet.Device) Routing {
@@ -268,6 +273,9 @@ func (n *Notifier) tellWatch(
 	ctx context.Context, now time.Time, r *request, w *watchAttempt, d fleet.Device, awake bool, reach *Reach, wait *time.Duration,
 ) {
 	mark := r.mark(d.ID)
+	if w.last != mark {
+		w.last, w.attempt = mark, attempt{}
+	}
 	reach.Watches++
 	why := n.Why(d)
 	offered := r.Offer != nil && d.ID == r.offeree

@@ -197,6 +197,7 @@ func (p *Policies) read() (*snapshot, error) {
 			if bad = json.Unmarshal(d.Body, &v); bad == nil {
 				lists = append(lists, v)
 			}
+		default: // somebody else's business
 		}
 		if bad != nil {
 			bad = fmt.Errorf("decode %s %s: %w", d.Kind, d.Name, bad)
@@ -242,6 +243,7 @@ func differ(before, after *snapshot) Change {
 			c.Profiles = append(c.Profiles, d.Name)
 		case fleet.DocumentACL:
 			c.ACLs = append(c.ACLs, d.Name)
+		default: // somebody else's business
 		}
 	}
 	for _, s := range []*snapshot{before, after} {
