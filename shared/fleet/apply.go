@@ -39,6 +39,12 @@ func Apply(v View, r Record) ([]Change, error) {
 		return applyDeclined(v, r, b)
 	case CommandStepped:
 		return applyCommand(v, r, b)
+	case JobChanged:
+		before, found, err := Get[Job](v, b.Job.Ref())
+		if err != nil || found && before.Version >= b.Job.Version {
+			return nil, err
+		}
+		return changed(found, before, b.Job), nil
 	case DeviceChanged:
 		before, found, err := Get[Device](v, b.Device.Ref())
 		if err != nil || found && before.Version >= b.Device.Version {

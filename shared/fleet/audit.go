@@ -235,6 +235,13 @@ func Auditable(r Record, changes []Change) (action, target string, detail map[st
 		case b.State == CommandCancelled:
 			return "command.cancelled", string(b.Command), nil, true
 		}
+	case JobChanged:
+		j := b.Job
+		verb := "job.begun"
+		if !j.CancelledAt.IsZero() {
+			verb = "job.cancelled"
+		}
+		return verb, string(j.ID), map[string]string{"name": j.Name, "filter": j.Filter, "targets": strconv.Itoa(j.Targets)}, true
 	case OrderAnswered:
 		return "order." + string(b.Outcome), string(b.Order), map[string]string{"number": strconv.FormatUint(b.Number, 10)}, true
 	}

@@ -20,6 +20,7 @@ const (
 	EntityPressCursor EntityKind = "press_cursor" // lane 0
 	EntityRequest     EntityKind = "request"      // lane 0
 	EntityCommand     EntityKind = "command"      // lane 1
+	EntityJob         EntityKind = "job"          // lane 1
 	EntityDevice      EntityKind = "device"       // lane 3
 	EntityRoom        EntityKind = "room"         // lane 3
 	EntityOrderAnswer EntityKind = "order_answer" // lane 3
@@ -32,7 +33,7 @@ const (
 // EntityKinds are all kinds of entities.
 func EntityKinds() []EntityKind {
 	return []EntityKind{
-		EntityPress, EntityPressCursor, EntityRequest, EntityCommand, EntityDevice, EntityRoom, EntityOrderAnswer,
+		EntityPress, EntityPressCursor, EntityRequest, EntityCommand, EntityJob, EntityDevice, EntityRoom, EntityOrderAnswer,
 		EntityDocument, EntityCertificate, EntityAuditEntry, EntityAuditHead,
 	}
 }
@@ -150,6 +151,8 @@ func DecodeEntity(kind EntityKind, b []byte) (Entity, error) {
 		return decode[Request](b)
 	case EntityCommand:
 		return decode[Command](b)
+	case EntityJob:
+		return decode[Job](b)
 	case EntityDevice:
 		return decode[Device](b)
 	case EntityRoom:

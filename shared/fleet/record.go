@@ -55,6 +55,7 @@ const (
 	KindRequestOffered     Kind = "request_offered"   // lane 0
 	KindRequestDeclined    Kind = "request_declined"  // lane 0
 	KindCommandStepped     Kind = "command_step"      // lane 1
+	KindJobChanged         Kind = "job"               // lane 1
 	KindDeviceChanged      Kind = "device"            // lane 3
 	KindRoomChanged        Kind = "room"              // lane 3
 	KindOrderAnswered      Kind = "order_answer"      // lane 3

@@ -25,6 +25,7 @@ type Story struct {
 	requests     []fleet.RequestID // not ended
 	commands     []fleet.CommandID // not ended
 	certificates []string          // not revoked
+	job          fleet.JobID       // the newest
 	order        uint64
 	document     uint64 // numbers bodies
 }
@@ -64,6 +65,8 @@ func (s *Story) Next() fleet.Record {
 		r.Body = s.changeCertificate()
 	case n == 9 && s.rng.IntN(2) == 0:
 		r.Body = s.audit()
+	case n == 8 && s.rng.IntN(4) == 0:
+		r.Body = s.changeJob()
 	case n == 8:
 		r.Body = s.newCommand()
 	case s.rng.IntN(4) == 0:
@@ -274,6 +277,20 @@ func (s *Story) stepRequest(i int, req fleet.Request) fleet.Body {
 		s.requests = append(s.requests[:i], s.requests[i+1:]...)
 	}
 	return step
+}
+
+// changeJob begins a job, or cancels the last one.
+func (s *Story) changeJob() fleet.Body {
+	if j, found, err := fleet.Get[fleet.Job](s.state, fleet.JobRef(s.job)); err == nil && found && j.CancelledAt.IsZero() {
+		j.CancelledAt = s.now
+		j.Version++
+		return fleet.JobChanged{Job: j}
+	}
+	s.job = fleet.JobID(s.uuid())
+	return fleet.JobChanged{Job: fleet.Job{
+		ID: s.job, Name: "locate", Args: []byte(`{"seconds":5}`), Filter: "type:watch", Targets: 12, IssuedBy: fleet.System("story"),
+		IssuedAt: s.now, ExpiresAt: s.now.Add(time.Hour), Version: 1,
+	}}
 }
 
 func (s *Story) newCommand() fleet.Body {

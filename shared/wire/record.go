@@ -155,6 +155,12 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 			}
 		}
 		m.Body = &pb.Record_CommandStepped{CommandStepped: step}
+	case fleet.JobChanged:
+		j := b.Job
+		m.Body = &pb.Record_JobChanged{JobChanged: &pb.JobChanged{
+			JobId: uuid(j.ID), Name: j.Name, Args: j.Args, Filter: j.Filter, Targets: uint32(j.Targets), IssuedBy: actor(j.IssuedBy),
+			IssuedAtMs: ms(j.IssuedAt), ExpiresAtMs: ms(j.ExpiresAt), Retries: uuid(j.Retries), CancelledAtMs: ms(j.CancelledAt), Version: j.Version,
+		}}
 	case fleet.DeviceChanged:
 		m.Body = &pb.Record_DeviceChanged{DeviceChanged: &pb.DeviceChanged{Device: device(b.Device)}}
 	case fleet.RoomChanged:
@@ -239,6 +245,8 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		r.Body, err = fromRequestDeclined(body.RequestDeclined)
 	case *pb.Record_CommandStepped:
 		r.Body, err = fromCommandStepped(body.CommandStepped)
+	case *pb.Record_JobChanged:
+		r.Body, err = fromJobChanged(body.JobChanged)
 	case *pb.Record_DeviceChanged:
 		var d fleet.Device
 		d, err = fromDevice(body.DeviceChanged.GetDevice())
@@ -412,6 +420,24 @@ func fromCommandStepped(m *pb.CommandStepped) (fleet.CommandStepped, error) {
 		s.Define = &def
 	}
 	return s, nil
+}
+
+func fromJobChanged(m *pb.JobChanged) (fleet.JobChanged, error) {
+	j := fleet.Job{
+		Name: m.Name, Args: rawJSON(m.Args), Filter: m.Filter, Targets: int(m.Targets), IssuedAt: fromMS(m.IssuedAtMs),
+		ExpiresAt: fromMS(m.ExpiresAtMs), CancelledAt: fromMS(m.CancelledAtMs), Version: m.Version,
+	}
+	var err error
+	if j.ID, err = fromUUID[fleet.JobID]("job_id", m.JobId); err != nil {
+		return fleet.JobChanged{}, err
+	}
+	if j.Retries, err = fromOptionalUUID[fleet.JobID]("retries", m.Retries); err != nil {
+		return fleet.JobChanged{}, err
+	}
+	if j.IssuedBy, err = fromActor(m.IssuedBy); err != nil {
+		return fleet.JobChanged{}, err
+	}
+	return fleet.JobChanged{Job: j}, j.Check()
 }
 
 func fromOrderAnswered(m *pb.OrderAnswered) (fleet.OrderAnswered, error) {

@@ -145,6 +145,8 @@ func New(c Config) (*API, error) {
 	a.walkRoutes()
 	a.selfTestRoutes()
 	a.commandRoutes()
+	a.jobRoutes()
+	a.configurationRoutes()
 	a.systemRoutes()
 	a.clockRoutes()
 	a.siteRoute()

@@ -66,6 +66,8 @@ type Config struct {
 	DefaultTTL time.Duration
 	// MaxPending commands of one device; 100.
 	MaxPending int
+	// MaxTargets is the number of devices of one job; 2000.
+	MaxTargets int
 	Logger     *slog.Logger
 }
 
@@ -105,6 +107,7 @@ func New(c Config) (*Commands, error) {
 	c.RepeatMost = cmp.Or(c.RepeatMost, time.Minute)
 	c.DefaultTTL = cmp.Or(c.DefaultTTL, time.Hour)
 	c.MaxPending = cmp.Or(c.MaxPending, 100)
+	c.MaxTargets = cmp.Or(c.MaxTargets, 2000)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -190,7 +193,7 @@ const (
 // Send stores a command from on board and returns it. fleet.ErrNotFound,
 // fleet.ErrInvalid, fleet.ErrLimit, ErrKeyReused.
 func (m *Commands) Send(ctx context.Context, by fleet.Actor, w Want) (fleet.Command, error) {
-	ttl := cmp.Or(w.TTL, m.c.DefaultTTL)
+	ttl := m.ttl(w.TTL)
 	if err := fleet.CheckCommand(w.Device, w.Name, w.Args, ttl); err != nil {
 		return fleet.Command{}, err
 	}
@@ -200,11 +203,11 @@ func (m *Commands) Send(ctx context.Context, by fleet.Actor, w Want) (fleet.Comm
 	var id fleet.CommandID
 	err := m.c.Journal.Do(ctx, func(tx *journal.Tx) error {
 		if known, err := w.Once.known(tx); err != nil || known != "" {
-			id = known
+			id = fleet.CommandID(known)
 			return err
 		}
 		id = fleet.NewUUID[fleet.CommandID](tx.Now())
-		if err := w.Once.done(tx, id); err != nil {
+		if err := w.Once.done(tx, string(id)); err != nil {
 			return err
 		}
 		return m.begin(tx, by, id, fleet.CommandDefinition{
@@ -218,9 +221,11 @@ func (m *Commands) Send(ctx context.Context, by fleet.Actor, w Want) (fleet.Comm
 	return m.started(id)
 }
 
-// known returns the command that was made for the request before; empty if
-// there is none.
-func (o Once) known(tx *journal.Tx) (fleet.CommandID, error) {
+func (m *Commands) ttl(wanted time.Duration) time.Duration { return cmp.Or(wanted, m.c.DefaultTTL) }
+
+// known returns what was made for the request before; empty if there is
+// nothing.
+func (o Once) known(tx *journal.Tx) (string, error) {
 	if o.Key == "" {
 		return "", nil
 	}
@@ -228,20 +233,16 @@ func (o Once) known(tx *journal.Tx) (fleet.CommandID, error) {
 	if err == nil && found && !bytes.Equal(d.Fingerprint, o.Fingerprint[:]) {
 		err = ErrKeyReused
 	}
-	return fleet.CommandID(d.Result), err
+	return d.Result, err
 }
 
-// done remembers the command that the request made.
-func (o Once) done(tx *journal.Tx, id fleet.CommandID) error {
+// done remembers what the request made.
+func (o Once) done(tx *journal.Tx, id string) error {
 	if o.Key == "" {
 		return nil
 	}
-	return tx.SetDone(o.Subject, o.Key, store.Done{Fingerprint: o.Fingerprint[:], Result: string(id), At: tx.Now()})
+	return tx.SetDone(o.Subject, o.Key, store.Done{Fingerprint: o.Fingerprint[:], Result: id, At: tx.Now()})
 }
-
-// superseding names commands of which only the newest counts: an older one
-// that has not reached the device is not sent any more.
-const superseding = "config"
 
 // begin appends the first step of a command. An unknown device or one with too
 // many pending commands ends it at once, so that its origin hears of it.
@@ -254,11 +255,16 @@ func (m *Commands) begin(tx *journal.Tx, by fleet.Actor, id fleet.CommandID, d f
 	if len(pending) >= m.c.MaxPending && d.Order == 0 {
 		return fmt.Errorf("%w: device %s has %d pending commands", fleet.ErrLimit, d.Device, len(pending))
 	}
-	if err := tx.Append(by, fleet.CommandStepped{Command: id, State: fleet.CommandAtHub, Define: &d}); err != nil {
+	first := fleet.CommandStepped{Command: id, State: fleet.CommandAtHub, Define: &d}
+	add := tx.Append
+	if d.Job != "" && d.Order == 0 {
+		add = tx.AppendAlone // the audit has the job
+	}
+	if err := add(by, first); err != nil {
 		return err
 	}
 	for _, old := range pending {
-		if d.Name == superseding && old.Name == superseding && old.State.Leads(fleet.CommandSuperseded) {
+		if d.Name == configure && old.Name == configure && old.State.Leads(fleet.CommandSuperseded) && covers(d.Args, old.Args) {
 			if err := tx.Append(hub, fleet.CommandStepped{Command: old.ID, State: fleet.CommandSuperseded}); err != nil {
 				return err
 			}
@@ -398,6 +404,11 @@ func (m *Commands) evidence(ctx context.Context, device fleet.DeviceID, id fleet
 		}
 		if err := tx.Append(fleet.ByDevice(device), step); err != nil {
 			return err
+		}
+		if v, ok := configurationVersion(c.Name, c.Args); ok && step.State == fleet.CommandSucceeded {
+			if err := tx.PutReported(device, store.Reported{Version: v, At: tx.Now()}); err != nil {
+				return err
+			}
 		}
 		after, _, err = fleet.Get[fleet.Command](tx, fleet.CommandRef(id))
 		return err

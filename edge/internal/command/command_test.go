@@ -147,7 +147,7 @@ func (b *bridge) timeline(id fleet.CommandID, want ...fleet.CommandState) {
 
 func (b *bridge) answer(id fleet.CommandID, s fleet.CommandState) {
 	b.t.Helper()
-	if err := b.Answer(b.t.Context(), "watch-1", dialect.Answer{Command: id, State: s}); err != nil {
+	if err := b.Answer(b.t.Context(), "watch-1", answerOf(id, s)); err != nil {
 		b.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -398,4 +398,8 @@ func TestSend_TheSameRequestAfterARestartIsTheSameCommand(t *testing.T) {
 			t.Errorf("a day later the key is new: %s, %v", again, err)
 		}
 	})
+}
+
+func answerOf(id fleet.CommandID, s fleet.CommandState) dialect.Answer {
+	return dialect.Answer{Command: id, State: s}
 }

@@ -24,6 +24,9 @@ type Telemetry struct {
 	BootID      string
 	ResetReason string
 	UptimeS     *int64
+	// Config is the version of the configuration that the device has; nil when it
+	// does not say.
+	Config *uint64
 }
 
 // ReadTelemetry reads a status or heartbeat of a device.
@@ -43,6 +46,9 @@ func ReadTelemetry(f *Fields, device fleet.DeviceID) (Telemetry, error) {
 		} else {
 			f.issue(v.name, "want true or false")
 		}
+	}
+	if v, ok := f.count("config_version"); ok {
+		t.Config = &v
 	}
 	if s, ok := f.number("uptime_s", "uptime"); ok && s >= 0 && s < 1e10 {
 		whole := int64(s)

@@ -330,6 +330,11 @@ func (d *devices) telemetry(ctx context.Context, s *broker.Session, dev *fleet.D
 		d.mu.Unlock()
 	}
 	d.presence.Heard(dev.ID, &t)
+	if t.Config != nil {
+		if err := d.commands.Reports(ctx, dev.ID, *t.Config); err != nil {
+			return err
+		}
+	}
 	return d.requests.Observe(ctx, dev.ID, t, first)
 }
 

@@ -27,6 +27,8 @@ import (
 //	U device_id                     key with which a device signs its messages
 //	V device_id                     where a device was before it was moved, JSON
 //	N request_id 00 at(8) n(8)      who was told of a request, JSON
+//	Y device_id                     configuration that a device has said it has, JSON
+//	X job_id 00 command_id          command of a job: empty
 //	W device_id                     which signed messages of a device have come, JSON
 //
 // verify.go knows how to check each of them.
@@ -50,6 +52,8 @@ const (
 	tableMove        = 'V'
 	tableTelling     = 'N'
 	tableWindow      = 'W'
+	tableReported    = 'Y'
+	tableJob         = 'X'
 )
 
 func key(table byte, parts ...string) []byte {

@@ -76,6 +76,9 @@ func (t *Tx) PutEntity(c fleet.Change) error {
 		t.mark(key(tableOpen, string(e.ID)), !e.State.Ended())
 	case fleet.Command:
 		t.mark(key(tablePending, string(e.Device), string(e.ID)), !e.State.Ended())
+		if e.Job != "" && c.Before == nil {
+			t.mark(key(tableJob, string(e.Job), string(e.ID)), true)
+		}
 	}
 	return nil
 }

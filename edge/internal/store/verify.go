@@ -121,7 +121,7 @@ func (v *verification) key(k, val []byte) string {
 		return decodesTo(val, func(r Receipt) []byte { return receiptKey(r.Press) }, k)
 	case tableCredential:
 		return decodesTo(val, func(Credential) []byte { return k }, k)
-	case tableLink, tableIdempotency, tableToken, tableSigning, tableMove, tableWindow, tableTelling:
+	case tableLink, tableIdempotency, tableToken, tableSigning, tableMove, tableWindow, tableTelling, tableReported:
 		return validJSON(val)
 	case tableCertificate:
 		c, err := x509.ParseCertificate(val)
@@ -132,6 +132,8 @@ func (v *verification) key(k, val []byte) string {
 			return "the certificate belongs to another key"
 		}
 		return ""
+	case tableJob:
+		return "" // what it names stands in the command
 	case tableSession:
 		return "" // the broker knows what its values mean: see broker.CheckStored
 	case tableAccount:

@@ -708,6 +708,7 @@ type Record struct {
 	//	*Record_RequestOffered
 	//	*Record_RequestDeclined
 	//	*Record_CommandStepped
+	//	*Record_JobChanged
 	//	*Record_DeviceChanged
 	//	*Record_RoomChanged
 	//	*Record_OrderAnswered
@@ -849,6 +850,15 @@ func (x *Record) GetCommandStepped() *CommandStepped {
 	return nil
 }
 
+func (x *Record) GetJobChanged() *JobChanged {
+	if x != nil {
+		if x, ok := x.Body.(*Record_JobChanged); ok {
+			return x.JobChanged
+		}
+	}
+	return nil
+}
+
 func (x *Record) GetDeviceChanged() *DeviceChanged {
 	if x != nil {
 		if x, ok := x.Body.(*Record_DeviceChanged); ok {
@@ -939,6 +949,10 @@ type Record_CommandStepped struct {
 	CommandStepped *CommandStepped `protobuf:"bytes,20,opt,name=command_stepped,json=commandStepped,proto3,oneof"`
 }
 
+type Record_JobChanged struct {
+	JobChanged *JobChanged `protobuf:"bytes,21,opt,name=job_changed,json=jobChanged,proto3,oneof"`
+}
+
 type Record_DeviceChanged struct {
 	DeviceChanged *DeviceChanged `protobuf:"bytes,30,opt,name=device_changed,json=deviceChanged,proto3,oneof"`
 }
@@ -978,6 +992,8 @@ func (*Record_RequestOffered) isRecord_Body() {}
 func (*Record_RequestDeclined) isRecord_Body() {}
 
 func (*Record_CommandStepped) isRecord_Body() {}
+
+func (*Record_JobChanged) isRecord_Body() {}
 
 func (*Record_DeviceChanged) isRecord_Body() {}
 
@@ -1884,6 +1900,135 @@ func (x *CommandDefinition) GetOrder() uint64 {
 	return 0
 }
 
+// JobChanged tells a whole job: one command for many devices. What became of
+// each is told by the commands.
+type JobChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	JobId []byte                 `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// JSON; empty for none.
+	Args []byte `protobuf:"bytes,3,opt,name=args,proto3" json:"args,omitempty"`
+	// What the devices were chosen by; empty when they were named.
+	Filter      string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	Targets     uint32 `protobuf:"varint,5,opt,name=targets,proto3" json:"targets,omitempty"`
+	IssuedBy    *Actor `protobuf:"bytes,6,opt,name=issued_by,json=issuedBy,proto3" json:"issued_by,omitempty"`
+	IssuedAtMs  int64  `protobuf:"varint,7,opt,name=issued_at_ms,json=issuedAtMs,proto3" json:"issued_at_ms,omitempty"`
+	ExpiresAtMs int64  `protobuf:"varint,8,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	// The job whose failures it tries again; empty for none.
+	Retries       []byte `protobuf:"bytes,9,opt,name=retries,proto3" json:"retries,omitempty"`
+	CancelledAtMs int64  `protobuf:"varint,10,opt,name=cancelled_at_ms,json=cancelledAtMs,proto3" json:"cancelled_at_ms,omitempty"`
+	Version       uint64 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobChanged) Reset() {
+	*x = JobChanged{}
+	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobChanged) ProtoMessage() {}
+
+func (x *JobChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobChanged.ProtoReflect.Descriptor instead.
+func (*JobChanged) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *JobChanged) GetJobId() []byte {
+	if x != nil {
+		return x.JobId
+	}
+	return nil
+}
+
+func (x *JobChanged) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *JobChanged) GetArgs() []byte {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+func (x *JobChanged) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *JobChanged) GetTargets() uint32 {
+	if x != nil {
+		return x.Targets
+	}
+	return 0
+}
+
+func (x *JobChanged) GetIssuedBy() *Actor {
+	if x != nil {
+		return x.IssuedBy
+	}
+	return nil
+}
+
+func (x *JobChanged) GetIssuedAtMs() int64 {
+	if x != nil {
+		return x.IssuedAtMs
+	}
+	return 0
+}
+
+func (x *JobChanged) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *JobChanged) GetRetries() []byte {
+	if x != nil {
+		return x.Retries
+	}
+	return nil
+}
+
+func (x *JobChanged) GetCancelledAtMs() int64 {
+	if x != nil {
+		return x.CancelledAtMs
+	}
+	return 0
+}
+
+func (x *JobChanged) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 type Device struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	DeviceId        string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
@@ -1905,7 +2050,7 @@ type Device struct {
 
 func (x *Device) Reset() {
 	*x = Device{}
-	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	mi := &file_obedio_v1_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2062,7 @@ func (x *Device) String() string {
 func (*Device) ProtoMessage() {}
 
 func (x *Device) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[11]
+	mi := &file_obedio_v1_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2075,7 @@ func (x *Device) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Device.ProtoReflect.Descriptor instead.
 func (*Device) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Device) GetDeviceId() string {
@@ -2034,7 +2179,7 @@ type DeviceChanged struct {
 
 func (x *DeviceChanged) Reset() {
 	*x = DeviceChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[12]
+	mi := &file_obedio_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2191,7 @@ func (x *DeviceChanged) String() string {
 func (*DeviceChanged) ProtoMessage() {}
 
 func (x *DeviceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[12]
+	mi := &file_obedio_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2204,7 @@ func (x *DeviceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceChanged.ProtoReflect.Descriptor instead.
 func (*DeviceChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeviceChanged) GetDevice() *Device {
@@ -2088,7 +2233,7 @@ type Room struct {
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_obedio_v1_record_proto_msgTypes[13]
+	mi := &file_obedio_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2245,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[13]
+	mi := &file_obedio_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2258,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Room) GetRoomId() string {
@@ -2195,7 +2340,7 @@ type RoomChanged struct {
 
 func (x *RoomChanged) Reset() {
 	*x = RoomChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[14]
+	mi := &file_obedio_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2207,7 +2352,7 @@ func (x *RoomChanged) String() string {
 func (*RoomChanged) ProtoMessage() {}
 
 func (x *RoomChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[14]
+	mi := &file_obedio_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2365,7 @@ func (x *RoomChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomChanged.ProtoReflect.Descriptor instead.
 func (*RoomChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{14}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RoomChanged) GetRoom() *Room {
@@ -2247,7 +2392,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_obedio_v1_record_proto_msgTypes[15]
+	mi := &file_obedio_v1_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2259,7 +2404,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[15]
+	mi := &file_obedio_v1_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2272,7 +2417,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Document) GetKind() string {
@@ -2327,7 +2472,7 @@ type PolicyChanged struct {
 
 func (x *PolicyChanged) Reset() {
 	*x = PolicyChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[16]
+	mi := &file_obedio_v1_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2484,7 @@ func (x *PolicyChanged) String() string {
 func (*PolicyChanged) ProtoMessage() {}
 
 func (x *PolicyChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[16]
+	mi := &file_obedio_v1_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2497,7 @@ func (x *PolicyChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyChanged.ProtoReflect.Descriptor instead.
 func (*PolicyChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{16}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PolicyChanged) GetDocument() *Document {
@@ -2375,7 +2520,7 @@ type OrderAnswered struct {
 
 func (x *OrderAnswered) Reset() {
 	*x = OrderAnswered{}
-	mi := &file_obedio_v1_record_proto_msgTypes[17]
+	mi := &file_obedio_v1_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2532,7 @@ func (x *OrderAnswered) String() string {
 func (*OrderAnswered) ProtoMessage() {}
 
 func (x *OrderAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[17]
+	mi := &file_obedio_v1_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2545,7 @@ func (x *OrderAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAnswered.ProtoReflect.Descriptor instead.
 func (*OrderAnswered) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{17}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OrderAnswered) GetNumber() uint64 {
@@ -2454,7 +2599,7 @@ type CertificateChanged struct {
 
 func (x *CertificateChanged) Reset() {
 	*x = CertificateChanged{}
-	mi := &file_obedio_v1_record_proto_msgTypes[18]
+	mi := &file_obedio_v1_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2611,7 @@ func (x *CertificateChanged) String() string {
 func (*CertificateChanged) ProtoMessage() {}
 
 func (x *CertificateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[18]
+	mi := &file_obedio_v1_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2624,7 @@ func (x *CertificateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateChanged.ProtoReflect.Descriptor instead.
 func (*CertificateChanged) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{18}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CertificateChanged) GetSerial() []byte {
@@ -2583,7 +2728,7 @@ type Audited struct {
 
 func (x *Audited) Reset() {
 	*x = Audited{}
-	mi := &file_obedio_v1_record_proto_msgTypes[19]
+	mi := &file_obedio_v1_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2595,7 +2740,7 @@ func (x *Audited) String() string {
 func (*Audited) ProtoMessage() {}
 
 func (x *Audited) ProtoReflect() protoreflect.Message {
-	mi := &file_obedio_v1_record_proto_msgTypes[19]
+	mi := &file_obedio_v1_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2608,7 +2753,7 @@ func (x *Audited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audited.ProtoReflect.Descriptor instead.
 func (*Audited) Descriptor() ([]byte, []int) {
-	return file_obedio_v1_record_proto_rawDescGZIP(), []int{19}
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Audited) GetChain() string {
@@ -2657,7 +2802,7 @@ var File_obedio_v1_record_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\x91\b\n" +
+	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xcb\b\n" +
 	"\x06Record\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12#\n" +
 	"\rclock_trusted\x18\x02 \x01(\bR\fclockTrusted\x12&\n" +
@@ -2670,7 +2815,9 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x11request_escalated\x18\x0e \x01(\v2\x1b.obedio.v1.RequestEscalatedH\x00R\x10requestEscalated\x12D\n" +
 	"\x0frequest_offered\x18\x0f \x01(\v2\x19.obedio.v1.RequestOfferedH\x00R\x0erequestOffered\x12G\n" +
 	"\x10request_declined\x18\x10 \x01(\v2\x1a.obedio.v1.RequestDeclinedH\x00R\x0frequestDeclined\x12D\n" +
-	"\x0fcommand_stepped\x18\x14 \x01(\v2\x19.obedio.v1.CommandSteppedH\x00R\x0ecommandStepped\x12A\n" +
+	"\x0fcommand_stepped\x18\x14 \x01(\v2\x19.obedio.v1.CommandSteppedH\x00R\x0ecommandStepped\x128\n" +
+	"\vjob_changed\x18\x15 \x01(\v2\x15.obedio.v1.JobChangedH\x00R\n" +
+	"jobChanged\x12A\n" +
 	"\x0edevice_changed\x18\x1e \x01(\v2\x18.obedio.v1.DeviceChangedH\x00R\rdeviceChanged\x12;\n" +
 	"\froom_changed\x18\x1f \x01(\v2\x16.obedio.v1.RoomChangedH\x00R\vroomChanged\x12A\n" +
 	"\x0eorder_answered\x18  \x01(\v2\x18.obedio.v1.OrderAnsweredH\x00R\rorderAnswered\x12A\n" +
@@ -2763,7 +2910,22 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"issuedAtMs\x12\"\n" +
 	"\rexpires_at_ms\x18\x06 \x01(\x03R\vexpiresAtMs\x12\x15\n" +
 	"\x06job_id\x18\a \x01(\fR\x05jobId\x12\x14\n" +
-	"\x05order\x18\b \x01(\x04R\x05order\"\xea\x03\n" +
+	"\x05order\x18\b \x01(\x04R\x05order\"\xce\x02\n" +
+	"\n" +
+	"JobChanged\x12\x15\n" +
+	"\x06job_id\x18\x01 \x01(\fR\x05jobId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04args\x18\x03 \x01(\fR\x04args\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x18\n" +
+	"\atargets\x18\x05 \x01(\rR\atargets\x12-\n" +
+	"\tissued_by\x18\x06 \x01(\v2\x10.obedio.v1.ActorR\bissuedBy\x12 \n" +
+	"\fissued_at_ms\x18\a \x01(\x03R\n" +
+	"issuedAtMs\x12\"\n" +
+	"\rexpires_at_ms\x18\b \x01(\x03R\vexpiresAtMs\x12\x18\n" +
+	"\aretries\x18\t \x01(\fR\aretries\x12&\n" +
+	"\x0fcancelled_at_ms\x18\n" +
+	" \x01(\x03R\rcancelledAtMs\x12\x18\n" +
+	"\aversion\x18\v \x01(\x04R\aversion\"\xea\x03\n" +
 	"\x06Device\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x17\n" +
@@ -2926,7 +3088,7 @@ func file_obedio_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
-var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_obedio_v1_record_proto_goTypes = []any{
 	(ActorKind)(0),             // 0: obedio.v1.ActorKind
 	(Priority)(0),              // 1: obedio.v1.Priority
@@ -2951,17 +3113,18 @@ var file_obedio_v1_record_proto_goTypes = []any{
 	(*RequestStepped)(nil),     // 20: obedio.v1.RequestStepped
 	(*CommandStepped)(nil),     // 21: obedio.v1.CommandStepped
 	(*CommandDefinition)(nil),  // 22: obedio.v1.CommandDefinition
-	(*Device)(nil),             // 23: obedio.v1.Device
-	(*DeviceChanged)(nil),      // 24: obedio.v1.DeviceChanged
-	(*Room)(nil),               // 25: obedio.v1.Room
-	(*RoomChanged)(nil),        // 26: obedio.v1.RoomChanged
-	(*Document)(nil),           // 27: obedio.v1.Document
-	(*PolicyChanged)(nil),      // 28: obedio.v1.PolicyChanged
-	(*OrderAnswered)(nil),      // 29: obedio.v1.OrderAnswered
-	(*CertificateChanged)(nil), // 30: obedio.v1.CertificateChanged
-	(*Audited)(nil),            // 31: obedio.v1.Audited
-	nil,                        // 32: obedio.v1.Device.MetadataEntry
-	nil,                        // 33: obedio.v1.Audited.DetailEntry
+	(*JobChanged)(nil),         // 23: obedio.v1.JobChanged
+	(*Device)(nil),             // 24: obedio.v1.Device
+	(*DeviceChanged)(nil),      // 25: obedio.v1.DeviceChanged
+	(*Room)(nil),               // 26: obedio.v1.Room
+	(*RoomChanged)(nil),        // 27: obedio.v1.RoomChanged
+	(*Document)(nil),           // 28: obedio.v1.Document
+	(*PolicyChanged)(nil),      // 29: obedio.v1.PolicyChanged
+	(*OrderAnswered)(nil),      // 30: obedio.v1.OrderAnswered
+	(*CertificateChanged)(nil), // 31: obedio.v1.CertificateChanged
+	(*Audited)(nil),            // 32: obedio.v1.Audited
+	nil,                        // 33: obedio.v1.Device.MetadataEntry
+	nil,                        // 34: obedio.v1.Audited.DetailEntry
 }
 var file_obedio_v1_record_proto_depIdxs = []int32{
 	13, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
@@ -2973,38 +3136,40 @@ var file_obedio_v1_record_proto_depIdxs = []int32{
 	17, // 6: obedio.v1.Record.request_offered:type_name -> obedio.v1.RequestOffered
 	18, // 7: obedio.v1.Record.request_declined:type_name -> obedio.v1.RequestDeclined
 	21, // 8: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
-	24, // 9: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
-	26, // 10: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
-	29, // 11: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
-	28, // 12: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
-	30, // 13: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
-	31, // 14: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
-	0,  // 15: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
-	2,  // 16: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
-	1,  // 17: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
-	3,  // 18: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
-	1,  // 19: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
-	3,  // 20: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
-	4,  // 21: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
-	5,  // 22: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
-	6,  // 23: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
-	7,  // 24: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
-	8,  // 25: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
-	22, // 26: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
-	13, // 27: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
-	32, // 28: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
-	23, // 29: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
-	25, // 30: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
-	27, // 31: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
-	9,  // 32: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
-	10, // 33: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
-	11, // 34: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
-	33, // 35: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	23, // 9: obedio.v1.Record.job_changed:type_name -> obedio.v1.JobChanged
+	25, // 10: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
+	27, // 11: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
+	30, // 12: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
+	29, // 13: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
+	31, // 14: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
+	32, // 15: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
+	0,  // 16: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
+	2,  // 17: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
+	1,  // 18: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
+	3,  // 19: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
+	1,  // 20: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
+	3,  // 21: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
+	4,  // 22: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
+	5,  // 23: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
+	6,  // 24: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
+	7,  // 25: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
+	8,  // 26: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
+	22, // 27: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
+	13, // 28: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
+	13, // 29: obedio.v1.JobChanged.issued_by:type_name -> obedio.v1.Actor
+	33, // 30: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
+	24, // 31: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
+	26, // 32: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
+	28, // 33: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
+	9,  // 34: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
+	10, // 35: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
+	11, // 36: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
+	34, // 37: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_record_proto_init() }
@@ -3021,6 +3186,7 @@ func file_obedio_v1_record_proto_init() {
 		(*Record_RequestOffered)(nil),
 		(*Record_RequestDeclined)(nil),
 		(*Record_CommandStepped)(nil),
+		(*Record_JobChanged)(nil),
 		(*Record_DeviceChanged)(nil),
 		(*Record_RoomChanged)(nil),
 		(*Record_OrderAnswered)(nil),
@@ -3034,7 +3200,7 @@ func file_obedio_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_record_proto_rawDesc), len(file_obedio_v1_record_proto_rawDesc)),
 			NumEnums:      12,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

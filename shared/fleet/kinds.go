@@ -1,5 +1,9 @@
 package fleet
 
+// DocumentConfiguration is what a device is wanted to be set to; the document's
+// name is the device's id.
+const DocumentConfiguration DocumentKind = "configuration"
+
 // The kinds of policy documents that say who answers which calls.
 const (
 	// DocumentPerson is a member of the crew: the document's name is the person's
