@@ -26,7 +26,7 @@ import (
 //	T id                            provisioning token, JSON
 //	U device_id                     key with which a device signs its messages
 //	V device_id                     where a device was before it was moved, JSON
-//	N request_id 00 at(8) n(8)      who was told of a request, JSON
+//	Q request_id 00 at(8) n(8)      who was told of a request, JSON
 //	Y device_id                     configuration that a device has said it has, JSON
 //	X job_id 00 command_id          command of a job: empty
 //	W device_id                     which signed messages of a device have come, JSON
@@ -50,7 +50,7 @@ const (
 	tableToken       = 'T'
 	tableSigning     = 'U'
 	tableMove        = 'V'
-	tableTelling     = 'N'
+	tableTelling     = 'Q'
 	tableWindow      = 'W'
 	tableReported    = 'Y'
 	tableJob         = 'X'
