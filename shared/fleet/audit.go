@@ -229,6 +229,8 @@ func Auditable(r Record, changes []Change) (action, target string, detail map[st
 		case b.State == CommandCancelled:
 			return "command.cancelled", string(b.Command), nil, true
 		}
+	case AlertChanged:
+		return alertAudit(r, b.Alert)
 	case OrderAnswered:
 		return "order." + string(b.Outcome), string(b.Order), map[string]string{"number": strconv.FormatUint(b.Number, 10)}, true
 	}

@@ -25,6 +25,7 @@ type Story struct {
 	requests     []fleet.RequestID // not ended
 	commands     []fleet.CommandID // not ended
 	certificates []string          // not revoked
+	alerts       []fleet.AlertID   // not cleared
 	order        uint64
 	document     uint64 // numbers bodies
 }
@@ -62,6 +63,8 @@ func (s *Story) Next() fleet.Record {
 		r.Body = s.changeCertificate()
 	case n == 9 && s.rng.IntN(2) == 0:
 		r.Body = s.audit()
+	case n == 9 && s.rng.IntN(2) == 0:
+		r.Body = s.changeAlert()
 	case n == 8:
 		r.Body = s.newCommand()
 	default:
