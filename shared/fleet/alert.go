@@ -260,16 +260,19 @@ func (AlertChanged) Kind() Kind { return KindAlertChanged }
 // Lane implements Body.
 func (AlertChanged) Lane() Lane { return LaneRegistry }
 
-// alertAudit is the entry of the audit that a person's step asks for.
-func alertAudit(r Record, a Alert) (action, target string, detail map[string]string, ok bool) {
-	if r.Actor.Kind == ActorSystem {
+// alertAudit is the entry of the audit that somebody's step asks for; what
+// alerts do by themselves has none.
+func alertAudit(before, a Alert) (action, target string, detail map[string]string, ok bool) {
+	seen := !a.AcknowledgedAt.IsZero() && !a.AcknowledgedAt.Equal(before.AcknowledgedAt)
+	quiet := a.State == AlertSilenced && !a.SilencedUntil.Equal(before.SilencedUntil)
+	if !seen && !quiet {
 		return "", "", nil, false
 	}
 	detail = map[string]string{"kind": string(a.Kind), "severity": string(a.Severity)}
 	if a.Subject != "" {
 		detail["subject"] = a.Subject
 	}
-	if a.State == AlertSilenced {
+	if quiet {
 		detail["until"] = a.SilencedUntil.Format(time.RFC3339)
 		return "alert.silenced", string(a.ID), detail, true
 	}

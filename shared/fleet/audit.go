@@ -230,7 +230,8 @@ func Auditable(r Record, changes []Change) (action, target string, detail map[st
 			return "command.cancelled", string(b.Command), nil, true
 		}
 	case AlertChanged:
-		return alertAudit(r, b.Alert)
+		before, _ := beforeOf[Alert](changes)
+		return alertAudit(before, b.Alert)
 	case OrderAnswered:
 		return "order." + string(b.Outcome), string(b.Order), map[string]string{"number": strconv.FormatUint(b.Number, 10)}, true
 	}

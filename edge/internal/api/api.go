@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/alert"
 	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
@@ -93,7 +94,10 @@ type Config struct {
 	Disk *disk.Guard
 	// Backups makes backups; nil where the data are in memory.
 	Backups *backup.Keeper
-	Support Support
+	// BackupLeft is told that a backup was taken away.
+	BackupLeft func(context.Context)
+	Alerts     *alert.Alerts
+	Support    Support
 }
 
 // API is the hub's face.
@@ -131,6 +135,7 @@ func New(c Config) (*API, error) {
 	a.roomRoutes()
 	a.requestRoutes()
 	a.commandRoutes()
+	a.alertRoutes()
 	a.systemRoutes()
 	a.clockRoutes()
 	a.siteRoute()

@@ -94,6 +94,7 @@ type Serve struct {
 	TrafficPayload    int           `name:"traffic-payload-bytes" default:"1024" help:"What is recorded of one payload."`
 	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
 	DiskSettings
+	AlertSettings
 
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
@@ -141,6 +142,9 @@ func (s Serve) Check() error {
 	if err := s.DiskSettings.check(); err != nil {
 		return err
 	}
+	if err := s.AlertSettings.check(); err != nil {
+		return err
+	}
 	if err := s.AuditSettings.check(); err != nil {
 		return err
 	}
@@ -176,6 +180,7 @@ func (s Serve) Hub() hub.Config {
 		Requests:  request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
 		Commands:  command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
 		Disk:      s.DiskSettings.guard(),
+		Alerts:    s.AlertSettings.alerts(),
 		Notify:    notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,

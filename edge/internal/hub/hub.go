@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/alert"
 	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
@@ -70,6 +71,7 @@ type Config struct {
 	Requests request.Config
 	Commands command.Config
 	Notify   notify.Config
+	Alerts   alert.Config
 	Uplink   uplink.Config
 	Traffic  traffic.Config
 	Disk     disk.Config
@@ -148,6 +150,7 @@ type Hub struct {
 	presence  *presence.Presence
 	commands  *command.Commands
 	notifier  *notify.Notifier
+	alerts    *alert.Alerts
 	devices   *devices
 	broker    *broker.Broker
 	traffic   *traffic.Traffic
@@ -289,6 +292,11 @@ func (h *Hub) build(ctx context.Context) error {
 	nc := c.Notify
 	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
 	h.notifier = notify.New(nc)
+	ac := c.Alerts
+	ac.Store, ac.Journal, ac.Now, ac.Sources, ac.Logger = h.store, h.journal, now, h.sources(), h.log
+	if h.alerts, err = alert.New(ac); err != nil {
+		return err
+	}
 	if err := h.restored(ctx); err != nil {
 		return err
 	}
@@ -338,7 +346,7 @@ func (h *Hub) build(ctx context.Context) error {
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
-		Disk: h.disk, Backups: h.backups(),
+		Disk: h.disk, Backups: h.backups(), BackupLeft: h.noteBackup, Alerts: h.alerts,
 		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
 	if err != nil {
@@ -478,6 +486,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "policy", inner, h.devices.followPolicy)
 	start(&inside, "rights", inner, h.devices.settleRights)
 	start(&inside, "events", inner, h.api.Run)
+	start(&inside, "alerts", inner, h.alerts.Run)
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
 	start(&inside, "disk events", inner, h.watchDisk)

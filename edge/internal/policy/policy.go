@@ -101,6 +101,30 @@ func (p *Policies) ReportingInterval(profile string) time.Duration {
 	return time.Duration(v.ReportingInterval) * time.Second
 }
 
+// RelayOf is the device whose profile says that it relays for id; empty for
+// none. devices are the registered ones.
+func (p *Policies) RelayOf(id fleet.DeviceID, devices func() ([]fleet.Device, error)) fleet.DeviceID {
+	relays := map[string]bool{}
+	for _, v := range p.Policy().Profiles() {
+		if slices.Contains(v.Relay, id) {
+			relays[v.Name] = true
+		}
+	}
+	if len(relays) == 0 {
+		return ""
+	}
+	all, err := devices()
+	if err != nil {
+		return ""
+	}
+	for _, d := range all {
+		if relays[d.Profile] && d.ID != id {
+			return d.ID
+		}
+	}
+	return ""
+}
+
 // ProfileOf returns the profile of that name as it is now; fleet.ErrInvalid when
 // there is none.
 func (p *Policies) ProfileOf(name string) (access.Profile, error) {

@@ -80,6 +80,9 @@ type entry struct {
 	broken  bool
 	seen    time.Time // of this run
 	told    time.Time
+	// via is the repeater through which it was heard last, if heard.
+	via   fleet.DeviceID
+	heard bool
 }
 
 func (e *entry) evidence(started time.Time) evidence {

@@ -80,6 +80,7 @@ var rules = []rule{
 	{"edge/internal/request", root + "edge/...", below("request"), "beside each other, not through each other"},
 	{"edge/internal/command", root + "edge/...", below("command"), "beside each other, not through each other"},
 	{"edge/internal/notify", root + "edge/...", below("notify"), "beside each other, not through each other"},
+	{"edge/internal/alert", root + "edge/...", below("alert"), "beside each other, not through each other"},
 	{"edge/internal/traffic", root + "edge/...", []string{"edge/internal/store"}, "the record knows no business, and the store only as the name of a file system"},
 	{"edge/internal/uplink", root + "edge/...", below("uplink"), "beside each other, not through each other"},
 	{"...", root + "edge/internal/hub", []string{"edge/internal/hub", "edge/internal/config", "edge/cmd/...", "edge/hubtest"}, "nothing needs the wiring but main"},
