@@ -36,6 +36,9 @@ type Config struct {
 	Journal *journal.Journal
 	Now     func() time.Time
 	Sources Sources
+	// Changed is told of each change inside its decision, with the alert as it was;
+	// may be nil.
+	Changed func(tx *journal.Tx, before, after fleet.Alert) error
 	// Table of conditions; Conditions() by default.
 	Table []Condition
 	// Group: more than so many of a kind at once are one alert. 5.
@@ -169,7 +172,7 @@ func (a *Alerts) Look(ctx context.Context) error {
 		// Somebody may have acknowledged one meanwhile; from here on nobody can.
 		next, changes = a.rules.evaluate(a.state, a.open(), e, now)
 		for _, v := range changes {
-			if err := tx.Append(fleet.System("alert"), fleet.AlertChanged{Alert: v}); err != nil {
+			if err := a.append(tx, fleet.System("alert"), a.before(v), v); err != nil {
 				return err
 			}
 		}
@@ -184,6 +187,23 @@ func (a *Alerts) Look(ctx context.Context) error {
 		a.c.Logger.Info("alert", "kind", v.Kind, "subject", v.Subject, "severity", v.Severity, "state", v.State, "alert_id", v.ID)
 	}
 	return nil
+}
+
+// before is the alert as it was; the zero value for a new one.
+func (a *Alerts) before(v fleet.Alert) fleet.Alert {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if was := a.standing[key{v.Kind, v.Subject}]; was.ID == v.ID {
+		return was
+	}
+	return fleet.Alert{}
+}
+
+func (a *Alerts) append(tx *journal.Tx, by fleet.Actor, before, after fleet.Alert) error {
+	if err := tx.Append(by, fleet.AlertChanged{Alert: after}); err != nil || a.c.Changed == nil {
+		return err
+	}
+	return a.c.Changed(tx, before, after)
 }
 
 // open is a copy of the alerts that have not ended.
@@ -312,7 +332,7 @@ func (a *Alerts) change(
 		if after, err = fn(v, tx.Now()); err != nil {
 			return err
 		}
-		return tx.Append(by, fleet.AlertChanged{Alert: after})
+		return a.append(tx, by, v, after)
 	})
 	if errors.Is(err, errDone) {
 		err = nil

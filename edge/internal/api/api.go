@@ -20,6 +20,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/courier"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
@@ -97,6 +98,7 @@ type Config struct {
 	// BackupLeft is told that a backup was taken away.
 	BackupLeft func(context.Context)
 	Alerts     *alert.Alerts
+	Courier    *courier.Courier
 	Support    Support
 }
 
@@ -136,6 +138,7 @@ func New(c Config) (*API, error) {
 	a.requestRoutes()
 	a.commandRoutes()
 	a.alertRoutes()
+	a.notificationRoutes()
 	a.systemRoutes()
 	a.clockRoutes()
 	a.siteRoute()

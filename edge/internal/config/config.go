@@ -95,6 +95,7 @@ type Serve struct {
 	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
 	DiskSettings
 	AlertSettings
+	NotificationSettings
 
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
@@ -145,6 +146,9 @@ func (s Serve) Check() error {
 	if err := s.AlertSettings.check(); err != nil {
 		return err
 	}
+	if err := s.NotificationSettings.check(); err != nil {
+		return err
+	}
 	if err := s.AuditSettings.check(); err != nil {
 		return err
 	}
@@ -181,6 +185,7 @@ func (s Serve) Hub() hub.Config {
 		Commands:  command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
 		Disk:      s.DiskSettings.guard(),
 		Alerts:    s.AlertSettings.alerts(),
+		Courier:   s.NotificationSettings.courier(),
 		Notify:    notify.Config{RepeatEvery: s.NotifyRepeat},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,

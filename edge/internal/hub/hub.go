@@ -27,6 +27,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/courier"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
@@ -72,6 +73,7 @@ type Config struct {
 	Commands command.Config
 	Notify   notify.Config
 	Alerts   alert.Config
+	Courier  courier.Config
 	Uplink   uplink.Config
 	Traffic  traffic.Config
 	Disk     disk.Config
@@ -151,6 +153,7 @@ type Hub struct {
 	commands  *command.Commands
 	notifier  *notify.Notifier
 	alerts    *alert.Alerts
+	courier   *courier.Courier
 	devices   *devices
 	broker    *broker.Broker
 	traffic   *traffic.Traffic
@@ -292,8 +295,12 @@ func (h *Hub) build(ctx context.Context) error {
 	nc := c.Notify
 	nc.Store, nc.Journal, nc.Devices, nc.Sender, nc.Now, nc.Logger = h.store, h.journal, h.registry, h.devices, now, h.log
 	h.notifier = notify.New(nc)
+	if h.courier, err = courier.New(h.courierConfig()); err != nil {
+		return err
+	}
 	ac := c.Alerts
 	ac.Store, ac.Journal, ac.Now, ac.Sources, ac.Logger = h.store, h.journal, now, h.sources(), h.log
+	ac.Changed = h.courier.AlertIn
 	if h.alerts, err = alert.New(ac); err != nil {
 		return err
 	}
@@ -346,7 +353,7 @@ func (h *Hub) build(ctx context.Context) error {
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
-		Disk: h.disk, Backups: h.backups(), BackupLeft: h.noteBackup, Alerts: h.alerts,
+		Disk: h.disk, Backups: h.backups(), BackupLeft: h.noteBackup, Alerts: h.alerts, Courier: h.courier,
 		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
 	if err != nil {
@@ -487,6 +494,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "rights", inner, h.devices.settleRights)
 	start(&inside, "events", inner, h.api.Run)
 	start(&inside, "alerts", inner, h.alerts.Run)
+	start(&inside, "courier", inner, h.courier.Run)
+	start(&inside, "network", inner, h.watchNetwork)
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
 	start(&inside, "disk events", inner, h.watchDisk)

@@ -27,6 +27,8 @@ import (
 //	U device_id                     key with which a device signs its messages
 //	V device_id                     where a device was before it was moved, JSON
 //	W device_id                     which signed messages of a device have come, JSON
+//	N delivery 00 id                notification to the world outside, JSON
+//	N secret 00 rule                key that signs a rule's webhook calls, JSON
 //
 // verify.go knows how to check each of them.
 const (
@@ -48,6 +50,7 @@ const (
 	tableSigning     = 'U'
 	tableMove        = 'V'
 	tableWindow      = 'W'
+	tableNotice      = 'N'
 )
 
 func key(table byte, parts ...string) []byte {
