@@ -308,12 +308,21 @@ type audited struct {
 	mu    sync.Mutex // guards all
 	known bool
 	wrong string
+	at    time.Time
 }
 
 func (a *audited) result() (wrong string, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.wrong, a.known
+}
+
+// Audited says when the audit was read through last, zero for never, and what was
+// wrong with it; empty for nothing.
+func (a *Alerts) Audited() (at time.Time, wrong string) {
+	a.audited.mu.Lock()
+	defer a.audited.mu.Unlock()
+	return a.audited.at, a.audited.wrong
 }
 
 // readAudit reads the audit through now and then, until ctx ends.
@@ -327,7 +336,7 @@ func (a *Alerts) readAudit(ctx context.Context) {
 		wrong, err := a.c.Sources.Audit(ctx)
 		if err == nil {
 			a.audited.mu.Lock()
-			a.audited.wrong, a.audited.known = wrong, true
+			a.audited.wrong, a.audited.known, a.audited.at = wrong, true, fleet.Millis(a.c.Now())
 			a.audited.mu.Unlock()
 		} else if ctx.Err() == nil {
 			a.c.Logger.Warn("audit not read through", "error", err)

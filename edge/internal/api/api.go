@@ -58,6 +58,7 @@ type Config struct {
 	Journal   *journal.Journal
 	Registry  *registry.Registry
 	Presence  *presence.Presence
+	Forecasts *presence.Forecasts
 	Requests  *request.Requests
 	Notifier  *notify.Notifier
 	Commands  *command.Commands
@@ -99,7 +100,14 @@ type Config struct {
 	BackupLeft func(context.Context)
 	Alerts     *alert.Alerts
 	Courier    *courier.Courier
-	Support    Support
+	// NewestBackup is when the newest was made, or since when there is none; nil
+	// where none are made.
+	NewestBackup func() (at time.Time, some bool, err error)
+	// Unreachable says why a watch cannot be told of a call; empty when it can.
+	Unreachable func(fleet.Device) (why string, connected bool)
+	// SelfTest is what the test calls show; nil when none are made.
+	SelfTest func() TrustEvidence
+	Support  Support
 }
 
 // API is the hub's face.
@@ -139,6 +147,7 @@ func New(c Config) (*API, error) {
 	a.commandRoutes()
 	a.alertRoutes()
 	a.notificationRoutes()
+	a.trustRoute()
 	a.systemRoutes()
 	a.clockRoutes()
 	a.siteRoute()
@@ -195,6 +204,8 @@ func (a *API) deviceResource(d fleet.Device, names roomNames) resource.Device {
 	state, _ := a.Presence.State(d.ID)
 	r := resource.DeviceOf(a.Identity.Site, d, names[d.Room], state)
 	r.MQTTSubscriptions, r.LastWill = a.Sessions(d.ID)
+	r.Via, _ = a.Presence.Via(d.ID)
+	r.BatteryDaysLeft = a.Forecasts.DaysLeft(d.ID)
 	return r
 }
 

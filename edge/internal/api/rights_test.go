@@ -77,6 +77,7 @@ var rights = resttest.Rights{
 	"PUT /api/v1/notifications/rules/{name}":       "admin",
 	"DELETE /api/v1/notifications/rules/{name}":    "admin",
 	"POST /api/v1/notifications/rules/{name}/test": "admin",
+	"GET /api/v1/trust":                            "admin chief crew viewer",
 	"GET /api/v1/sessions/current":                 "admin chief crew viewer",
 	"DELETE /api/v1/sessions/current":              "admin chief crew viewer",
 	"GET /api/v1/sessions":                         "admin chief crew viewer",

@@ -106,6 +106,9 @@ type Serve struct {
 	LogKept          int      `name:"log-kept" default:"2000" help:"Newest log lines that are kept in memory for the support bundle."`
 
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
+	PresenceTypes []string      `name:"presence-type" placeholder:"TYPE=INTERVAL/SLEEP" help:"How often a type of device reports while it is awake, and how long one that said goodbye may be silent, such as button=5m/24h; may be repeated."`
+	BatteryWindow time.Duration `name:"battery-window" default:"336h" help:"The time that forecasts of batteries are made from."`
+	BatteryEvery  time.Duration `name:"battery-every" default:"1h" help:"How often forecasts of batteries are made."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }
 
@@ -130,6 +133,12 @@ func (s Serve) Check() error {
 		"session-idle": s.SessionIdle, "session-max": s.SessionMax, "pin-idle": s.PINIdle,
 	}); err != nil {
 		return err
+	}
+	if _, err := presence.SetPolicies(presence.DefaultPolicies(), s.PresenceTypes); err != nil {
+		return fmt.Errorf("--presence-type: %w", err)
+	}
+	if s.BatteryWindow < 24*time.Hour || s.BatteryEvery <= 0 {
+		return fmt.Errorf("%w: --battery-window %s: want at least 24h; --battery-every %s: more than 0", fleet.ErrInvalid, s.BatteryWindow, s.BatteryEvery)
 	}
 	if err := s.checkTraffic(); err != nil {
 		return err
@@ -168,6 +177,7 @@ func positive[T int | float64 | time.Duration](settings map[string]T) error {
 // Hub is the settings as the hub takes them, without listeners.
 func (s Serve) Hub() hub.Config {
 	// Check has read them.
+	policies, _ := presence.SetPolicies(presence.DefaultPolicies(), s.PresenceTypes)
 	recipients, _ := backup.ParseRecipients(s.BackupRecipients)
 	return hub.Config{
 		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
@@ -180,7 +190,8 @@ func (s Serve) Hub() hub.Config {
 		},
 		Provision: provision.Config{Life: s.ProvisionLife, MaxOpen: s.ProvisionOpen, Keep: s.ProvisionKeep},
 		Broker:    s.MQTTLimits.limits(),
-		Presence:  presence.Config{SweepEvery: s.PresenceSweep},
+		Presence:  presence.Config{SweepEvery: s.PresenceSweep, Policies: policies},
+		Forecasts: presence.ForecastConfig{Window: s.BatteryWindow, Every: s.BatteryEvery},
 		Requests:  request.Config{CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter},
 		Commands:  command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
 		Disk:      s.DiskSettings.guard(),

@@ -381,6 +381,27 @@ func (k *Courier) Deliveries(before string, most int) []store.Delivery {
 	return all[:min(len(all), most)]
 }
 
+// Troubles counts the deliveries that wait after a failure, and those that were
+// lost since a time.
+func (k *Courier) Troubles(since time.Time) (waiting, lost int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, d := range k.all {
+		switch d.State {
+		case store.DeliveryWaiting:
+			if d.Tries > 0 {
+				waiting++
+			}
+		case store.DeliveryFailed, store.DeliveryExpired:
+			if d.DoneAt.After(since) {
+				lost++
+			}
+		case store.DeliveryDelivered, store.DeliveryDropped:
+		}
+	}
+	return waiting, lost
+}
+
 // Run delivers until ctx ends.
 func (k *Courier) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/obedio/obedio/edge/internal/alert"
 	"github.com/obedio/obedio/edge/internal/disk"
+	"github.com/obedio/obedio/edge/internal/presence"
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/shared/audit"
@@ -154,4 +155,20 @@ func (h *Hub) readAudit(context.Context) (wrong string, err error) {
 		return err
 	})
 	return wrong, err
+}
+
+// batteries are the batteries of all devices by the hour, from the record of
+// messages.
+func (h *Hub) batteries(ctx context.Context, since time.Time) (map[fleet.DeviceID][]presence.BatteryPoint, error) {
+	all, err := h.traffic.HourlyField(ctx, "battery", since)
+	if err != nil {
+		return nil, fmt.Errorf("read batteries: %w", err)
+	}
+	out := make(map[fleet.DeviceID][]presence.BatteryPoint, len(all))
+	for id, points := range all {
+		for _, p := range points {
+			out[id] = append(out[id], presence.BatteryPoint{At: p.At, Percent: p.Last})
+		}
+	}
+	return out, nil
 }

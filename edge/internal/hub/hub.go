@@ -69,15 +69,17 @@ type Config struct {
 
 	Broker   broker.Limits
 	Presence presence.Config
-	Requests request.Config
-	Commands command.Config
-	Notify   notify.Config
-	Alerts   alert.Config
-	Courier  courier.Config
-	Uplink   uplink.Config
-	Traffic  traffic.Config
-	Disk     disk.Config
-	Backups  Backups
+	// Forecasts of batteries.
+	Forecasts presence.ForecastConfig
+	Requests  request.Config
+	Commands  command.Config
+	Notify    notify.Config
+	Alerts    alert.Config
+	Courier   courier.Config
+	Uplink    uplink.Config
+	Traffic   traffic.Config
+	Disk      disk.Config
+	Backups   Backups
 	// MoveGrace: see registry.Config.
 	MoveGrace time.Duration
 	// MaxDevices of the site.
@@ -150,6 +152,7 @@ type Hub struct {
 	provision *provision.Provision
 	registry  *registry.Registry
 	presence  *presence.Presence
+	forecasts *presence.Forecasts
 	commands  *command.Commands
 	notifier  *notify.Notifier
 	alerts    *alert.Alerts
@@ -287,6 +290,9 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	h.devices.traffic = h.traffic
+	fc := c.Forecasts
+	fc.Batteries, fc.Now, fc.Logger = h.batteries, now, h.log
+	h.forecasts = presence.NewForecasts(fc)
 	cc := c.Commands
 	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, h.clock, h.registry, h.devices, h.log
 	if h.commands, err = command.New(cc); err != nil {
@@ -345,7 +351,7 @@ func (h *Hub) build(ctx context.Context) error {
 	h.api, err = api.New(api.Config{
 		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock, Time: h.clock,
 		PKI: h.pki, Provision: h.provision, PlainHTTPRoles: h.plainHTTPRoles(),
-		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: requests,
+		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Forecasts: h.forecasts, Requests: requests,
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
 		TrustedOrigins: c.TrustedOrigins, Sessions: h.devices.Session, BadPayloads: h.devices.BadPayloads,
@@ -354,6 +360,7 @@ func (h *Hub) build(ctx context.Context) error {
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
 		Disk: h.disk, Backups: h.backups(), BackupLeft: h.noteBackup, Alerts: h.alerts, Courier: h.courier,
+		NewestBackup: h.backupEvidence(), Unreachable: reachability{h}.Unreachable,
 		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
 	if err != nil {
@@ -494,6 +501,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "rights", inner, h.devices.settleRights)
 	start(&inside, "events", inner, h.api.Run)
 	start(&inside, "alerts", inner, h.alerts.Run)
+	start(&inside, "forecasts", inner, h.forecasts.Run)
 	start(&inside, "courier", inner, h.courier.Run)
 	start(&inside, "network", inner, h.watchNetwork)
 	start(&inside, "accounts", inner, h.sweepAccounts)

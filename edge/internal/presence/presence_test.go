@@ -68,8 +68,8 @@ func watch(id fleet.DeviceID) fleet.Device {
 	return fleet.Device{ID: id, Type: fleet.Watch, Room: "bridge", Profile: "watch", Version: 1, CreatedAt: fleet.Millis(time.Now())}
 }
 
-// Defect 4 of the product: stale status shown as live.
-func TestPresence_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
+// TestDefect4: stale status shown as live.
+func TestDefect4_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchman(t, store.InMemory())
 		defer w.kill(true)
@@ -94,7 +94,7 @@ func TestPresence_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
 }
 
 // Defect 8 of the product.
-func TestPresence_OldConnectionsEndDoesNotMarkADeviceThatIsBack(t *testing.T) {
+func TestDefect8_OldConnectionsEndDoesNotMarkADeviceThatIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchman(t, store.InMemory())
 		defer w.kill(true)

@@ -42,11 +42,11 @@ type Delivery struct {
 	Body      json.RawMessage `json:"body"`
 	CreatedAt time.Time       `json:"created_at"`
 	// ExpiresAt is zero when the clock could not be trusted then.
-	ExpiresAt time.Time     `json:"expires_at,omitzero"`
-	Next      time.Time     `json:"next_try"`
-	Tries     int           `json:"tries"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Next      time.Time `json:"next_try"`
+	Tries     int       `json:"tries"`
 	// Unreached: the last try got no answer.
-	Unreached bool `json:"unreached,omitempty"`
+	Unreached bool          `json:"unreached,omitempty"`
 	State     DeliveryState `json:"state"`
 	Error     string        `json:"error,omitempty"`
 	DoneAt    time.Time     `json:"done_at,omitzero"`
