@@ -230,8 +230,8 @@ func lost(devices []fleet.Device, state func(fleet.DeviceID) (fleet.DeviceState,
 		if r.Truth == Yes && !v.LastSeen.IsZero() {
 			r.Detail = map[string]string{"last_seen": v.LastSeen.Format(time.RFC3339)}
 		}
-		if through := d.ID; via != nil {
-			if through = via(d); through != "" && through != d.ID {
+		if via != nil {
+			if through := via(d); through != "" && through != d.ID {
 				if r.Detail != nil {
 					r.Detail["via"] = string(through)
 				}

@@ -145,13 +145,13 @@ func (j *judge) item(id string, counts bool, e TrustEvidence, action string, kin
 		if v.Severity == fleet.AlertCritical {
 			state = TrustBad
 		}
-		if state.rank() <= i.State.rank() && i.Action != "" {
-			continue
+		switch worse := state.rank() - i.State.rank(); {
+		case worse > 0:
+			i.State, i.Since, i.Action = state, &v.Since, ""
+		case worse == 0 && i.Since == nil:
+			i.Since = &v.Since
 		}
-		if state.rank() > i.State.rank() {
-			i.State, i.Since = state, &v.Since
-		}
-		if c, ok := j.a.Alerts.Condition(v.Kind); ok {
+		if c, ok := j.a.Alerts.Condition(v.Kind); ok && i.Action == "" {
 			i.Action = c.Action
 		}
 	}

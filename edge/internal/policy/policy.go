@@ -205,12 +205,16 @@ func (p *Policies) read() (*snapshot, error) {
 	var lists []access.List
 	var bad error
 	err := store.Entities(p.c.Store, "", func(d fleet.Document) bool {
+		if d.Kind != fleet.DocumentProfile && d.Kind != fleet.DocumentACL {
+			return true // somebody else's
+		}
 		s.documents[d.Ref()] = d
 		s.revision += d.Version
 		if d.Removed {
 			return true
 		}
 		switch d.Kind {
+		default:
 		case fleet.DocumentProfile:
 			var v access.Profile
 			if bad = json.Unmarshal(d.Body, &v); bad == nil {
@@ -262,6 +266,7 @@ func differ(before, after *snapshot) Change {
 			continue
 		}
 		switch d.Kind {
+		default:
 		case fleet.DocumentProfile:
 			c.Profiles = append(c.Profiles, d.Name)
 		case fleet.DocumentACL:

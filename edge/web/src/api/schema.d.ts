@@ -464,6 +464,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Notifications that leave the hub, the newest first, and what became of them */
+        get: operations["list-notification-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules that say who is notified of what, by name */
+        get: operations["list-notification-rules"];
+        put?: never;
+        /** Make a notification rule */
+        post: operations["add-notification-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One notification rule */
+        get: operations["get-notification-rule"];
+        /** Replace a notification rule */
+        put: operations["change-notification-rule"];
+        post?: never;
+        /** Remove a notification rule */
+        delete: operations["remove-notification-rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/rules/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test through every channel of a rule
+         * @description The answer names the deliveries; GET /notifications/deliveries says what became of them.
+         */
+        post: operations["test-notification-rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1415,6 +1489,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the hub can be relied on, and what to do */
+        get: operations["get-trust"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -1721,6 +1812,11 @@ export interface components {
              * @description Per cent.
              */
             battery?: number;
+            /**
+             * Format: int64
+             * @description Until it is empty, by the last days; absent when that cannot be said.
+             */
+            battery_days_left?: number;
             boot_id?: string;
             /** Format: date-time */
             created_at: string;
@@ -1761,6 +1857,8 @@ export interface components {
             uptime_s?: number;
             /** Format: int64 */
             version: number;
+            /** @description The repeater through which it was heard last, since the hub's start. */
+            via?: string;
         };
         Alert: {
             /** Format: date-time */
@@ -2044,6 +2142,32 @@ export interface components {
             allowed: boolean;
             rule: string;
         };
+        DeliveryView: {
+            alert_id?: string;
+            /** @enum {string} */
+            channel: "webhook" | "mail";
+            /** Format: date-time */
+            created_at: string;
+            delivery_id: string;
+            /** Format: date-time */
+            done_at?: string;
+            error?: string;
+            /** @enum {string} */
+            event: "alert.raised" | "alert.gone" | "request.missed" | "request.emergency" | "test";
+            /** Format: date-time */
+            expires_at?: string;
+            /** Format: date-time */
+            next_try?: string;
+            rule: string;
+            /** @enum {string} */
+            severity: "info" | "warning" | "critical";
+            /** @enum {string} */
+            state: "waiting" | "delivered" | "failed" | "expired" | "dropped";
+            /** @description The host of a webhook, or addresses. */
+            to: string;
+            /** Format: int64 */
+            tries: number;
+        };
         DenialView: {
             action?: string;
             /** @description For refused ones only what the client said. */
@@ -2092,6 +2216,11 @@ export interface components {
              * @description Per cent.
              */
             battery?: number;
+            /**
+             * Format: int64
+             * @description Until it is empty, by the last days; absent when that cannot be said.
+             */
+            battery_days_left?: number;
             boot_id?: string;
             /** Format: date-time */
             created_at: string;
@@ -2130,6 +2259,8 @@ export interface components {
             uptime_s?: number;
             /** Format: int64 */
             version: number;
+            /** @description The repeater through which it was heard last, since the hub's start. */
+            via?: string;
         };
         DeviceBody: {
             legacy_device_id?: string;
@@ -2303,6 +2434,9 @@ export interface components {
             manifest: components["schemas"]["Manifest"];
             name: string;
         };
+        Mail: {
+            to: string[];
+        };
         Manifest: {
             /** Format: date-time */
             created_at: string;
@@ -2421,6 +2555,33 @@ export interface components {
             site?: string;
             /** @description Short form: the device's type. */
             type?: string;
+        };
+        NamedNotificationRule: {
+            /** @description obedio/{site}/system/buzzer is on until it is acknowledged, accepted or gone. */
+            buzzer?: boolean;
+            disabled?: boolean;
+            /** @description Of alerts; all if absent. */
+            kinds?: string[] | null;
+            mail?: components["schemas"]["Mail"];
+            /**
+             * @description Of alerts; warning if absent.
+             * @enum {string}
+             */
+            min_severity?: "info" | "warning" | "critical";
+            name: string;
+            /** @description alert, request_missed, emergency (a call that is open). */
+            on: ("alert" | "request_missed" | "emergency")[];
+            quiet?: components["schemas"]["Quiet"];
+            /**
+             * @description On the hub's screens.
+             * @enum {string}
+             */
+            sound?: "none" | "chime" | "alarm";
+            webhook?: components["schemas"]["Webhook"];
+            /** @description Signs the webhook's calls; it is never shown. Absent leaves it as it is, empty takes it away. */
+            webhook_secret?: string;
+            /** @description Tell also when an alert's condition is gone. */
+            when_gone?: boolean;
         };
         NamedProfile: {
             /** @description Its own rules; without these and roles, the standard rules of a device. */
@@ -2608,6 +2769,32 @@ export interface components {
             sites?: string[];
             username: string;
         };
+        NotificationRuleBody: {
+            /** @description obedio/{site}/system/buzzer is on until it is acknowledged, accepted or gone. */
+            buzzer?: boolean;
+            disabled?: boolean;
+            /** @description Of alerts; all if absent. */
+            kinds?: string[] | null;
+            mail?: components["schemas"]["Mail"];
+            /**
+             * @description Of alerts; warning if absent.
+             * @enum {string}
+             */
+            min_severity?: "info" | "warning" | "critical";
+            /** @description alert, request_missed, emergency (a call that is open). */
+            on: ("alert" | "request_missed" | "emergency")[];
+            quiet?: components["schemas"]["Quiet"];
+            /**
+             * @description On the hub's screens.
+             * @enum {string}
+             */
+            sound?: "none" | "chime" | "alarm";
+            webhook?: components["schemas"]["Webhook"];
+            /** @description Signs the webhook's calls; it is never shown. Absent leaves it as it is, empty takes it away. */
+            webhook_secret?: string;
+            /** @description Tell also when an alert's condition is gone. */
+            when_gone?: boolean;
+        };
         Notified: {
             /** Format: int64 */
             reached: number;
@@ -2641,6 +2828,12 @@ export interface components {
         PageCommand: {
             /** @description What the page has, sorted as the list is. */
             items: components["schemas"]["Command"][];
+            /** @description For the next page; null on the last. */
+            next_cursor: string | null;
+        };
+        PageDeliveryView: {
+            /** @description What the page has, sorted as the list is. */
+            items: components["schemas"]["DeliveryView"][];
             /** @description For the next page; null on the last. */
             next_cursor: string | null;
         };
@@ -2683,6 +2876,12 @@ export interface components {
         PageRoom: {
             /** @description What the page has, sorted as the list is. */
             items: components["schemas"]["Room"][];
+            /** @description For the next page; null on the last. */
+            next_cursor: string | null;
+        };
+        PageRuleView: {
+            /** @description What the page has, sorted as the list is. */
+            items: components["schemas"]["RuleView"][];
             /** @description For the next page; null on the last. */
             next_cursor: string | null;
         };
@@ -2892,6 +3091,13 @@ export interface components {
             /** Format: date-time */
             used_at?: string;
         };
+        Quiet: {
+            /** @description What is critical waits too. */
+            critical?: boolean;
+            /** @description In the site's time zone, such as 22:00. */
+            from: string;
+            to: string;
+        };
         Rate: {
             /** Format: double */
             bytes_per_second?: number;
@@ -3034,6 +3240,38 @@ export interface components {
         };
         RoomName: {
             name: string;
+        };
+        RuleView: {
+            /** @description obedio/{site}/system/buzzer is on until it is acknowledged, accepted or gone. */
+            buzzer?: boolean;
+            disabled?: boolean;
+            etag: string;
+            /** @description Of alerts; all if absent. */
+            kinds?: string[] | null;
+            mail?: components["schemas"]["Mail"];
+            /**
+             * @description Of alerts; warning if absent.
+             * @enum {string}
+             */
+            min_severity?: "info" | "warning" | "critical";
+            name: string;
+            /** @description alert, request_missed, emergency (a call that is open). */
+            on: ("alert" | "request_missed" | "emergency")[];
+            quiet?: components["schemas"]["Quiet"];
+            /** @description The webhook's calls are signed. */
+            signed: boolean;
+            /**
+             * @description On the hub's screens.
+             * @enum {string}
+             */
+            sound?: "none" | "chime" | "alarm";
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+            webhook?: components["schemas"]["Webhook"];
+            /** @description Tell also when an alert's condition is gone. */
+            when_gone?: boolean;
         };
         SessionView: {
             address?: string;
@@ -3358,6 +3596,43 @@ export interface components {
             min: number;
             name: string;
         };
+        TrustItem: {
+            /** @description What to do, in English. */
+            action?: string;
+            /** @description Those that stand about it. */
+            alerts: string[];
+            /**
+             * Format: date-time
+             * @description The newest evidence; absent when there is none.
+             */
+            as_of?: string;
+            /** @description Whether it is part of the state of all. */
+            counts: boolean;
+            detail: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            id: "broker" | "storage" | "clock" | "uplink" | "backups" | "devices" | "watches" | "self_test" | "audit" | "notifications" | "alerts" | "updates";
+            /**
+             * Format: date-time
+             * @description When the state began; absent when that is not known.
+             */
+            since?: string;
+            /** @enum {string} */
+            state: "ok" | "unknown" | "warn" | "bad";
+            /** @description What is known, in English. */
+            text: string;
+        };
+        TrustView: {
+            /** Format: date-time */
+            as_of: string;
+            items: components["schemas"]["TrustItem"][];
+            /**
+             * @description The worst of those that count.
+             * @enum {string}
+             */
+            state: "ok" | "unknown" | "warn" | "bad";
+        };
         Unreachable: {
             device_id: string;
             why: string;
@@ -3400,6 +3675,9 @@ export interface components {
             updated_at: string;
             user_id: string;
             username: string;
+        };
+        Webhook: {
+            url: string;
         };
         WhoView: {
             /**
@@ -6264,6 +6542,740 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-notification-deliveries": {
+        parameters: {
+            query?: {
+                /** @description How many items at most; the program has a default and a maximum. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDeliveryView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-notification-rules": {
+        parameters: {
+            query?: {
+                /** @description How many items at most; the program has a default and a maximum. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageRuleView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-notification-rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NamedNotificationRule"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-notification-rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-notification-rule": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what the change is based on. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationRuleBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-notification-rule": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what the change is based on. */
+                "If-Match": string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "test-notification-rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDeliveryView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12597,6 +13609,80 @@ export interface operations {
                     "application/json": components["schemas"]["TrafficMetrics"];
                     "application/x-ndjson": unknown;
                     "text/csv": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustView"];
                 };
             };
             /** @description Bad Request */
