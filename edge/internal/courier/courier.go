@@ -296,7 +296,7 @@ func (k *Courier) queue(tx *store.Tx, then func(func()), now time.Time, trusted 
 		}
 		d := store.Delivery{
 			ID: p.DeliveryID, Rule: r.Name, Channel: channel, To: to, Event: p.Event, Severity: p.Severity, Body: body,
-			CreatedAt: now, Next: now, State: store.DeliveryWaiting,
+			CreatedAt: now, Next: now, State: store.DeliveryWaiting, Request: p.Request,
 		}
 		if p.Alert != nil {
 			d.Alert = p.Alert.ID
@@ -471,7 +471,7 @@ func (k *Courier) readRequests(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("read requests: %w", err)
 			}
-			if p, ok := k.requestEvent(r); ok {
+			if p, ok := k.requestEvent(r); ok && !k.told(p, found) {
 				found = append(found, p)
 			}
 		}
@@ -506,12 +506,28 @@ func (k *Courier) readRequests(ctx context.Context) error {
 	}
 }
 
+// told reports whether an event of a request is among those found, or was queued
+// before: an impatient guest is one emergency.
+func (k *Courier) told(p Payload, found []Payload) bool {
+	if slices.ContainsFunc(found, func(f Payload) bool { return f.Request == p.Request && f.Event == p.Event }) {
+		return true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, d := range k.all {
+		if d.Request == p.Request && d.Event == p.Event {
+			return true
+		}
+	}
+	return false
+}
+
 // requestEvent is what a record says that rules may be about.
 func (k *Courier) requestEvent(r fleet.Record) (Payload, bool) {
 	p := Payload{Severity: fleet.AlertCritical}
 	switch b := r.Body.(type) {
 	case fleet.Pressed:
-		if !b.Opens || b.Priority != fleet.Emergency {
+		if b.Priority != fleet.Emergency { // one that joins may raise the request
 			return p, false
 		}
 		p.Event, p.Title, p.Request, p.Room = EventEmergency, "Emergency in "+string(b.Room), b.Press.Request, b.Room

@@ -340,8 +340,22 @@ func TestRequests_AnEmergencyAndAMissedCallAreToldOnceOverAKill(t *testing.T) {
 	}
 	missed := press("btn-1", fleet.Normal)
 	emergency := press("btn-2", fleet.Emergency)
+	join := func(seq uint64) {
+		t.Helper()
+		err := s.journal.Do(t.Context(), func(tx *journal.Tx) error {
+			return tx.Append(fleet.ByDevice("btn-2"), fleet.Pressed{Room: "cabin-1", Press: fleet.Press{
+				PressKey: fleet.PressKey{Device: "btn-2", BootID: "b", SequenceID: seq}, Type: fleet.PressLong, Priority: fleet.Emergency, Request: emergency,
+			}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	join(2)    // an impatient guest
 	s.reopen() // killed before the courier has seen it
 	s.after(0)
+	join(3)
+	s.after(time.Minute)
 	if b := s.buzzed[len(s.buzzed)-1]; !b.On || b.Reason != "emergency cabin-1" {
 		t.Errorf("%+v", b)
 	}

@@ -1,8 +1,8 @@
 // Package hub is the wiring of the hub: what starts, in which order, and what
 // stops, in reverse. Read this first.
 //
-//	disk → store → journal → policy, pki, registry, presence, requests, commands,
-//	      notifier → traffic → security → broker, uplink → api
+//	disk → store → journal → policy, pki, registry, presence, requests, traffic,
+//	      commands, notifier, courier, alerts → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.

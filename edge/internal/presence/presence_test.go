@@ -302,3 +302,25 @@ func TestPresence_ProfilesReportingIntervalCountsInsteadOfTheTypes(t *testing.T)
 		is("w-slow", fleet.Lost)
 	})
 }
+
+func TestVia_IsTheWayOfTheLastMessageOfThisRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := store.InMemory()
+		w := newWatchman(t, fs)
+		w.Registered(watch("w-1"))
+		if via, known := w.Via("w-1"); via != "" || known {
+			t.Errorf("%q %t before it was heard", via, known)
+		}
+		for _, want := range []fleet.DeviceID{"rep-1", "rep-2", ""} {
+			w.Through("w-1", want)
+			if via, known := w.Via("w-1"); via != want || !known {
+				t.Errorf("%q %t, want %q", via, known, want)
+			}
+		}
+		w.Through("nobody", "rep-1")
+		if _, known := w.Via("nobody"); known {
+			t.Error("a device that is not registered has a way")
+		}
+		w.kill(true)
+	})
+}

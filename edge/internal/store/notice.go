@@ -31,11 +31,12 @@ type Delivery struct {
 	Rule    string `json:"rule"`
 	Channel string `json:"channel"`
 	To      string `json:"to"`
-	// Event is what it is of, Severity how much it matters, Alert which alert;
-	// empty for none.
+	// Event is what it is of, Severity how much it matters, Alert or Request which
+	// one; empty for none.
 	Event    string              `json:"event"`
 	Severity fleet.AlertSeverity `json:"severity"`
 	Alert    fleet.AlertID       `json:"alert_id,omitempty"`
+	Request  fleet.RequestID     `json:"request_id,omitempty"`
 	// Deferred: it waited for the end of quiet hours.
 	Deferred bool `json:"deferred,omitempty"`
 	// Body is what is sent, JSON.
