@@ -93,6 +93,7 @@ func (a *API) notificationRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "list-notification-rules", Method: http.MethodGet, Path: "/api/v1/notifications/rules", Permission: account.AlertsRead,
 		Summary: "Rules that say who is notified of what, by name", Tags: tags,
+		Description: "Who may not change them sees of a webhook the host only, and no mail addresses.",
 	}, a.listRules)
 	rest.Register(a.rest, rest.Route{
 		OperationID: "add-notification-rule", Method: http.MethodPost, Path: "/api/v1/notifications/rules", Permission: account.SystemWrite,
@@ -102,12 +103,12 @@ func (a *API) notificationRoutes() {
 		if err := a.Courier.Put(ctx, actor(ctx), b.Name, b.Rule, document.Fresh, b.WebhookSecret); err != nil {
 			return nil, err
 		}
-		return a.oneRule(b.Name)
+		return a.oneRule(ctx, b.Name)
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "get-notification-rule", Method: http.MethodGet, Path: "/api/v1/notifications/rules/{name}", Permission: account.AlertsRead,
 		Summary: "One notification rule", Tags: tags,
-	}, func(_ context.Context, in *RulePath) (*ruleOutput, error) { return a.oneRule(in.Name) })
+	}, func(ctx context.Context, in *RulePath) (*ruleOutput, error) { return a.oneRule(ctx, in.Name) })
 	rest.Register(a.rest, rest.Route{
 		OperationID: "change-notification-rule", Method: http.MethodPut, Path: "/api/v1/notifications/rules/{name}", Permission: account.SystemWrite,
 		IfMatch: true, Summary: "Replace a notification rule", Tags: tags,
@@ -125,7 +126,7 @@ func (a *API) notificationRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return a.oneRule(in.Name)
+		return a.oneRule(ctx, in.Name)
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "remove-notification-rule", Method: http.MethodDelete, Path: "/api/v1/notifications/rules/{name}", Permission: account.SystemWrite,
@@ -171,23 +172,28 @@ func deliveryPage(all []store.Delivery, limit int) rest.Page[deliveryView] {
 	return rest.PageOf(rows, limit, func(v deliveryView) any { return v.ID })
 }
 
-func (a *API) oneRule(name string) (*ruleOutput, error) {
+func (a *API) oneRule(ctx context.Context, name string) (*ruleOutput, error) {
 	d, err := a.Courier.Rule(name)
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.ruleViewOf(d)
+	v, err := a.ruleViewOf(ctx, d)
 	return &ruleOutput{ETag: v.ETag, Location: "/api/v1/notifications/rules/" + name, Body: v}, err
 }
 
-func (a *API) ruleViewOf(d document.Of[courier.Rule]) (ruleView, error) {
+// ruleViewOf shows a rule. Whoever may not change it sees neither the whole
+// webhook, whose path may be a secret, nor people's addresses.
+func (a *API) ruleViewOf(ctx context.Context, d document.Of[courier.Rule]) (ruleView, error) {
+	if !a.Accounts.Policy().Can(rest.SubjectOf(ctx), account.SystemWrite, account.Resource{}) {
+		d.Value = d.Value.Masked()
+	}
 	signed, err := a.Courier.HasSecret(d.Name)
 	return ruleView{
 		Name: d.Name, Rule: d.Value, Signed: signed, UpdatedAt: d.UpdatedAt, Version: d.Version, ETag: rest.ETag(d.Version),
 	}, err
 }
 
-func (a *API) listRules(_ context.Context, in *rest.PageInput) (*rulesOutput, error) {
+func (a *API) listRules(ctx context.Context, in *rest.PageInput) (*rulesOutput, error) {
 	after, err := rest.DecodeCursor[string](in.Cursor)
 	if err != nil {
 		return nil, err
@@ -195,7 +201,7 @@ func (a *API) listRules(_ context.Context, in *rest.PageInput) (*rulesOutput, er
 	var rows []ruleView
 	for _, d := range a.Courier.Rules() {
 		if d.Name > after && len(rows) <= in.Limit {
-			v, err := a.ruleViewOf(d)
+			v, err := a.ruleViewOf(ctx, d)
 			if err != nil {
 				return nil, err
 			}

@@ -412,6 +412,9 @@ func TestPut_SaysWhatIsWrongAndKeepsTheKey(t *testing.T) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
+	if m := (Rule{Webhook: &Webhook{URL: "https://hooks.example:8443/T0/secret?x=1"}, Mail: &Mail{To: []string{"a@b.example"}}}).Masked(); m.Webhook.URL != "https://hooks.example:8443/" || len(m.Mail.To) != 0 {
+		t.Errorf("%+v %+v", m.Webhook, m.Mail)
+	}
 	short := "short"
 	good := Rule{On: []string{OnAlert}, Webhook: &Webhook{URL: r.URL}}
 	if err := s.Put(t.Context(), mila, "r", good, document.Fresh, &short); !errors.Is(err, fleet.ErrInvalid) {

@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
@@ -103,6 +104,19 @@ func (r Rule) Check() error {
 		}
 	}
 	return nil
+}
+
+// Masked is the rule as those may see it who may not change it.
+func (r Rule) Masked() Rule {
+	if r.Webhook != nil {
+		to := r.channels()[channelWebhook]
+		scheme, _, _ := strings.Cut(r.Webhook.URL, ":")
+		r.Webhook = &Webhook{URL: scheme + "://" + to + "/"}
+	}
+	if r.Mail != nil {
+		r.Mail = &Mail{To: []string{}}
+	}
+	return r
 }
 
 // wants reports whether the rule is about an alert.

@@ -488,7 +488,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Rules that say who is notified of what, by name */
+        /**
+         * Rules that say who is notified of what, by name
+         * @description Who may not change them sees of a webhook the host only, and no mail addresses.
+         */
         get: operations["list-notification-rules"];
         put?: never;
         /** Make a notification rule */
