@@ -92,7 +92,7 @@ func DeviceACLs() []ACL {
 		{Kind: PublishReceive, Topic: ownBase + "/cmd/#", Allow: true},
 		{Kind: UnsubscribePattern, Topic: "#", Allow: true},
 	}
-	for _, action := range []string{topic.SystemTime, topic.SystemHub, topic.SystemACLUpdate} {
+	for _, action := range []string{topic.SystemTime, topic.SystemHub, topic.SystemACLUpdate, topic.SystemBuzzer} {
 		name := topic.System("${site}", action)
 		acls = append(acls,
 			ACL{Kind: SubscribeLiteral, Topic: name, Allow: true},

@@ -69,6 +69,12 @@ func Apply(v View, r Record) ([]Change, error) {
 			return nil, err
 		}
 		return changed(found, before, b.Certificate), nil
+	case AlertChanged:
+		before, found, err := Get[Alert](v, b.Alert.Ref())
+		if err != nil || found && before.Version >= b.Alert.Version {
+			return nil, err
+		}
+		return changed(found, before, b.Alert), nil
 	case Audited:
 		return applyAudited(v, r, b)
 	case OrderAnswered:

@@ -242,6 +242,9 @@ func Auditable(r Record, changes []Change) (action, target string, detail map[st
 			verb = "job.cancelled"
 		}
 		return verb, string(j.ID), map[string]string{"name": j.Name, "filter": j.Filter, "targets": strconv.Itoa(j.Targets)}, true
+	case AlertChanged:
+		before, _ := beforeOf[Alert](changes)
+		return alertAudit(before, b.Alert)
 	case OrderAnswered:
 		return "order." + string(b.Outcome), string(b.Order), map[string]string{"number": strconv.FormatUint(b.Number, 10)}, true
 	}

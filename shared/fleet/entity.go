@@ -28,13 +28,14 @@ const (
 	EntityCertificate EntityKind = "certificate"  // lane 3
 	EntityAuditEntry  EntityKind = "audit"        // lane 3
 	EntityAuditHead   EntityKind = "audit_head"   // lane 3
+	EntityAlert       EntityKind = "alert"        // lane 3
 )
 
 // EntityKinds are all kinds of entities.
 func EntityKinds() []EntityKind {
 	return []EntityKind{
 		EntityPress, EntityPressCursor, EntityRequest, EntityCommand, EntityJob, EntityDevice, EntityRoom, EntityOrderAnswer,
-		EntityDocument, EntityCertificate, EntityAuditEntry, EntityAuditHead,
+		EntityDocument, EntityCertificate, EntityAuditEntry, EntityAuditHead, EntityAlert,
 	}
 }
 
@@ -167,6 +168,8 @@ func DecodeEntity(kind EntityKind, b []byte) (Entity, error) {
 		return decode[AuditEntry](b)
 	case EntityAuditHead:
 		return decode[AuditHead](b)
+	case EntityAlert:
+		return decode[Alert](b)
 	}
 	return nil, fmt.Errorf("%w: entity kind %q", ErrInvalid, kind)
 }

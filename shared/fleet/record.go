@@ -62,6 +62,7 @@ const (
 	KindPolicyChanged      Kind = "policy"            // lane 3
 	KindCertificateChanged Kind = "certificate"       // lane 3
 	KindAudited            Kind = "audit"             // lane 3
+	KindAlertChanged       Kind = "alert"             // lane 3
 	KindUnknown            Kind = "unknown"           // the lane it came on
 )
 

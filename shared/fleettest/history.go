@@ -26,6 +26,7 @@ type Story struct {
 	commands     []fleet.CommandID // not ended
 	certificates []string          // not revoked
 	job          fleet.JobID       // the newest
+	alerts       []fleet.AlertID   // not cleared
 	order        uint64
 	document     uint64 // numbers bodies
 }
@@ -67,6 +68,8 @@ func (s *Story) Next() fleet.Record {
 		r.Body = s.audit()
 	case n == 8 && s.rng.IntN(4) == 0:
 		r.Body = s.changeJob()
+	case n == 9 && s.rng.IntN(2) == 0:
+		r.Body = s.changeAlert()
 	case n == 8:
 		r.Body = s.newCommand()
 	case s.rng.IntN(4) == 0:

@@ -44,7 +44,9 @@ type Device struct {
 	MQTTSubscriptions []string          `json:"mqtt_subscriptions,omitempty"`
 	Presence          Presence          `json:"presence"`
 	Battery           *int              `json:"battery,omitempty" doc:"Per cent."`
+	BatteryDaysLeft   *int              `json:"battery_days_left,omitempty" doc:"Until it is empty, by the last days; absent when that cannot be said."`
 	SignalStrength    *int              `json:"signal_strength,omitempty" doc:"dBm."`
+	Via               fleet.DeviceID    `json:"via,omitempty" doc:"The repeater through which it was heard last, since the hub's start."`
 	FirmwareVersion   string            `json:"firmware_version,omitempty"`
 	BootID            string            `json:"boot_id,omitempty"`
 	UptimeS           *int64            `json:"uptime_s,omitempty" doc:"Seconds."`
@@ -87,8 +89,8 @@ func DeviceOf(site fleet.SiteID, d fleet.Device, roomName string, s fleet.Device
 }
 
 // Field returns the values of a field for the filter grammar: state, type,
-// room, battery, signal, tag, profile, firmware, id; and for "" the words that
-// a bare word is looked for in.
+// room, battery, signal, tag, profile, firmware, id, and what only a hub knows:
+// battery_days_left, via; and for "" the words that a bare word is looked for in.
 func (d Device) Field(name string) []string {
 	number := func(n *int) []string {
 		if n == nil {
@@ -111,6 +113,13 @@ func (d Device) Field(name string) []string {
 		return []string{string(d.DeviceID)}
 	case "battery":
 		return number(d.Battery)
+	case "battery_days_left":
+		return number(d.BatteryDaysLeft)
+	case "via":
+		if d.Via == "" {
+			return nil
+		}
+		return []string{string(d.Via)}
 	case "signal":
 		return number(d.SignalStrength)
 	case "tag":
@@ -123,7 +132,7 @@ func (d Device) Field(name string) []string {
 	return nil
 }
 
-// DeviceFields are the names that Field knows.
+// DeviceFields are the names that Field knows, but for what only a hub knows.
 func DeviceFields() []string {
 	return []string{"state", "type", "room", "site", "id", "battery", "signal", "tag", "profile", "firmware"}
 }

@@ -27,6 +27,7 @@ const (
 	SystemClaim     = "provision/request"
 	SystemClaimed   = "provision/response" // followed by the token's id
 	SystemACLUpdate = "security/acl-update"
+	SystemBuzzer    = "buzzer"
 )
 
 // Base is the topic that every topic of a device begins with, without a slash

@@ -182,6 +182,8 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 			NotBeforeMs: ms(c.NotBefore), NotAfterMs: ms(c.NotAfter), RevokedAtMs: ms(c.RevokedAt),
 			Reason: revocationReasons.number(c.Reason), Version: c.Version,
 		}}
+	case fleet.AlertChanged:
+		m.Body = &pb.Record_AlertChanged{AlertChanged: &pb.AlertChanged{Alert: alert(b.Alert)}}
 	case fleet.Audited:
 		m.Body = &pb.Record_Audited{Audited: &pb.Audited{
 			Chain: string(b.Chain), N: b.N, Action: b.Action, Target: b.Target, Detail: b.Detail, Prev: unhex(b.Prev),
@@ -270,6 +272,10 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		r.Body = fleet.PolicyChanged{Document: d}
 	case *pb.Record_CertificateChanged:
 		r.Body, err = fromCertificateChanged(body.CertificateChanged)
+	case *pb.Record_AlertChanged:
+		var a fleet.Alert
+		a, err = fromAlert(body.AlertChanged.GetAlert())
+		r.Body = fleet.AlertChanged{Alert: a}
 	case *pb.Record_Audited:
 		a := body.Audited
 		audited := fleet.Audited{

@@ -155,6 +155,35 @@ func TestRecord_PolicyKeepsItsBytes(t *testing.T) {
 	}
 }
 
+func TestRecord_AlertKeepsItsBytes(t *testing.T) {
+	at := time.UnixMilli(1_780_000_000_123).UTC()
+	by := fleet.Actor{Kind: fleet.ActorUser, ID: "u-1", Name: "Mila"}
+	want := fleet.Record{
+		At: at, ClockTrusted: true, Actor: by,
+		Body: fleet.AlertChanged{Alert: fleet.Alert{
+			ID: "019e6f2f-607b-7000-8000-000000000001", Kind: "devices_missing", Severity: fleet.AlertCritical, SubjectKind: fleet.AlertOfSite,
+			Room: "deck-1", State: fleet.AlertAcknowledged, Since: at, RaisedAt: at, Occurrences: 2, Count: 700, Members: []string{"btn-1"},
+			AcknowledgedAt: at, AcknowledgedBy: &by, AcknowledgedCount: 700, UpdatedAt: at, Detail: map[string]string{"rooms": "deck-1 700"}, Version: 3,
+		}},
+	}
+	const golden = "08fb909282e73310011a0d08011203752d3122044d696c61a2028c010a89010a10019e6f2f607b70008000000000000001120f646576696365735f6d697373696e67180322047369746532066465636b2d31380240fb909282e73348fb909282e733500258bc05620562746e2d3168fb909282e733720d08011203752d3122044d696c6178bc059801fb909282e733a201130a05726f6f6d73120a6465636b2d3120373030a80103"
+	b, err := wire.EncodeRecord(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(b); got != golden {
+		t.Errorf("got  %s\nwant %s", got, golden)
+	}
+	b, err = hex.DecodeString(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.DecodeRecord(fleet.LaneRegistry, b)
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+}
+
 // The bytes of a release must be read by every later one.
 func TestTrafficRow_GoldenBytes(t *testing.T) {
 	want := fleet.TrafficRow{

@@ -16,9 +16,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/alert"
 	"github.com/obedio/obedio/edge/internal/backup"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/courier"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
@@ -58,6 +60,7 @@ type Config struct {
 	Journal   *journal.Journal
 	Registry  *registry.Registry
 	Presence  *presence.Presence
+	Forecasts *presence.Forecasts
 	Requests  *request.Requests
 	Roster    *roster.Roster
 	SelfTest  *selftest.SelfTest
@@ -99,7 +102,14 @@ type Config struct {
 	Disk *disk.Guard
 	// Backups makes backups; nil where the data are in memory.
 	Backups *backup.Keeper
-	Support Support
+	// BackupLeft is told that a backup was taken away.
+	BackupLeft func(context.Context)
+	Alerts     *alert.Alerts
+	Courier    *courier.Courier
+	// NewestBackup is when the newest was made, or since when there is none; nil
+	// where none are made.
+	NewestBackup func() (at time.Time, some bool, err error)
+	Support      Support
 }
 
 // API is the hub's face.
@@ -147,6 +157,9 @@ func New(c Config) (*API, error) {
 	a.commandRoutes()
 	a.jobRoutes()
 	a.configurationRoutes()
+	a.alertRoutes()
+	a.notificationRoutes()
+	a.trustRoute()
 	a.systemRoutes()
 	a.clockRoutes()
 	a.siteRoute()
@@ -203,6 +216,8 @@ func (a *API) deviceResource(d fleet.Device, names roomNames) resource.Device {
 	state, _ := a.Presence.State(d.ID)
 	r := resource.DeviceOf(a.Identity.Site, d, names[d.Room], state)
 	r.MQTTSubscriptions, r.LastWill = a.Sessions(d.ID)
+	r.Via, _ = a.Presence.Via(d.ID)
+	r.BatteryDaysLeft = a.Forecasts.DaysLeft(d.ID)
 	return r
 }
 

@@ -168,6 +168,7 @@ func (a *API) streamBackup(c *gin.Context) {
 		return
 	}
 	a.Logger.Info("backup was streamed")
+	a.BackupLeft(context.WithoutCancel(ctx))
 }
 
 func (a *API) downloadBackup(c *gin.Context) {

@@ -153,6 +153,7 @@ func deviceFields() filter.Fields {
 		f[name] = filter.Text
 	}
 	f["battery"], f["signal"] = filter.Number, filter.Number
+	f["battery_days_left"], f["via"] = filter.Number, filter.Text
 	return f
 }
 

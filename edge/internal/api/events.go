@@ -20,18 +20,19 @@ import (
 
 // The names of live events: the seed's, and those of the resources.
 const (
-	eventRequest = "request"
-	eventCommand = "command"
-	eventConfig  = "config"
-	eventSync    = "sync"
-	eventDevice  = "mqtt:device-status"
-	eventTraffic = "mqtt:traffic-update"
-	eventAlert   = "mqtt:security-alert"
-	eventHealth  = "mqtt:system-health"
+	eventRequest  = "request"
+	eventCommand  = "command"
+	eventConfig   = "config"
+	eventSync     = "sync"
+	eventAlert    = "alert"
+	eventDevice   = "mqtt:device-status"
+	eventTraffic  = "mqtt:traffic-update"
+	eventSecurity = "mqtt:security-alert"
+	eventHealth   = "mqtt:system-health"
 )
 
 var eventNames = []string{
-	eventRequest, eventCommand, eventConfig, eventSync, eventDevice, eventTraffic, eventAlert, eventHealth,
+	eventRequest, eventCommand, eventConfig, eventSync, eventAlert, eventDevice, eventTraffic, eventSecurity, eventHealth,
 }
 
 // Run turns what happens on the hub into live events until ctx ends.
@@ -102,6 +103,8 @@ func (a *API) entityEvent(e fleet.Entity) error {
 		a.publish(eventRequest, account.RequestsRead, v)
 	case fleet.Command:
 		a.publish(eventCommand, account.CommandsRead, resource.CommandOf(e))
+	case fleet.Alert:
+		a.publish(eventAlert, account.AlertsRead, a.alertResource(e))
 	case fleet.Device:
 		a.publish(eventConfig, account.DevicesRead, removed{fleet.EntityDevice, string(e.ID), e.Removed})
 		return a.deviceEvent(e)
@@ -111,7 +114,7 @@ func (a *API) entityEvent(e fleet.Entity) error {
 		a.publish(eventConfig, account.RoomsRead, removed{fleet.EntityRoom, string(e.ID), e.Removed})
 	case fleet.AuditEntry:
 		if security.IsAlert(e.Action) {
-			a.publish(eventAlert, account.SecurityRead, securityAlert{"audit", e.Action, e.Target, resource.AuditEntryOf(e)})
+			a.publish(eventSecurity, account.SecurityRead, securityAlert{"audit", e.Action, e.Target, resource.AuditEntryOf(e)})
 		}
 	}
 	return nil
@@ -202,7 +205,7 @@ func (a *API) linkEvent(uplink.Status) {
 }
 
 func (a *API) denialEvent(g denial.Group) {
-	a.publish(eventAlert, account.SecurityRead, denialViewOf(g))
+	a.publish(eventSecurity, account.SecurityRead, denialViewOf(g))
 }
 
 // healthEvery is how often system health and traffic are told.

@@ -76,3 +76,14 @@ func (a *API) siteRoute() {
 		return &struct{ Body SiteBody }{s}, err
 	})
 }
+
+// About is what people read as the site's name, and its time zone; UTC when
+// nobody has said one.
+func (a *API) About() (siteName string, zone *time.Location) {
+	s := a.site.Load()
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		zone = time.UTC // it was checked; the machine's database may have shrunk
+	}
+	return s.SiteName, zone
+}

@@ -100,6 +100,8 @@ type Serve struct {
 	TrafficPayload    int           `name:"traffic-payload-bytes" default:"1024" help:"What is recorded of one payload."`
 	TrafficFlushEvery time.Duration `name:"traffic-flush-every" default:"5s" help:"How often messages are written to disk; what came since is lost in a crash."`
 	DiskSettings
+	AlertSettings
+	NotificationSettings
 
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
@@ -110,6 +112,9 @@ type Serve struct {
 	LogKept          int      `name:"log-kept" default:"2000" help:"Newest log lines that are kept in memory for the support bundle."`
 
 	PresenceSweep time.Duration `name:"presence-sweep" default:"5s" help:"How often silence is looked for."`
+	PresenceTypes []string      `name:"presence-type" placeholder:"TYPE=INTERVAL/SLEEP" help:"How often a type of device reports while it is awake, and how long one that said goodbye may be silent, such as button=5m/24h; may be repeated."`
+	BatteryWindow time.Duration `name:"battery-window" default:"336h" help:"The time that forecasts of batteries are made from."`
+	BatteryEvery  time.Duration `name:"battery-every" default:"1h" help:"How often forecasts of batteries are made."`
 	StopWithin    time.Duration `name:"stop-within" default:"5s" help:"For a clean stop."`
 }
 
@@ -142,6 +147,12 @@ func (s Serve) Check() error {
 	if s.SelfTestEvery == 0 {
 		return fmt.Errorf("%w: --self-test-every 0: want a time, or a negative one for never", fleet.ErrInvalid)
 	}
+	if _, err := presence.SetPolicies(presence.DefaultPolicies(), s.PresenceTypes); err != nil {
+		return fmt.Errorf("--presence-type: %w", err)
+	}
+	if s.BatteryWindow < 24*time.Hour || s.BatteryEvery <= 0 {
+		return fmt.Errorf("%w: --battery-window %s: want at least 24h; --battery-every %s: more than 0", fleet.ErrInvalid, s.BatteryWindow, s.BatteryEvery)
+	}
 	if err := s.checkTraffic(); err != nil {
 		return err
 	}
@@ -152,6 +163,12 @@ func (s Serve) Check() error {
 		return fmt.Errorf("--backup-recipient: %w", err)
 	}
 	if err := s.DiskSettings.check(); err != nil {
+		return err
+	}
+	if err := s.AlertSettings.check(); err != nil {
+		return err
+	}
+	if err := s.NotificationSettings.check(); err != nil {
 		return err
 	}
 	if err := s.AuditSettings.check(); err != nil {
@@ -173,6 +190,7 @@ func positive[T int | float64 | time.Duration](settings map[string]T) error {
 // Hub is the settings as the hub takes them, without listeners.
 func (s Serve) Hub() hub.Config {
 	// Check has read them.
+	policies, _ := presence.SetPolicies(presence.DefaultPolicies(), s.PresenceTypes)
 	recipients, _ := backup.ParseRecipients(s.BackupRecipients)
 	return hub.Config{
 		Settings: support.Settings(s), LogKept: s.LogKept, Backups: hub.Backups{Keep: s.BackupsKeep, Recipients: recipients},
@@ -185,13 +203,16 @@ func (s Serve) Hub() hub.Config {
 		},
 		Provision: provision.Config{Life: s.ProvisionLife, MaxOpen: s.ProvisionOpen, Keep: s.ProvisionKeep},
 		Broker:    s.MQTTLimits.limits(),
-		Presence:  presence.Config{SweepEvery: s.PresenceSweep},
+		Presence:  presence.Config{SweepEvery: s.PresenceSweep, Policies: policies},
+		Forecasts: presence.ForecastConfig{Window: s.BatteryWindow, Every: s.BatteryEvery},
 		Requests: request.Config{
 			CollapseAccepted: s.CollapseAccepted, LateAfter: s.LateAfter, OfferLife: s.OfferLife, Hurry: s.EscalationHurry,
 		},
 		SelfTest: selftest.Config{Every: s.SelfTestEvery, After: s.SelfTestAfter},
 		Commands: command.Config{DefaultTTL: s.CommandTTL, RepeatFirst: s.CommandRepeat},
 		Disk:     s.DiskSettings.guard(),
+		Alerts:   s.AlertSettings.alerts(),
+		Courier:  s.NotificationSettings.courier(),
 		Notify:   notify.Config{RepeatEvery: s.NotifyRepeat, LogFor: s.NotifyLog},
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,

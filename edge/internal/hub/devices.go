@@ -237,6 +237,7 @@ func (d *devices) Publish(ctx context.Context, s *broker.Session, m *broker.Mess
 		d.presence.Silent(dev.ID)
 		return nil
 	}
+	d.presence.Through(dev.ID, via)
 	if d.signs(s, dev) {
 		if err := d.checkSigned(dev, m); err != nil {
 			return err

@@ -2,7 +2,7 @@
 // stops, in reverse. Read this first.
 //
 //	disk → store → journal → policy, pki, registry, presence, roster, requests,
-//	      commands, notifier, self-test → traffic → security → broker, uplink → api
+//	      traffic, commands, notifier, self-test, courier, alerts → broker, uplink → api
 //
 // Stopping has two stages: first the ways in (listeners, connections, API),
 // then, when nothing can come in any more, those who write, and the store.
@@ -23,9 +23,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/obedio/obedio/edge/internal/alert"
 	"github.com/obedio/obedio/edge/internal/api"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/command"
+	"github.com/obedio/obedio/edge/internal/courier"
 	"github.com/obedio/obedio/edge/internal/denial"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/edge/internal/journal"
@@ -69,14 +71,18 @@ type Config struct {
 
 	Broker   broker.Limits
 	Presence presence.Config
-	Requests request.Config
-	Commands command.Config
-	Notify   notify.Config
-	SelfTest selftest.Config
-	Uplink   uplink.Config
-	Traffic  traffic.Config
-	Disk     disk.Config
-	Backups  Backups
+	// Forecasts of batteries.
+	Forecasts presence.ForecastConfig
+	Requests  request.Config
+	Commands  command.Config
+	Notify    notify.Config
+	SelfTest  selftest.Config
+	Alerts    alert.Config
+	Courier   courier.Config
+	Uplink    uplink.Config
+	Traffic   traffic.Config
+	Disk      disk.Config
+	Backups   Backups
 	// MoveGrace: see registry.Config.
 	MoveGrace time.Duration
 	// MaxDevices of the site.
@@ -153,8 +159,11 @@ type Hub struct {
 	requests  *request.Requests
 	routing   *routing
 	selftest  *selftest.SelfTest
+	forecasts *presence.Forecasts
 	commands  *command.Commands
 	notifier  *notify.Notifier
+	alerts    *alert.Alerts
+	courier   *courier.Courier
 	devices   *devices
 	broker    *broker.Broker
 	traffic   *traffic.Traffic
@@ -299,6 +308,9 @@ func (h *Hub) build(ctx context.Context) error {
 		return err
 	}
 	h.devices.traffic = h.traffic
+	fc := c.Forecasts
+	fc.Batteries, fc.Now, fc.Logger = h.batteries, now, h.log
+	h.forecasts = presence.NewForecasts(fc)
 	cc := c.Commands
 	cc.Store, cc.Journal, cc.Clock, cc.Devices, cc.Sender, cc.Logger = h.store, h.journal, h.clock, h.registry, h.devices, h.log
 	if h.commands, err = command.New(cc); err != nil {
@@ -311,10 +323,20 @@ func (h *Hub) build(ctx context.Context) error {
 	h.routing.notifier = h.notifier
 	st := c.SelfTest
 	st.Store, st.Journal, st.Route, st.Ask, st.Logger = h.store, h.journal, h.routing.testRoute, h.devices.askWatch, h.log
+	st.Found = h.selfTested
 	if h.selftest, err = selftest.New(st); err != nil {
 		return err
 	}
 	h.devices.selftest = h.selftest
+	if h.courier, err = courier.New(h.courierConfig()); err != nil {
+		return err
+	}
+	ac := c.Alerts
+	ac.Store, ac.Journal, ac.Now, ac.Sources, ac.Logger = h.store, h.journal, now, h.sources(), h.log
+	ac.Changed = h.courier.AlertIn
+	if h.alerts, err = alert.New(ac); err != nil {
+		return err
+	}
 	if err := h.restored(ctx); err != nil {
 		return err
 	}
@@ -356,7 +378,7 @@ func (h *Hub) build(ctx context.Context) error {
 	h.api, err = api.New(api.Config{
 		Version: c.Version, Identity: h.identity, SiteName: cmp.Or(c.SiteName, string(site)), Clock: h.clock, Time: h.clock,
 		PKI: h.pki, Provision: h.provision, PlainHTTPRoles: h.plainHTTPRoles(),
-		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Requests: h.requests,
+		Store: h.store, Journal: h.journal, Registry: h.registry, Presence: h.presence, Forecasts: h.forecasts, Requests: h.requests,
 		Roster: h.roster, SelfTest: h.selftest, Why: h.notifier.Why,
 		Notifier: h.notifier, Commands: h.commands, Uplink: h.uplink, Broker: h.broker, Traffic: h.traffic, Accounts: h.accounts,
 		UI: c.UI, Logger: h.log, StartedAt: fleet.Millis(h.started), Ready: h.notReady, Hosts: c.Hosts,
@@ -365,8 +387,9 @@ func (h *Hub) build(ctx context.Context) error {
 		Mosquitto: mosquitto.New(mosquitto.Config{
 			Site: site, Store: h.store, Journal: h.journal, Devices: h.registry, Policies: h.policies,
 		}),
-		Disk: h.disk, Backups: h.backups(),
-		Support: api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
+		Disk: h.disk, Backups: h.backups(), BackupLeft: h.noteBackup, Alerts: h.alerts, Courier: h.courier,
+		NewestBackup: h.backupEvidence(),
+		Support:      api.Support{Settings: c.Settings, Log: h.recent, Metrics: h.writeMetrics},
 	})
 	if err != nil {
 		return err
@@ -507,6 +530,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	start(&inside, "policy", inner, h.devices.followPolicy)
 	start(&inside, "rights", inner, h.devices.settleRights)
 	start(&inside, "events", inner, h.api.Run)
+	start(&inside, "alerts", inner, h.alerts.Run)
+	start(&inside, "forecasts", inner, h.forecasts.Run)
+	start(&inside, "courier", inner, h.courier.Run)
+	start(&inside, "network", inner, h.watchNetwork)
 	start(&inside, "accounts", inner, h.sweepAccounts)
 	start(&inside, "store", inner, h.watchStore)
 	start(&inside, "disk events", inner, h.watchDisk)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/obedio/obedio/edge/internal/alert"
 	"github.com/obedio/obedio/edge/internal/broker"
 	"github.com/obedio/obedio/edge/internal/disk"
 	"github.com/obedio/obedio/shared/fleet"
@@ -60,7 +61,7 @@ type gauges struct {
 	h                                                                                              *Hub
 	connected, messages, dropped, denied, refused, open, devices, battery, bytes, backlog, trusted *prometheus.Desc
 	limits, ended, sockets, sessions, retained, queued, outbound, wire, panics, bans               *prometheus.Desc
-	trafficBytes, trafficRecords, trafficLiveDropped, free, level                                  *prometheus.Desc
+	trafficBytes, trafficRecords, trafficLiveDropped, free, level, alerts                          *prometheus.Desc
 	// Under the names that dashboards for the devices' first broker use.
 	seedConnected, seedMessages, seedBattery *prometheus.Desc
 }
@@ -81,6 +82,7 @@ func newGauges(h *Hub) *gauges {
 		battery:   desc("device_battery_ratio", "Battery of a device, 0 to 1.", "device_id", "type"),
 		bytes:     desc("store_bytes", "Size of the store on disk."),
 		backlog:   desc("uplink_backlog_records", "Records that the console does not hold yet.", "lane"),
+		alerts:    desc("alerts", "Alerts that have not ended.", "severity", "state"),
 		free:      desc("disk_free_bytes", "What the hub may still take of its disk."),
 		level:     desc("disk_level", "1 for the level that the room on the disk allows.", "level"),
 		trusted:   desc("clock_trusted", "1 when the hub believes its clock."),
@@ -113,7 +115,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 		g.limits, g.ended, g.sockets, g.sessions, g.retained, g.queued, g.outbound, g.wire, g.panics, g.bans,
 		g.seedConnected, g.seedMessages, g.seedBattery,
 		g.trafficBytes, g.trafficRecords, g.trafficLiveDropped,
-		g.free, g.level,
+		g.free, g.level, g.alerts,
 	} {
 		ch <- d
 	}
@@ -186,6 +188,14 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	if link, err := g.h.uplink.Status(); err == nil {
 		for _, l := range link.Lanes {
 			gauge(g.backlog, float64(l.Backlog()), l.Lane.String())
+		}
+	}
+	alerts := g.h.alerts.Counts()
+	for _, severity := range fleet.AlertSeverities() {
+		for _, state := range fleet.AlertStates() {
+			if !state.Ended() {
+				gauge(g.alerts, float64(alerts[alert.Count{Severity: severity, State: state}]), string(severity), string(state))
+			}
 		}
 	}
 	room := g.h.disk.Status()

@@ -101,6 +101,30 @@ func (p *Policies) ReportingInterval(profile string) time.Duration {
 	return time.Duration(v.ReportingInterval) * time.Second
 }
 
+// RelayOf is the device whose profile says that it relays for id; empty for
+// none. devices are the registered ones.
+func (p *Policies) RelayOf(id fleet.DeviceID, devices func() ([]fleet.Device, error)) fleet.DeviceID {
+	relays := map[string]bool{}
+	for _, v := range p.Policy().Profiles() {
+		if slices.Contains(v.Relay, id) {
+			relays[v.Name] = true
+		}
+	}
+	if len(relays) == 0 {
+		return ""
+	}
+	all, err := devices()
+	if err != nil {
+		return ""
+	}
+	for _, d := range all {
+		if relays[d.Profile] && d.ID != id {
+			return d.ID
+		}
+	}
+	return ""
+}
+
 // ProfileOf returns the profile of that name as it is now; fleet.ErrInvalid when
 // there is none.
 func (p *Policies) ProfileOf(name string) (access.Profile, error) {
@@ -181,12 +205,16 @@ func (p *Policies) read() (*snapshot, error) {
 	var lists []access.List
 	var bad error
 	err := store.Entities(p.c.Store, "", func(d fleet.Document) bool {
+		if d.Kind != fleet.DocumentProfile && d.Kind != fleet.DocumentACL {
+			return true // somebody else's
+		}
 		s.documents[d.Ref()] = d
 		s.revision += d.Version
 		if d.Removed {
 			return true
 		}
 		switch d.Kind {
+		default:
 		case fleet.DocumentProfile:
 			var v access.Profile
 			if bad = json.Unmarshal(d.Body, &v); bad == nil {
@@ -197,7 +225,6 @@ func (p *Policies) read() (*snapshot, error) {
 			if bad = json.Unmarshal(d.Body, &v); bad == nil {
 				lists = append(lists, v)
 			}
-		default: // somebody else's business
 		}
 		if bad != nil {
 			bad = fmt.Errorf("decode %s %s: %w", d.Kind, d.Name, bad)
@@ -239,11 +266,11 @@ func differ(before, after *snapshot) Change {
 			continue
 		}
 		switch d.Kind {
+		default:
 		case fleet.DocumentProfile:
 			c.Profiles = append(c.Profiles, d.Name)
 		case fleet.DocumentACL:
 			c.ACLs = append(c.ACLs, d.Name)
-		default: // somebody else's business
 		}
 	}
 	for _, s := range []*snapshot{before, after} {

@@ -150,6 +150,23 @@ func TestProfiles_OneInUseCannotBeRemoved(t *testing.T) {
 	}
 }
 
+func TestRelayOf_IsTheDeviceWhoseProfileSaysSo(t *testing.T) {
+	s := newSite(t, 0)
+	p := profile("rep-a")
+	p.Relay = []fleet.DeviceID{"btn-1"}
+	if err := s.AddProfile(t.Context(), by, p); err != nil {
+		t.Fatal(err)
+	}
+	devices := func() ([]fleet.Device, error) {
+		return []fleet.Device{{ID: "btn-1", Profile: "button"}, {ID: "rep-1", Profile: "rep-a"}}, nil
+	}
+	for id, want := range map[fleet.DeviceID]fleet.DeviceID{"btn-1": "rep-1", "btn-2": ""} {
+		if got := s.RelayOf(id, devices); got != want {
+			t.Errorf("%s is relayed by %q, want %q", id, got, want)
+		}
+	}
+}
+
 func TestLists_OneThatAProfileNamesCannotBeRemoved(t *testing.T) {
 	s := newSite(t, 0)
 	p := profile("quiet")

@@ -1,6 +1,8 @@
 package presence
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -80,6 +82,9 @@ type entry struct {
 	broken  bool
 	seen    time.Time // of this run
 	told    time.Time
+	// via is the repeater through which it was heard last, if heard.
+	via   fleet.DeviceID
+	heard bool
 }
 
 func (e *entry) evidence(started time.Time) evidence {
@@ -127,4 +132,32 @@ func equal(a, b *int) bool {
 		return a == b
 	}
 	return *a == *b
+}
+
+// SetPolicies changes policies as settings of the form TYPE=INTERVAL or
+// TYPE=INTERVAL/SLEEP say, such as button=5m/24h: how often the type reports
+// while it is awake, and how long one that said goodbye may be silent.
+// fleet.ErrInvalid names the one that is wrong.
+func SetPolicies(all map[fleet.DeviceType]Policy, settings []string) (map[fleet.DeviceType]Policy, error) {
+	all = maps.Clone(all)
+	for _, s := range settings {
+		name, value, ok := strings.Cut(s, "=")
+		kind, err := fleet.ParseDeviceType(name)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("%w: %q: want TYPE=INTERVAL or TYPE=INTERVAL/SLEEP, such as button=5m/24h", fleet.ErrInvalid, s)
+		}
+		interval, sleep, sleeps := strings.Cut(value, "/")
+		p := all[kind]
+		every, err := time.ParseDuration(interval)
+		if err != nil || every <= 0 {
+			return nil, fmt.Errorf("%w: %q: interval %q: want a duration, such as 5m", fleet.ErrInvalid, s, interval)
+		}
+		if sleeps {
+			if p.SleepsFor, err = time.ParseDuration(sleep); err != nil || p.SleepsFor < 0 {
+				return nil, fmt.Errorf("%w: %q: sleep %q: want a duration, such as 24h, or 0s for none", fleet.ErrInvalid, s, sleep)
+			}
+		}
+		all[kind] = p.at(every)
+	}
+	return all, nil
 }

@@ -302,6 +302,28 @@ func (p *Presence) Heard(id fleet.DeviceID, t *dialect.Telemetry) {
 	})
 }
 
+// Through tells by which way a message of a device came: a repeater, or none
+// for its own connection. It is in memory only.
+func (p *Presence) Through(id, via fleet.DeviceID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e, ok := p.devices[id]; ok {
+		e.via, e.heard = via, true
+	}
+}
+
+// Via is the repeater through which a device was heard last; empty for none.
+// known is false when it was not heard since the hub's start.
+func (p *Presence) Via(id fleet.DeviceID) (via fleet.DeviceID, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.devices[id]
+	if !ok {
+		return "", false
+	}
+	return e.via, e.heard
+}
+
 // Silent tells of a last will: the broker says for the device that it is gone.
 func (p *Presence) Silent(id fleet.DeviceID) {
 	p.mu.Lock()

@@ -68,8 +68,8 @@ func watch(id fleet.DeviceID) fleet.Device {
 	return fleet.Device{ID: id, Type: fleet.Watch, Room: "bridge", Profile: "watch", Version: 1, CreatedAt: fleet.Millis(time.Now())}
 }
 
-// Defect 4 of the product: stale status shown as live.
-func TestPresence_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
+// TestDefect4: stale status shown as live.
+func TestDefect4_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchman(t, store.InMemory())
 		defer w.kill(true)
@@ -94,7 +94,7 @@ func TestPresence_SilenceMovesReadyToLateToLostWithSinceAndAsOf(t *testing.T) {
 }
 
 // Defect 8 of the product.
-func TestPresence_OldConnectionsEndDoesNotMarkADeviceThatIsBack(t *testing.T) {
+func TestDefect8_OldConnectionsEndDoesNotMarkADeviceThatIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchman(t, store.InMemory())
 		defer w.kill(true)
@@ -300,5 +300,27 @@ func TestPresence_ProfilesReportingIntervalCountsInsteadOfTheTypes(t *testing.T)
 		p.Registered(watch("w-slow"))
 		time.Sleep(10 * time.Second)
 		is("w-slow", fleet.Lost)
+	})
+}
+
+func TestVia_IsTheWayOfTheLastMessageOfThisRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := store.InMemory()
+		w := newWatchman(t, fs)
+		w.Registered(watch("w-1"))
+		if via, known := w.Via("w-1"); via != "" || known {
+			t.Errorf("%q %t before it was heard", via, known)
+		}
+		for _, want := range []fleet.DeviceID{"rep-1", "rep-2", ""} {
+			w.Through("w-1", want)
+			if via, known := w.Via("w-1"); via != want || !known {
+				t.Errorf("%q %t, want %q", via, known, want)
+			}
+		}
+		w.Through("nobody", "rep-1")
+		if _, known := w.Via("nobody"); known {
+			t.Error("a device that is not registered has a way")
+		}
+		w.kill(true)
 	})
 }

@@ -30,6 +30,8 @@ import (
 //	Y device_id                     configuration that a device has said it has, JSON
 //	X job_id 00 command_id          command of a job: empty
 //	W device_id                     which signed messages of a device have come, JSON
+//	N delivery 00 id                notification to the world outside, JSON
+//	N secret 00 rule                key that signs a rule's webhook calls, JSON
 //
 // verify.go knows how to check each of them.
 const (
@@ -54,6 +56,7 @@ const (
 	tableWindow      = 'W'
 	tableReported    = 'Y'
 	tableJob         = 'X'
+	tableNotice      = 'N'
 )
 
 func key(table byte, parts ...string) []byte {

@@ -121,6 +121,8 @@ func (v *verification) key(k, val []byte) string {
 		return decodesTo(val, func(r Receipt) []byte { return receiptKey(r.Press) }, k)
 	case tableCredential:
 		return decodesTo(val, func(Credential) []byte { return k }, k)
+	case tableNotice:
+		return notice(k, val)
 	case tableLink, tableIdempotency, tableToken, tableSigning, tableMove, tableWindow, tableTelling, tableReported:
 		return validJSON(val)
 	case tableCertificate:

@@ -223,3 +223,21 @@ func TestHours_StayPendingUntilTheConsoleHoldsThem(t *testing.T) {
 		t.Errorf("an hour that is not over: %v, want ErrNotFound", err)
 	}
 }
+
+func TestHourlyField_IsOfAllDevicesInTheOrderOfTime(t *testing.T) {
+	b := newBench(t, nil)
+	defer func() { b.must(b.r.Close()) }()
+	twoHours(b)
+	got, err := b.r.HourlyField(t.Context(), "battery", start)
+	b.must(err)
+	var last []float64
+	for _, p := range got["btn-001"] {
+		last = append(last, p.Last)
+	}
+	if d := gocmp.Diff([]float64{41, 11}, last); d != "" || len(got) != 1 {
+		t.Errorf("%d devices: %s", len(got), d)
+	}
+	if got, err := b.r.HourlyField(t.Context(), "voltage", start); err != nil || len(got) != 0 {
+		t.Errorf("%v %v", got, err)
+	}
+}

@@ -1331,6 +1331,11 @@ export interface components {
              * @description Per cent.
              */
             battery?: number;
+            /**
+             * Format: int64
+             * @description Until it is empty, by the last days; absent when that cannot be said.
+             */
+            battery_days_left?: number;
             boot_id?: string;
             /** Format: date-time */
             created_at: string;
@@ -1371,6 +1376,8 @@ export interface components {
             uptime_s?: number;
             /** Format: int64 */
             version: number;
+            /** @description The repeater through which it was heard last, since the hub's start. */
+            via?: string;
         };
         SiteDeviceCounts: {
             /** Format: int64 */

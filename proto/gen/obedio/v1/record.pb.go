@@ -691,6 +691,116 @@ func (RevocationReason) EnumDescriptor() ([]byte, []int) {
 	return file_obedio_v1_record_proto_rawDescGZIP(), []int{11}
 }
 
+type AlertSeverity int32
+
+const (
+	AlertSeverity_ALERT_SEVERITY_UNSPECIFIED AlertSeverity = 0
+	AlertSeverity_ALERT_SEVERITY_INFO        AlertSeverity = 1
+	AlertSeverity_ALERT_SEVERITY_WARNING     AlertSeverity = 2
+	AlertSeverity_ALERT_SEVERITY_CRITICAL    AlertSeverity = 3
+)
+
+// Enum value maps for AlertSeverity.
+var (
+	AlertSeverity_name = map[int32]string{
+		0: "ALERT_SEVERITY_UNSPECIFIED",
+		1: "ALERT_SEVERITY_INFO",
+		2: "ALERT_SEVERITY_WARNING",
+		3: "ALERT_SEVERITY_CRITICAL",
+	}
+	AlertSeverity_value = map[string]int32{
+		"ALERT_SEVERITY_UNSPECIFIED": 0,
+		"ALERT_SEVERITY_INFO":        1,
+		"ALERT_SEVERITY_WARNING":     2,
+		"ALERT_SEVERITY_CRITICAL":    3,
+	}
+)
+
+func (x AlertSeverity) Enum() *AlertSeverity {
+	p := new(AlertSeverity)
+	*p = x
+	return p
+}
+
+func (x AlertSeverity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AlertSeverity) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[12].Descriptor()
+}
+
+func (AlertSeverity) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[12]
+}
+
+func (x AlertSeverity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AlertSeverity.Descriptor instead.
+func (AlertSeverity) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{12}
+}
+
+type AlertState int32
+
+const (
+	AlertState_ALERT_STATE_UNSPECIFIED  AlertState = 0
+	AlertState_ALERT_STATE_ACTIVE       AlertState = 1
+	AlertState_ALERT_STATE_ACKNOWLEDGED AlertState = 2
+	AlertState_ALERT_STATE_SILENCED     AlertState = 3
+	AlertState_ALERT_STATE_RECTIFIED    AlertState = 4
+	AlertState_ALERT_STATE_CLEARED      AlertState = 5
+)
+
+// Enum value maps for AlertState.
+var (
+	AlertState_name = map[int32]string{
+		0: "ALERT_STATE_UNSPECIFIED",
+		1: "ALERT_STATE_ACTIVE",
+		2: "ALERT_STATE_ACKNOWLEDGED",
+		3: "ALERT_STATE_SILENCED",
+		4: "ALERT_STATE_RECTIFIED",
+		5: "ALERT_STATE_CLEARED",
+	}
+	AlertState_value = map[string]int32{
+		"ALERT_STATE_UNSPECIFIED":  0,
+		"ALERT_STATE_ACTIVE":       1,
+		"ALERT_STATE_ACKNOWLEDGED": 2,
+		"ALERT_STATE_SILENCED":     3,
+		"ALERT_STATE_RECTIFIED":    4,
+		"ALERT_STATE_CLEARED":      5,
+	}
+)
+
+func (x AlertState) Enum() *AlertState {
+	p := new(AlertState)
+	*p = x
+	return p
+}
+
+func (x AlertState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AlertState) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[13].Descriptor()
+}
+
+func (AlertState) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[13]
+}
+
+func (x AlertState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AlertState.Descriptor instead.
+func (AlertState) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
+}
+
 // Record is one immutable fact of a hub. Its place in a lane is not part of
 // it. The hub encodes it once; what is stored, hashed and sent are these bytes.
 type Record struct {
@@ -715,6 +825,7 @@ type Record struct {
 	//	*Record_PolicyChanged
 	//	*Record_CertificateChanged
 	//	*Record_Audited
+	//	*Record_AlertChanged
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -913,6 +1024,15 @@ func (x *Record) GetAudited() *Audited {
 	return nil
 }
 
+func (x *Record) GetAlertChanged() *AlertChanged {
+	if x != nil {
+		if x, ok := x.Body.(*Record_AlertChanged); ok {
+			return x.AlertChanged
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -977,6 +1097,10 @@ type Record_Audited struct {
 	Audited *Audited `protobuf:"bytes,35,opt,name=audited,proto3,oneof"`
 }
 
+type Record_AlertChanged struct {
+	AlertChanged *AlertChanged `protobuf:"bytes,36,opt,name=alert_changed,json=alertChanged,proto3,oneof"`
+}
+
 func (*Record_Pressed) isRecord_Body() {}
 
 func (*Record_EpochOpened) isRecord_Body() {}
@@ -1006,6 +1130,8 @@ func (*Record_PolicyChanged) isRecord_Body() {}
 func (*Record_CertificateChanged) isRecord_Body() {}
 
 func (*Record_Audited) isRecord_Body() {}
+
+func (*Record_AlertChanged) isRecord_Body() {}
 
 type Actor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2798,11 +2924,263 @@ func (x *Audited) GetPrev() []byte {
 	return nil
 }
 
+// Alert is one occurrence of a condition of the site. Programs store and show
+// kinds that they do not know.
+type Alert struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	AlertId     []byte                 `protobuf:"bytes,1,opt,name=alert_id,json=alertId,proto3" json:"alert_id,omitempty"`
+	Kind        string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Severity    AlertSeverity          `protobuf:"varint,3,opt,name=severity,proto3,enum=obedio.v1.AlertSeverity" json:"severity,omitempty"`
+	SubjectKind string                 `protobuf:"bytes,4,opt,name=subject_kind,json=subjectKind,proto3" json:"subject_kind,omitempty"`
+	Subject     string                 `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	RoomId      string                 `protobuf:"bytes,6,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	State       AlertState             `protobuf:"varint,7,opt,name=state,proto3,enum=obedio.v1.AlertState" json:"state,omitempty"`
+	SinceMs     int64                  `protobuf:"varint,8,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	RaisedAtMs  int64                  `protobuf:"varint,9,opt,name=raised_at_ms,json=raisedAtMs,proto3" json:"raised_at_ms,omitempty"`
+	Occurrences uint64                 `protobuf:"varint,10,opt,name=occurrences,proto3" json:"occurrences,omitempty"`
+	// How many things an alert for many is about, and some of them.
+	Count             uint32            `protobuf:"varint,11,opt,name=count,proto3" json:"count,omitempty"`
+	Members           []string          `protobuf:"bytes,12,rep,name=members,proto3" json:"members,omitempty"`
+	AcknowledgedAtMs  int64             `protobuf:"varint,13,opt,name=acknowledged_at_ms,json=acknowledgedAtMs,proto3" json:"acknowledged_at_ms,omitempty"`
+	AcknowledgedBy    *Actor            `protobuf:"bytes,14,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	AcknowledgedCount uint32            `protobuf:"varint,15,opt,name=acknowledged_count,json=acknowledgedCount,proto3" json:"acknowledged_count,omitempty"`
+	SilencedUntilMs   int64             `protobuf:"varint,16,opt,name=silenced_until_ms,json=silencedUntilMs,proto3" json:"silenced_until_ms,omitempty"`
+	RectifiedAtMs     int64             `protobuf:"varint,17,opt,name=rectified_at_ms,json=rectifiedAtMs,proto3" json:"rectified_at_ms,omitempty"`
+	ClearedAtMs       int64             `protobuf:"varint,18,opt,name=cleared_at_ms,json=clearedAtMs,proto3" json:"cleared_at_ms,omitempty"`
+	UpdatedAtMs       int64             `protobuf:"varint,19,opt,name=updated_at_ms,json=updatedAtMs,proto3" json:"updated_at_ms,omitempty"`
+	Detail            map[string]string `protobuf:"bytes,20,rep,name=detail,proto3" json:"detail,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Version           uint64            `protobuf:"varint,21,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Alert) Reset() {
+	*x = Alert{}
+	mi := &file_obedio_v1_record_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alert) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alert) ProtoMessage() {}
+
+func (x *Alert) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alert.ProtoReflect.Descriptor instead.
+func (*Alert) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Alert) GetAlertId() []byte {
+	if x != nil {
+		return x.AlertId
+	}
+	return nil
+}
+
+func (x *Alert) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Alert) GetSeverity() AlertSeverity {
+	if x != nil {
+		return x.Severity
+	}
+	return AlertSeverity_ALERT_SEVERITY_UNSPECIFIED
+}
+
+func (x *Alert) GetSubjectKind() string {
+	if x != nil {
+		return x.SubjectKind
+	}
+	return ""
+}
+
+func (x *Alert) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Alert) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *Alert) GetState() AlertState {
+	if x != nil {
+		return x.State
+	}
+	return AlertState_ALERT_STATE_UNSPECIFIED
+}
+
+func (x *Alert) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *Alert) GetRaisedAtMs() int64 {
+	if x != nil {
+		return x.RaisedAtMs
+	}
+	return 0
+}
+
+func (x *Alert) GetOccurrences() uint64 {
+	if x != nil {
+		return x.Occurrences
+	}
+	return 0
+}
+
+func (x *Alert) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Alert) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Alert) GetAcknowledgedAtMs() int64 {
+	if x != nil {
+		return x.AcknowledgedAtMs
+	}
+	return 0
+}
+
+func (x *Alert) GetAcknowledgedBy() *Actor {
+	if x != nil {
+		return x.AcknowledgedBy
+	}
+	return nil
+}
+
+func (x *Alert) GetAcknowledgedCount() uint32 {
+	if x != nil {
+		return x.AcknowledgedCount
+	}
+	return 0
+}
+
+func (x *Alert) GetSilencedUntilMs() int64 {
+	if x != nil {
+		return x.SilencedUntilMs
+	}
+	return 0
+}
+
+func (x *Alert) GetRectifiedAtMs() int64 {
+	if x != nil {
+		return x.RectifiedAtMs
+	}
+	return 0
+}
+
+func (x *Alert) GetClearedAtMs() int64 {
+	if x != nil {
+		return x.ClearedAtMs
+	}
+	return 0
+}
+
+func (x *Alert) GetUpdatedAtMs() int64 {
+	if x != nil {
+		return x.UpdatedAtMs
+	}
+	return 0
+}
+
+func (x *Alert) GetDetail() map[string]string {
+	if x != nil {
+		return x.Detail
+	}
+	return nil
+}
+
+func (x *Alert) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// AlertChanged tells the whole alert.
+type AlertChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Alert         *Alert                 `protobuf:"bytes,1,opt,name=alert,proto3" json:"alert,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlertChanged) Reset() {
+	*x = AlertChanged{}
+	mi := &file_obedio_v1_record_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlertChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlertChanged) ProtoMessage() {}
+
+func (x *AlertChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlertChanged.ProtoReflect.Descriptor instead.
+func (*AlertChanged) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AlertChanged) GetAlert() *Alert {
+	if x != nil {
+		return x.Alert
+	}
+	return nil
+}
+
 var File_obedio_v1_record_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\xcb\b\n" +
+	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\x8b\t\n" +
 	"\x06Record\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12#\n" +
 	"\rclock_trusted\x18\x02 \x01(\bR\fclockTrusted\x12&\n" +
@@ -2823,7 +3201,8 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x0eorder_answered\x18  \x01(\v2\x18.obedio.v1.OrderAnsweredH\x00R\rorderAnswered\x12A\n" +
 	"\x0epolicy_changed\x18! \x01(\v2\x18.obedio.v1.PolicyChangedH\x00R\rpolicyChanged\x12P\n" +
 	"\x13certificate_changed\x18\" \x01(\v2\x1d.obedio.v1.CertificateChangedH\x00R\x12certificateChanged\x12.\n" +
-	"\aaudited\x18# \x01(\v2\x12.obedio.v1.AuditedH\x00R\aauditedB\x06\n" +
+	"\aaudited\x18# \x01(\v2\x12.obedio.v1.AuditedH\x00R\aaudited\x12>\n" +
+	"\ralert_changed\x18$ \x01(\v2\x17.obedio.v1.AlertChangedH\x00R\falertChangedB\x06\n" +
 	"\x04body\"r\n" +
 	"\x05Actor\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.obedio.v1.ActorKindR\x04kind\x12\x0e\n" +
@@ -2999,7 +3378,36 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x04prev\x18\x06 \x01(\fR\x04prev\x1a9\n" +
 	"\vDetailEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*j\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbd\x06\n" +
+	"\x05Alert\x12\x19\n" +
+	"\balert_id\x18\x01 \x01(\fR\aalertId\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
+	"\bseverity\x18\x03 \x01(\x0e2\x18.obedio.v1.AlertSeverityR\bseverity\x12!\n" +
+	"\fsubject_kind\x18\x04 \x01(\tR\vsubjectKind\x12\x18\n" +
+	"\asubject\x18\x05 \x01(\tR\asubject\x12\x17\n" +
+	"\aroom_id\x18\x06 \x01(\tR\x06roomId\x12+\n" +
+	"\x05state\x18\a \x01(\x0e2\x15.obedio.v1.AlertStateR\x05state\x12\x19\n" +
+	"\bsince_ms\x18\b \x01(\x03R\asinceMs\x12 \n" +
+	"\fraised_at_ms\x18\t \x01(\x03R\n" +
+	"raisedAtMs\x12 \n" +
+	"\voccurrences\x18\n" +
+	" \x01(\x04R\voccurrences\x12\x14\n" +
+	"\x05count\x18\v \x01(\rR\x05count\x12\x18\n" +
+	"\amembers\x18\f \x03(\tR\amembers\x12,\n" +
+	"\x12acknowledged_at_ms\x18\r \x01(\x03R\x10acknowledgedAtMs\x129\n" +
+	"\x0facknowledged_by\x18\x0e \x01(\v2\x10.obedio.v1.ActorR\x0eacknowledgedBy\x12-\n" +
+	"\x12acknowledged_count\x18\x0f \x01(\rR\x11acknowledgedCount\x12*\n" +
+	"\x11silenced_until_ms\x18\x10 \x01(\x03R\x0fsilencedUntilMs\x12&\n" +
+	"\x0frectified_at_ms\x18\x11 \x01(\x03R\rrectifiedAtMs\x12\"\n" +
+	"\rcleared_at_ms\x18\x12 \x01(\x03R\vclearedAtMs\x12\"\n" +
+	"\rupdated_at_ms\x18\x13 \x01(\x03R\vupdatedAtMs\x124\n" +
+	"\x06detail\x18\x14 \x03(\v2\x1c.obedio.v1.Alert.DetailEntryR\x06detail\x12\x18\n" +
+	"\aversion\x18\x15 \x01(\x04R\aversion\x1a9\n" +
+	"\vDetailEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"6\n" +
+	"\fAlertChanged\x12&\n" +
+	"\x05alert\x18\x01 \x01(\v2\x10.obedio.v1.AlertR\x05alert*j\n" +
 	"\tActorKind\x12\x1a\n" +
 	"\x16ACTOR_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACTOR_KIND_USER\x10\x01\x12\x15\n" +
@@ -3073,7 +3481,20 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x1aREVOCATION_REASON_UNSTATED\x10\x01\x12!\n" +
 	"\x1dREVOCATION_REASON_COMPROMISED\x10\x02\x12 \n" +
 	"\x1cREVOCATION_REASON_SUPERSEDED\x10\x03\x12\x1c\n" +
-	"\x18REVOCATION_REASON_CEASED\x10\x04B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
+	"\x18REVOCATION_REASON_CEASED\x10\x04*\x81\x01\n" +
+	"\rAlertSeverity\x12\x1e\n" +
+	"\x1aALERT_SEVERITY_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13ALERT_SEVERITY_INFO\x10\x01\x12\x1a\n" +
+	"\x16ALERT_SEVERITY_WARNING\x10\x02\x12\x1b\n" +
+	"\x17ALERT_SEVERITY_CRITICAL\x10\x03*\xad\x01\n" +
+	"\n" +
+	"AlertState\x12\x1b\n" +
+	"\x17ALERT_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12ALERT_STATE_ACTIVE\x10\x01\x12\x1c\n" +
+	"\x18ALERT_STATE_ACKNOWLEDGED\x10\x02\x12\x18\n" +
+	"\x14ALERT_STATE_SILENCED\x10\x03\x12\x19\n" +
+	"\x15ALERT_STATE_RECTIFIED\x10\x04\x12\x17\n" +
+	"\x13ALERT_STATE_CLEARED\x10\x05B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
 
 var (
 	file_obedio_v1_record_proto_rawDescOnce sync.Once
@@ -3087,8 +3508,8 @@ func file_obedio_v1_record_proto_rawDescGZIP() []byte {
 	return file_obedio_v1_record_proto_rawDescData
 }
 
-var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
-var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
+var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_obedio_v1_record_proto_goTypes = []any{
 	(ActorKind)(0),             // 0: obedio.v1.ActorKind
 	(Priority)(0),              // 1: obedio.v1.Priority
@@ -3102,74 +3523,85 @@ var file_obedio_v1_record_proto_goTypes = []any{
 	(OrderOutcome)(0),          // 9: obedio.v1.OrderOutcome
 	(CertificateKind)(0),       // 10: obedio.v1.CertificateKind
 	(RevocationReason)(0),      // 11: obedio.v1.RevocationReason
-	(*Record)(nil),             // 12: obedio.v1.Record
-	(*Actor)(nil),              // 13: obedio.v1.Actor
-	(*Pressed)(nil),            // 14: obedio.v1.Pressed
-	(*RequestOpened)(nil),      // 15: obedio.v1.RequestOpened
-	(*RequestEscalated)(nil),   // 16: obedio.v1.RequestEscalated
-	(*RequestOffered)(nil),     // 17: obedio.v1.RequestOffered
-	(*RequestDeclined)(nil),    // 18: obedio.v1.RequestDeclined
-	(*EpochOpened)(nil),        // 19: obedio.v1.EpochOpened
-	(*RequestStepped)(nil),     // 20: obedio.v1.RequestStepped
-	(*CommandStepped)(nil),     // 21: obedio.v1.CommandStepped
-	(*CommandDefinition)(nil),  // 22: obedio.v1.CommandDefinition
-	(*JobChanged)(nil),         // 23: obedio.v1.JobChanged
-	(*Device)(nil),             // 24: obedio.v1.Device
-	(*DeviceChanged)(nil),      // 25: obedio.v1.DeviceChanged
-	(*Room)(nil),               // 26: obedio.v1.Room
-	(*RoomChanged)(nil),        // 27: obedio.v1.RoomChanged
-	(*Document)(nil),           // 28: obedio.v1.Document
-	(*PolicyChanged)(nil),      // 29: obedio.v1.PolicyChanged
-	(*OrderAnswered)(nil),      // 30: obedio.v1.OrderAnswered
-	(*CertificateChanged)(nil), // 31: obedio.v1.CertificateChanged
-	(*Audited)(nil),            // 32: obedio.v1.Audited
-	nil,                        // 33: obedio.v1.Device.MetadataEntry
-	nil,                        // 34: obedio.v1.Audited.DetailEntry
+	(AlertSeverity)(0),         // 12: obedio.v1.AlertSeverity
+	(AlertState)(0),            // 13: obedio.v1.AlertState
+	(*Record)(nil),             // 14: obedio.v1.Record
+	(*Actor)(nil),              // 15: obedio.v1.Actor
+	(*Pressed)(nil),            // 16: obedio.v1.Pressed
+	(*RequestOpened)(nil),      // 17: obedio.v1.RequestOpened
+	(*RequestEscalated)(nil),   // 18: obedio.v1.RequestEscalated
+	(*RequestOffered)(nil),     // 19: obedio.v1.RequestOffered
+	(*RequestDeclined)(nil),    // 20: obedio.v1.RequestDeclined
+	(*EpochOpened)(nil),        // 21: obedio.v1.EpochOpened
+	(*RequestStepped)(nil),     // 22: obedio.v1.RequestStepped
+	(*CommandStepped)(nil),     // 23: obedio.v1.CommandStepped
+	(*CommandDefinition)(nil),  // 24: obedio.v1.CommandDefinition
+	(*JobChanged)(nil),         // 25: obedio.v1.JobChanged
+	(*Device)(nil),             // 26: obedio.v1.Device
+	(*DeviceChanged)(nil),      // 27: obedio.v1.DeviceChanged
+	(*Room)(nil),               // 28: obedio.v1.Room
+	(*RoomChanged)(nil),        // 29: obedio.v1.RoomChanged
+	(*Document)(nil),           // 30: obedio.v1.Document
+	(*PolicyChanged)(nil),      // 31: obedio.v1.PolicyChanged
+	(*OrderAnswered)(nil),      // 32: obedio.v1.OrderAnswered
+	(*CertificateChanged)(nil), // 33: obedio.v1.CertificateChanged
+	(*Audited)(nil),            // 34: obedio.v1.Audited
+	(*Alert)(nil),              // 35: obedio.v1.Alert
+	(*AlertChanged)(nil),       // 36: obedio.v1.AlertChanged
+	nil,                        // 37: obedio.v1.Device.MetadataEntry
+	nil,                        // 38: obedio.v1.Audited.DetailEntry
+	nil,                        // 39: obedio.v1.Alert.DetailEntry
 }
 var file_obedio_v1_record_proto_depIdxs = []int32{
-	13, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
-	14, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
-	19, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
-	20, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
-	15, // 4: obedio.v1.Record.request_opened:type_name -> obedio.v1.RequestOpened
-	16, // 5: obedio.v1.Record.request_escalated:type_name -> obedio.v1.RequestEscalated
-	17, // 6: obedio.v1.Record.request_offered:type_name -> obedio.v1.RequestOffered
-	18, // 7: obedio.v1.Record.request_declined:type_name -> obedio.v1.RequestDeclined
-	21, // 8: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
-	23, // 9: obedio.v1.Record.job_changed:type_name -> obedio.v1.JobChanged
-	25, // 10: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
-	27, // 11: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
-	30, // 12: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
-	29, // 13: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
-	31, // 14: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
-	32, // 15: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
-	0,  // 16: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
-	2,  // 17: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
-	1,  // 18: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
-	3,  // 19: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
-	1,  // 20: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
-	3,  // 21: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
-	4,  // 22: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
-	5,  // 23: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
-	6,  // 24: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
-	7,  // 25: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
-	8,  // 26: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
-	22, // 27: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
-	13, // 28: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
-	13, // 29: obedio.v1.JobChanged.issued_by:type_name -> obedio.v1.Actor
-	33, // 30: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
-	24, // 31: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
-	26, // 32: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
-	28, // 33: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
-	9,  // 34: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
-	10, // 35: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
-	11, // 36: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
-	34, // 37: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	15, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
+	16, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
+	21, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
+	22, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
+	17, // 4: obedio.v1.Record.request_opened:type_name -> obedio.v1.RequestOpened
+	18, // 5: obedio.v1.Record.request_escalated:type_name -> obedio.v1.RequestEscalated
+	19, // 6: obedio.v1.Record.request_offered:type_name -> obedio.v1.RequestOffered
+	20, // 7: obedio.v1.Record.request_declined:type_name -> obedio.v1.RequestDeclined
+	23, // 8: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
+	25, // 9: obedio.v1.Record.job_changed:type_name -> obedio.v1.JobChanged
+	27, // 10: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
+	29, // 11: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
+	32, // 12: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
+	31, // 13: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
+	33, // 14: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
+	34, // 15: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
+	36, // 16: obedio.v1.Record.alert_changed:type_name -> obedio.v1.AlertChanged
+	0,  // 17: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
+	2,  // 18: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
+	1,  // 19: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
+	3,  // 20: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
+	1,  // 21: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
+	3,  // 22: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
+	4,  // 23: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
+	5,  // 24: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
+	6,  // 25: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
+	7,  // 26: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
+	8,  // 27: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
+	24, // 28: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
+	15, // 29: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
+	15, // 30: obedio.v1.JobChanged.issued_by:type_name -> obedio.v1.Actor
+	37, // 31: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
+	26, // 32: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
+	28, // 33: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
+	30, // 34: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
+	9,  // 35: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
+	10, // 36: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
+	11, // 37: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
+	38, // 38: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
+	12, // 39: obedio.v1.Alert.severity:type_name -> obedio.v1.AlertSeverity
+	13, // 40: obedio.v1.Alert.state:type_name -> obedio.v1.AlertState
+	15, // 41: obedio.v1.Alert.acknowledged_by:type_name -> obedio.v1.Actor
+	39, // 42: obedio.v1.Alert.detail:type_name -> obedio.v1.Alert.DetailEntry
+	35, // 43: obedio.v1.AlertChanged.alert:type_name -> obedio.v1.Alert
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_record_proto_init() }
@@ -3193,14 +3625,15 @@ func file_obedio_v1_record_proto_init() {
 		(*Record_PolicyChanged)(nil),
 		(*Record_CertificateChanged)(nil),
 		(*Record_Audited)(nil),
+		(*Record_AlertChanged)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_record_proto_rawDesc), len(file_obedio_v1_record_proto_rawDesc)),
-			NumEnums:      12,
-			NumMessages:   23,
+			NumEnums:      14,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
