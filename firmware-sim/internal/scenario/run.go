@@ -92,14 +92,16 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plans []planned
-	for i := range c.Script.Groups {
-		plans = append(plans, c.Script.Groups[i].plan(c.Prefix, c.Seed)...)
-	}
+	plans, profiles := c.Script.plan(c.Prefix, c.Seed, cmp.Or(c.Speed, 1))
 	r := &run{
 		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{}, state: state,
 	}
 	began := time.Now()
+	for _, p := range profiles {
+		if err := c.API.PutProfile(ctx, p); err != nil {
+			return nil, fmt.Errorf("make security profile %s: %w", p.Name, err)
+		}
+	}
 	if err := r.provision(ctx, plans); err != nil {
 		// Those that have joined have joined.
 		return nil, errors.Join(err, state.save(c.StateFile))
@@ -133,6 +135,11 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		}
 		r.members = append(r.members, member{p.group, d})
 		r.byID[d.ID()] = d
+	}
+	for _, p := range plans {
+		if p.via != "" {
+			r.byID[p.config.ID].Through(r.byID[p.via])
+		}
 	}
 	return r.live(ctx, hub)
 }
