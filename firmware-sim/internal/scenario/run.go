@@ -57,6 +57,8 @@ type run struct {
 	scheduled  sync.WaitGroup // what steps have planned
 	background sync.WaitGroup // what goes on until the end
 
+	history *History // of one goroutine at a time
+
 	saving sync.Mutex // held while the state file is written
 
 	mu       sync.Mutex // guards all below
@@ -94,7 +96,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	plans, profiles := c.Script.plan(c.Prefix, c.Seed, cmp.Or(c.Speed, 1))
 	r := &run{
-		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{}, state: state,
+		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{}, state: state, history: newHistory(),
 	}
 	began := time.Now()
 	for _, p := range profiles {
@@ -171,6 +173,7 @@ func (r *run) live(ctx context.Context, hub hubapi.System) (*Report, error) {
 		})
 	}
 	story, stop := context.WithCancel(ctx)
+	r.observe(story)
 	err := r.play(story)
 	if err == nil && r.c.Script.Endless {
 		r.keep(story)

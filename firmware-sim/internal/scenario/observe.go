@@ -1,0 +1,126 @@
+package scenario
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
+	"github.com/obedio/obedio/shared/fleet"
+)
+
+// History is what the hub has said in the course of a run. Alerts come and go,
+// escalations end and devices come back: what is so in the end is not all.
+type History struct {
+	// Alerts as they were last, by their ids.
+	Alerts map[string]hubapi.Alert
+	// Requests by their ids.
+	Requests map[fleet.RequestID]Reach
+	// Presence has each state of a device with the time since when it was in it.
+	Presence map[fleet.DeviceID][]PresenceAt
+}
+
+// Reach is how far a request came: the highest level of its escalation, and all
+// watches that were told of it and that could not be, with the newest reason.
+type Reach struct {
+	Level   hubapi.Level
+	Told    map[fleet.DeviceID]bool
+	Missing map[fleet.DeviceID]string
+}
+
+// PresenceAt is one state of a device.
+type PresenceAt struct {
+	State fleet.Presence
+	Since time.Time
+}
+
+func newHistory() *History {
+	return &History{
+		Alerts: map[string]hubapi.Alert{}, Requests: map[fleet.RequestID]Reach{}, Presence: map[fleet.DeviceID][]PresenceAt{},
+	}
+}
+
+func (h *History) request(q hubapi.Request) {
+	reach, ok := h.Requests[q.RequestID]
+	if !ok {
+		reach = Reach{Told: map[fleet.DeviceID]bool{}, Missing: map[fleet.DeviceID]string{}}
+	}
+	reach.Level = max(reach.Level, q.Level)
+	for _, w := range q.Told {
+		reach.Told[w.DeviceID] = true
+	}
+	for _, w := range q.Missing() {
+		reach.Missing[w.DeviceID] = w.Why
+	}
+	h.Requests[q.RequestID] = reach
+}
+
+func (h *History) device(d hubapi.Device) {
+	now := PresenceAt{d.Presence.State, d.Presence.Since}
+	if all := h.Presence[d.DeviceID]; !slices.Contains(all, now) {
+		h.Presence[d.DeviceID] = append(all, now)
+	}
+}
+
+// historic is a check that wants a History.
+type historic interface{ historic() }
+
+// lookEvery is how often the hub is asked, in real time.
+const lookEvery = 250 * time.Millisecond
+
+// observe keeps the history until ctx ends, if an expectation wants it.
+func (r *run) observe(ctx context.Context) {
+	if !slices.ContainsFunc(r.c.Script.Expect, func(e Expectation) bool { _, wants := e.check.(historic); return wants }) {
+		return
+	}
+	r.begin(func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			if err := r.look(ctx); err != nil && ctx.Err() == nil {
+				r.c.Logger.Warn("the hub does not tell how it is", "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// look asks the hub once. It is called by one goroutine at a time.
+func (r *run) look(ctx context.Context) error {
+	requests, err := r.requests(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range requests {
+		r.history.request(q)
+	}
+	devices, err := r.api.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		if r.byID[d.DeviceID] != nil {
+			r.history.device(d)
+		}
+	}
+	alerts, err := r.alerts(ctx, "")
+	for _, a := range alerts {
+		if !a.Since.Before(r.since) {
+			r.history.Alerts[a.AlertID] = a
+		}
+	}
+	return err
+}
+
+// alerts are the hub's; none of a hub that knows none.
+func (r *run) alerts(ctx context.Context, state string) ([]hubapi.Alert, error) {
+	all, err := r.api.Alerts(ctx, state)
+	if hubapi.IsStatus(err, 404) {
+		return nil, nil
+	}
+	return all, err
+}
