@@ -201,6 +201,9 @@ func (d *Device) sendAnswer(r remembered) {
 			if err != nil {
 				return // it is sent again on the next connection
 			}
+			if r.State != fleet.CommandAcknowledged {
+				d.ledger.command(r.ID, func(f *CommandFact) { f.Answered = true })
+			}
 			d.post(func() {
 				if known := d.memory.find(r.ID); known != nil && known.State == r.State {
 					known.Told = true

@@ -133,6 +133,9 @@ type CommandFact struct {
 	// ExpiresAt is what the command itself says.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Answers   []Answer  `json:"answers,omitempty"`
+	// Answered says that the hub has acknowledged the last of them, which is how
+	// the command ended.
+	Answered bool `json:"answered,omitempty"`
 }
 
 func newLedger(keep int, news *Bell) *Ledger { return &Ledger{keep: keep, news: news} }

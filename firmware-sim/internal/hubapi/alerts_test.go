@@ -28,7 +28,7 @@ func TestAlerts_AreThoseOfTheStateThatWasAskedFor(t *testing.T) {
 func TestRequest_LevelsAndWatchesAreReadInEitherForm(t *testing.T) {
 	var q Request
 	text := `{"level":"lead","told":["w-1",{"device_id":"w-2"}],"unreachable":[{"device_id":"w-3","why":"not subscribed"}]}`
-	if err := json.Unmarshal([]byte(text), &q); err != nil || q.Level != LevelLead || q.Level.String() != "lead" {
+	if err := json.Unmarshal([]byte(text), &q); err != nil || *q.Level != LevelLead || q.Level.String() != "lead" {
 		t.Fatalf("%+v %v", q, err)
 	}
 	if diff := cmp.Diff([]Watch{{DeviceID: "w-1"}, {DeviceID: "w-2"}}, q.Told); diff != "" {
@@ -37,7 +37,7 @@ func TestRequest_LevelsAndWatchesAreReadInEitherForm(t *testing.T) {
 	if diff := cmp.Diff([]Watch{{"w-3", "not subscribed"}}, q.Missing()); diff != "" {
 		t.Error(diff)
 	}
-	if err := json.Unmarshal([]byte(`{"level":3,"notified":{"unreachable":[{"device_id":"w-4","why":"not connected"}]}}`), &q); err != nil || q.Level != LevelAll {
+	if err := json.Unmarshal([]byte(`{"level":3,"notified":{"unreachable":[{"device_id":"w-4","why":"not connected"}]}}`), &q); err != nil || *q.Level != LevelAll {
 		t.Fatalf("%+v %v", q, err)
 	}
 	q = Request{Notified: q.Notified}

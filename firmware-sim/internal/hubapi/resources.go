@@ -206,7 +206,7 @@ type Request struct {
 	EndedBy    *Actor             `json:"ended_by"`
 	// Level of its escalation, and the watches that were told and were not, as
 	// they are now.
-	Level       Level   `json:"level"`
+	Level       *Level  `json:"level"` // nil from a hub that does not escalate
 	Told        []Watch `json:"told"`
 	Unreachable []Watch `json:"unreachable"`
 	Notified    struct {

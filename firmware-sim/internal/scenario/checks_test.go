@@ -86,9 +86,9 @@ func allIsWell() *Evidence {
 	slow.Facts.Commands = nil
 	history := newHistory()
 	for _, q := range []hubapi.Request{
-		{RequestID: "r-1", Level: hubapi.LevelBackup, Told: []hubapi.Watch{{DeviceID: "watch-1"}}, Unreachable: []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}},
+		{RequestID: "r-1", Level: level(hubapi.LevelBackup), Told: []hubapi.Watch{{DeviceID: "watch-1"}}, Unreachable: []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}},
 		{RequestID: "r-1", Told: []hubapi.Watch{{DeviceID: "watch-2"}}},
-		{RequestID: "r-2", Level: hubapi.LevelAll, Told: []hubapi.Watch{{DeviceID: "watch-1"}, {DeviceID: "watch-2"}}, Unreachable: []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}},
+		{RequestID: "r-2", Level: level(hubapi.LevelAll), Told: []hubapi.Watch{{DeviceID: "watch-1"}, {DeviceID: "watch-2"}}, Unreachable: []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}},
 	} {
 		history.request(q)
 	}
@@ -99,7 +99,7 @@ func allIsWell() *Evidence {
 	}
 	history.Alerts["a-1"] = hubapi.Alert{AlertID: "a-1", Kind: "battery_low", Subject: "btn-2", State: "active", Since: noon.Add(20 * time.Second)}
 	return &Evidence{
-		History: history, Since: noon, Until: noon.Add(time.Hour),
+		History: history, Since: noon, Until: noon.Add(time.Hour), TakenAt: noon.Add(time.Hour),
 		Devices: []DeviceEvidence{
 			one, two, watch("watch-1", "Anna", "accept r-1", "accept r-2", "complete r-1"), watch("watch-2", "Bram", "accept r-1"),
 			deaf, slow,
@@ -192,6 +192,7 @@ func TestChecks_FailWhenTheEvidenceIsWrong(t *testing.T) {
 		}, "", "1"},
 		{"{check: watches_told, who: crew}", func(e ledger) { e.Devices[3].Facts.Notices = e.Devices[3].Facts.Notices[3:] }, "watch-2", "it was not"},
 		{"{check: watches_told, who: crew}", func(e ledger) { e.Devices[3].Facts.Notices = e.Devices[3].Facts.Notices[:5] }, "watch-2", "accepted at version 2"},
+		{"{check: watches_told, known: true}", func(e ledger) { e.Devices[3].Facts.Notices = e.Devices[3].Facts.Notices[:5] }, "watch-2", "accepted at version 2"},
 		{"lamps", func(e ledger) { e.Devices[1].Facts.Lamp = device.LampStored }, "btn-2", "stored"},
 		{"connected", func(e ledger) { e.Devices[3].Facts.Online = false }, "watch-2", "not connected"},
 		{"connected", func(e ledger) { e.Devices[3].Facts.Refused = 1 }, "watch-2", "refused 1 times"},
@@ -272,6 +273,8 @@ func judged(x Expectation, e *Evidence) Verdict {
 	r.judge(&Script{Expect: []Expectation{x}}, e)
 	return r.Checks[0].Verdict
 }
+
+func level(l hubapi.Level) *hubapi.Level { return &l }
 
 // change changes an alert of the history.
 func (e *Evidence) change(id string, fn func(*hubapi.Alert)) {

@@ -24,6 +24,8 @@ type Evidence struct {
 	History  *History
 	// Since and Until are the run's begin and end by the hub's clock.
 	Since, Until time.Time
+	// TakenAt is when the ledgers were read, by this machine's clock.
+	TakenAt time.Time
 }
 
 // DeviceEvidence is what is known of one device.
@@ -45,7 +47,7 @@ type DeviceEvidence struct {
 // any more, so whatever the hub has must be in them, and what they say was
 // acknowledged must be on the hub.
 func (r *run) evidence(ctx context.Context) (*Evidence, error) {
-	e := &Evidence{Since: r.since, History: r.history}
+	e := &Evidence{Since: r.since, History: r.history, TakenAt: time.Now()}
 	for _, m := range r.members {
 		d := m.device
 		e.Devices = append(e.Devices, DeviceEvidence{

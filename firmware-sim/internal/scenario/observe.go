@@ -45,7 +45,9 @@ func (h *History) request(q hubapi.Request) {
 	if !ok {
 		reach = Reach{Told: map[fleet.DeviceID]bool{}, Missing: map[fleet.DeviceID]string{}}
 	}
-	reach.Level = max(reach.Level, q.Level)
+	if q.Level != nil {
+		reach.Level = max(reach.Level, *q.Level)
+	}
 	for _, w := range q.Told {
 		reach.Told[w.DeviceID] = true
 	}

@@ -37,6 +37,10 @@ var conditions = map[string]func(f *device.Facts) bool{
 	"receipts": func(f *device.Facts) bool {
 		return !slices.ContainsFunc(f.Presses, func(p device.PressFact) bool { return !p.Refused && !p.Receipted() })
 	},
+	// answers: the hub has taken the last word on each command.
+	"answers": func(f *device.Facts) bool {
+		return len(f.Commands) > 0 && !slices.ContainsFunc(f.Commands, func(c device.CommandFact) bool { return c.Times > 0 && !c.Answered })
+	},
 	"lamp_off": func(f *device.Facts) bool { return f.Lamp == "" || f.Lamp == device.LampOff },
 }
 
@@ -79,12 +83,21 @@ var questions = map[string]func(context.Context, *run, *wait) (bool, error){
 		}
 		return true, err
 	},
-	// level: each request that is open has come to Level.
+	// told: every watch knows of the requests that it has heard of how they stand.
+	"told": func(ctx context.Context, r *run, w *wait) (bool, error) {
+		requests, err := r.requests(ctx)
+		e := &Evidence{Requests: requests}
+		for _, m := range r.members {
+			e.Devices = append(e.Devices, DeviceEvidence{Group: m.group, ID: m.device.ID(), Type: m.device.Type(), Facts: m.device.Ledger().Facts()})
+		}
+		return err == nil && len((&told{anyone: anyone{w.Who}, Known: true}).judge(e).Failures) == 0, err
+	},
+	// level: each request that is open has come to Level, if the hub escalates.
 	"level": func(ctx context.Context, r *run, w *wait) (bool, error) {
 		level, _ := hubapi.ParseLevel(w.Level) // valid has read it
 		requests, err := r.requests(ctx)
 		return len(requests) > 0 && !slices.ContainsFunc(requests, func(q hubapi.Request) bool {
-			return q.State == fleet.RequestOpen && q.Level < level
+			return q.State == fleet.RequestOpen && q.Level != nil && *q.Level < level
 		}), err
 	},
 }
@@ -102,6 +115,8 @@ func (r *run) meant(w who) map[fleet.DeviceID]bool {
 
 func (w *wait) valid(groups map[string]bool) error {
 	switch w.For {
+	case "told":
+		return w.who.valid(groups)
 	case "presence":
 		if err := presences(w.State); err != nil {
 			return err
