@@ -64,11 +64,11 @@ func (r *run) evidence(ctx context.Context) (*Evidence, error) {
 	if e.Commands, err = r.commandsNow(ctx); err != nil {
 		return nil, err
 	}
-	list, err := r.api.Devices(ctx)
+	list, err := r.devices(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.look(ctx); err != nil {
+	if _, err := r.alerts(ctx); err != nil {
 		return nil, err
 	}
 	hub, err := r.api.System(ctx)

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
@@ -10,8 +11,10 @@ import (
 )
 
 // History is what the hub has said in the course of a run. Alerts come and go,
-// escalations end and devices come back: what is so in the end is not all.
+// escalations end and devices come back: what is so in the end is not all. Every
+// answer of the hub is noted, whoever asked.
 type History struct {
+	mu sync.Mutex // guards what follows, while the run goes on
 	// Alerts as they were last, by their ids.
 	Alerts map[string]hubapi.Alert
 	// Requests by their ids.
@@ -41,6 +44,8 @@ func newHistory() *History {
 }
 
 func (h *History) request(q hubapi.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	reach, ok := h.Requests[q.RequestID]
 	if !ok {
 		reach = Reach{Told: map[fleet.DeviceID]bool{}, Missing: map[fleet.DeviceID]string{}}
@@ -57,7 +62,15 @@ func (h *History) request(q hubapi.Request) {
 	h.Requests[q.RequestID] = reach
 }
 
+func (h *History) alert(a hubapi.Alert) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.Alerts[a.AlertID] = a
+}
+
 func (h *History) device(d hubapi.Device) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	now := PresenceAt{d.Presence.State, d.Presence.Since}
 	if all := h.Presence[d.DeviceID]; !slices.Contains(all, now) {
 		h.Presence[d.DeviceID] = append(all, now)
@@ -91,38 +104,37 @@ func (r *run) observe(ctx context.Context) {
 	})
 }
 
-// look asks the hub once. It is called by one goroutine at a time.
+// look asks the hub once.
 func (r *run) look(ctx context.Context) error {
-	requests, err := r.requests(ctx)
-	if err != nil {
-		return err
+	_, err := r.requests(ctx)
+	if err == nil {
+		_, err = r.devices(ctx)
 	}
-	for _, q := range requests {
-		r.history.request(q)
-	}
-	devices, err := r.api.Devices(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range devices {
-		if r.byID[d.DeviceID] != nil {
-			r.history.device(d)
-		}
-	}
-	alerts, err := r.alerts(ctx, "")
-	for _, a := range alerts {
-		if !a.Since.Before(r.since) {
-			r.history.Alerts[a.AlertID] = a
-		}
+	if err == nil {
+		_, err = r.alerts(ctx)
 	}
 	return err
 }
 
-// alerts are the hub's; none of a hub that knows none.
-func (r *run) alerts(ctx context.Context, state string) ([]hubapi.Alert, error) {
-	all, err := r.api.Alerts(ctx, state)
+// devices are those of this run, as the hub shows them.
+func (r *run) devices(ctx context.Context) ([]hubapi.Device, error) {
+	all, err := r.api.Devices(ctx)
+	all = slices.DeleteFunc(all, func(d hubapi.Device) bool { return r.byID[d.DeviceID] == nil })
+	for _, d := range all {
+		r.history.device(d)
+	}
+	return all, err
+}
+
+// alerts are the hub's since the run's begin; none of a hub that knows none.
+func (r *run) alerts(ctx context.Context) ([]hubapi.Alert, error) {
+	all, err := r.api.Alerts(ctx, "")
 	if hubapi.IsStatus(err, 404) {
 		return nil, nil
+	}
+	all = slices.DeleteFunc(all, func(a hubapi.Alert) bool { return a.Since.Before(r.since) })
+	for _, a := range all {
+		r.history.alert(a)
 	}
 	return all, err
 }

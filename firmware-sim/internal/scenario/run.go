@@ -57,7 +57,7 @@ type run struct {
 	scheduled  sync.WaitGroup // what steps have planned
 	background sync.WaitGroup // what goes on until the end
 
-	history *History // of one goroutine at a time
+	history *History
 
 	saving sync.Mutex // held while the state file is written
 
@@ -326,7 +326,11 @@ func (r *run) command(ctx context.Context, id fleet.DeviceID, c *command) error 
 // requests are those of this run's devices since its start.
 func (r *run) requests(ctx context.Context) ([]hubapi.Request, error) {
 	all, err := r.api.Requests(ctx, r.since)
-	return slices.DeleteFunc(all, func(q hubapi.Request) bool { return r.byID[q.DeviceID] == nil }), err
+	all = slices.DeleteFunc(all, func(q hubapi.Request) bool { return r.byID[q.DeviceID] == nil })
+	for _, q := range all {
+		r.history.request(q)
+	}
+	return all, err
 }
 
 func requestRuns(q hubapi.Request) bool { return !q.State.Ended() }

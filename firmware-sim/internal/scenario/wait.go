@@ -57,7 +57,7 @@ var questions = map[string]func(context.Context, *run, *wait) (bool, error){
 	},
 	// presence: the hub says one of State of each device.
 	"presence": func(ctx context.Context, r *run, w *wait) (bool, error) {
-		all, err := r.api.Devices(ctx)
+		all, err := r.devices(ctx)
 		meant := r.meant(w.who)
 		return err == nil && !slices.ContainsFunc(all, func(d hubapi.Device) bool {
 			return meant[d.DeviceID] && !slices.Contains(w.State, string(d.Presence.State))
@@ -65,13 +65,13 @@ var questions = map[string]func(context.Context, *run, *wait) (bool, error){
 	},
 	// alert: the hub has one about each device; without who, about anything.
 	"alert": func(ctx context.Context, r *run, w *wait) (bool, error) {
-		all, err := r.api.Alerts(ctx, "")
-		if hubapi.IsStatus(err, 404) {
+		if _, err := r.api.Alerts(ctx, "active"); hubapi.IsStatus(err, 404) {
 			r.c.Logger.Warn("this hub knows no alerts")
 			return true, nil
 		}
+		all, err := r.alerts(ctx)
 		is := func(a hubapi.Alert) bool {
-			return a.Kind == w.Kind && !a.Since.Before(r.since) && (len(w.State) == 0 && a.State == "active" || slices.Contains(w.State, a.State))
+			return a.Kind == w.Kind && (len(w.State) == 0 && a.State == "active" || slices.Contains(w.State, a.State))
 		}
 		if w.Who == "" {
 			return slices.ContainsFunc(all, is), err
