@@ -50,6 +50,7 @@ func (a Amount) Draw(r *rand.Rand) int {
 // wall is what the device's clock says now.
 func (d *Device) wall() time.Time {
 	switch d.c.ClockFault {
+	case ClockRight:
 	case ClockZero:
 		return time.UnixMilli(0).Add(d.uptime())
 	case ClockFuture:

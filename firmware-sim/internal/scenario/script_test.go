@@ -144,8 +144,15 @@ timeline:
   - {at: 2s, do: hub_back, who: all}
   - {at: 2s, do: brown_out, who: near, away: 2s}
   - {at: 2s, do: mend, who: worn}
+  - {at: 3s, do: wait, for: presence, who: near, state: [late, lost], within: 90s}
+  - {at: 3s, do: wait, for: alert, kind: button_stuck, who: worn}
+  - {at: 3s, do: wait, for: level, level: all}
+  - {at: 3s, do: wait, for: told, who: watch}
 expect:
   - stored_once
+  - {check: was_present, who: near, state: late}
+  - {check: requests_reach, level: backup}
+  - {check: happened, what: dozes, at_least: 1}
 `
 
 func TestParse_WhatDevicesOfARealSiteAreLikeReachesTheDevice(t *testing.T) {
@@ -201,6 +208,16 @@ func TestParse_WhatADeviceCannotBeIsAnErrorWithItsLine(t *testing.T) {
 		{"[zero,", "[late,", `line 5: clock: "late": want one of right, zero, future, drifts`},
 		{"reports_every: 30s", "reports_every: 30s, heartbeat: 5s", `line 5: heartbeat: reports_every says it already`},
 		{"count: 2}", "count: 2, via: radio}", `line 7: via: a repeater does not speak through another`},
+		{"state: [late, lost], within", "state: [tired], within", `line 16: wait: state "tired" is no presence`},
+		{"who: near, state: [late, lost], within", "who: near, within", `line 16: wait: state: want one presence or several`},
+		{"kind: button_stuck, who", "kind: Stuck, who", `line 17: wait: kind "Stuck": want one of the hub's alerts`},
+		{"level: all}", "level: captain}", `line 18: wait: level "captain": want one of [first backup lead all]`},
+		{"who: watch}", "who: nobody}", `line 19: wait: who "nobody": there is no such group`},
+		{"state: late}", "state: tired}", `line 22: was_present: state "tired" is no presence`},
+		{"level: backup}", "missed: true}", `line 23: unknown key "missed"`},
+		{"{check: requests_reach, level: backup}", "requests_reach", `line 23: requests_reach: want level, told or unreachable`},
+		{"what: dozes, at_least: 1", "what: dozes", `line 24: happened: at_least 0: want 1 or more`},
+		{"what: dozes", "what: dreams", `line 24: happened: what "dreams": want one of`},
 	} {
 		text := strings.Replace(realSite, c.from, c.to, 1)
 		if text == realSite {
