@@ -21,6 +21,8 @@ type wait struct {
 	State List   `yaml:"state"`
 	Kind  string `yaml:"kind"`
 	Level string `yaml:"level"`
+	// Known: only of what a watch has heard of, as the check watches_told has it.
+	Known bool `yaml:"known"`
 	// Within is in real time.
 	Within time.Duration `yaml:"within"`
 }
@@ -83,14 +85,14 @@ var questions = map[string]func(context.Context, *run, *wait) (bool, error){
 		}
 		return true, err
 	},
-	// told: every watch knows of the requests that it has heard of how they stand.
+	// told: every watch knows how every request stands.
 	"told": func(ctx context.Context, r *run, w *wait) (bool, error) {
 		requests, err := r.requests(ctx)
 		e := &Evidence{Requests: requests}
 		for _, m := range r.members {
 			e.Devices = append(e.Devices, DeviceEvidence{Group: m.group, ID: m.device.ID(), Type: m.device.Type(), Facts: m.device.Ledger().Facts()})
 		}
-		return err == nil && len((&told{anyone: anyone{w.Who}, Known: true}).judge(e).Failures) == 0, err
+		return err == nil && len((&told{anyone: anyone{w.Who}, Known: w.Known}).judge(e).Failures) == 0, err
 	},
 	// level: each request that is open has come to Level, if the hub escalates.
 	"level": func(ctx context.Context, r *run, w *wait) (bool, error) {
