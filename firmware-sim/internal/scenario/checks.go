@@ -49,6 +49,7 @@ var checks = map[string]func() check{
 	"clocks_ignored":        func() check { return &clocksIgnored{} },
 	"batteries":             func() check { return &batteries{Tolerance: 1} },
 	"happened":              func() check { return &happened{} },
+	"relayed":               func() check { return &viaRepeater{} },
 }
 
 // Verdict is what a check found.

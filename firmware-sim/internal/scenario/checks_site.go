@@ -358,3 +358,20 @@ func (c *neverCame) judge(e *Evidence) (v Verdict) {
 	}
 	return v
 }
+
+// viaRepeater: the hub says of each press through which repeater it came.
+type viaRepeater struct {
+	anyone `yaml:",inline"`
+}
+
+func (c *viaRepeater) judge(e *Evidence) (v Verdict) {
+	for _, d := range c.of(e, fleet.Button) {
+		for _, p := range d.Presses {
+			v.Looked++
+			if p.Via != d.Via || p.Via == "" {
+				v.fail(d.ID, fmt.Sprintf("press %s/%d by way of %q", p.BootID, p.SequenceID, d.Via), "%q", p.Via)
+			}
+		}
+	}
+	return v
+}

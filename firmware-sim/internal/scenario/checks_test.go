@@ -73,6 +73,7 @@ func allIsWell() *Evidence {
 	two.Presses = []hubapi.Press{onHub("btn-2", "hub.1", late, "r-2")}
 	one.Facts.Battery, one.Battery, two.Facts.Battery, two.Battery = &quarter, &quarter, &low, &low
 	one.Group = "clocks"
+	two.Via, two.Presses[0].Via = "rpt-1", "rpt-1"
 	two.Facts.BrownOuts, two.Facts.Presses[0].Dup = 3, true
 	// A deaf watch, and one whose wearer accepted when it was over.
 	deaf := DeviceEvidence{Group: "deaf", ID: "watch-3", Type: fleet.Watch, Presence: fleet.Ready}
@@ -234,6 +235,8 @@ func TestChecks_FailWhenTheEvidenceIsWrong(t *testing.T) {
 		{"{check: clocks_ignored, who: clocks}", func(e ledger) { e.Devices[0].Presses[0].LateByMS = 60_000 }, "btn-1", "late by 1m0s"},
 		{"{check: clocks_ignored, who: clocks}", func(e ledger) { e.Devices[0].Presses[0].ReceivedAt = time.UnixMilli(0) }, "btn-1", "1970"},
 		{"{check: clocks_ignored, who: clocks}", func(e ledger) { e.Requests[0].OpenedAt = noon.AddDate(10, 0, 0) }, "btn-1", "2036"},
+		{"{check: relayed, who: cabins}", func(e ledger) { e.Devices[1].Presses[0].Via = "" }, "btn-2", `""`},
+		{"{check: relayed, who: cabins}", func(e ledger) { e.Devices[1].Presses[0].Via = "rpt-2" }, "btn-2", `"rpt-2"`},
 		{"batteries", func(e ledger) { e.Devices[0].Battery = nil }, "btn-1", "none"},
 		{"batteries", func(e ledger) { v := 30; e.Devices[0].Battery = &v }, "btn-1", "30 %"},
 		{"{check: batteries, below: 30}", func(e ledger) {

@@ -41,6 +41,8 @@ type DeviceEvidence struct {
 	Presses  []hubapi.Press
 	Presence fleet.Presence
 	Battery  *int
+	// Via is the repeater that it speaks through.
+	Via fleet.DeviceID
 }
 
 // evidence takes down what there is. The ledgers come first: no press is made
@@ -51,7 +53,7 @@ func (r *run) evidence(ctx context.Context) (*Evidence, error) {
 	for _, m := range r.members {
 		d := m.device
 		e.Devices = append(e.Devices, DeviceEvidence{
-			Group: m.group, ID: d.ID(), Type: d.Type(), Name: d.Name(), BootIDs: d.BootIDs(), Facts: d.Ledger().Facts(),
+			Group: m.group, Via: m.via, ID: d.ID(), Type: d.Type(), Name: d.Name(), BootIDs: d.BootIDs(), Facts: d.Ledger().Facts(),
 		})
 	}
 	r.mu.Lock()

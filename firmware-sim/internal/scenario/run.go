@@ -69,6 +69,7 @@ type run struct {
 
 type member struct {
 	group  string
+	via    fleet.DeviceID
 	device *device.Device
 }
 
@@ -135,7 +136,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make device %s: %w", p.config.ID, err)
 		}
-		r.members = append(r.members, member{p.group, d})
+		r.members = append(r.members, member{p.group, p.via, d})
 		r.byID[d.ID()] = d
 	}
 	for _, p := range plans {
