@@ -236,18 +236,17 @@ func TestDefect7_AWatchThatIsConnectedAndNotSubscribedIsUnreachableAndSaidToBe(t
 		t.Fatal("press not acknowledged")
 	}
 	// unreachable says why the watch cannot be told of the request; "" when it can.
-	var q struct {
-		ID       string `json:"request_id"`
-		Notified struct {
-			Unreachable []struct {
-				ID  string `json:"device_id"`
-				Why string `json:"why"`
-			} `json:"unreachable"`
-		} `json:"notified"`
+	type missing []struct {
+		ID  string `json:"device_id"`
+		Why string `json:"why"`
 	}
 	unreachable := func() string {
+		var q struct {
+			Unreachable missing
+			Notified    struct{ Unreachable missing }
+		}
 		api.call(http.MethodGet, "/api/v1/requests/"+list[requestView](api, "/api/v1/requests")[0].ID, nil, &q)
-		for _, u := range q.Notified.Unreachable {
+		for _, u := range append(q.Unreachable, q.Notified.Unreachable...) {
 			if u.ID == d.ID {
 				return u.Why
 			}

@@ -115,8 +115,6 @@ type Config struct {
 	// News rings at every new fact; may be nil.
 	News   *Bell
 	Logger *slog.Logger
-
-	through *Device // see Through
 }
 
 // defaults fills in what was left out.
@@ -204,6 +202,9 @@ type Device struct {
 	network bool        // the radio reaches the site's network
 	nobody  atomic.Bool // and nobody answers at the hub's address
 	relay   relay
+	// through is the repeater whose connection it uses; nil for its own. Set
+	// before Run.
+	through *Device
 	link    link
 	sender  *sender
 	attempt *attempt

@@ -196,7 +196,7 @@ func (d *Device) planDoze() {
 func (d *Device) Hub(there bool) {
 	d.post(func() {
 		d.nobody.Store(!there)
-		if !there && d.c.through == nil {
+		if !there && d.through == nil {
 			d.hangUp()
 		}
 	})

@@ -182,8 +182,8 @@ func (d *Device) connect(after time.Duration) {
 		switch {
 		case d.nobody.Load():
 			err = errNobody
-		case c.through != nil:
-			l, err = c.through.relay.open(ctx, to)
+		case d.through != nil:
+			l, err = d.through.relay.open(ctx, to)
 		default:
 			l, err = d.dial(ctx, to)
 		}
@@ -233,7 +233,7 @@ func (d *Device) connected(a *attempt, l link, err error) {
 		case <-d.done:
 		}
 	})
-	if d.credentials.Certificate == "" || d.c.through != nil {
+	if d.credentials.Certificate == "" || d.through != nil {
 		d.birth() // a repeater does not show the certificates of others
 		return
 	}

@@ -12,7 +12,7 @@ import (
 // Through has a device speak through a repeater instead of connecting by itself:
 // its messages travel on the repeater's connection, under the device's own topics.
 // To be called before Run.
-func (d *Device) Through(repeater *Device) { d.c.through = repeater }
+func (d *Device) Through(repeater *Device) { d.through = repeater }
 
 // relay is what a repeater does for its children. While it has no connection
 // itself, they have none.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
@@ -169,7 +168,7 @@ func TestParse_WhatDevicesOfARealSiteAreLikeReachesTheDevice(t *testing.T) {
 		Bounces: device.Amount{Least: 1, Most: 3}, Impatience: device.Amount{Most: 4}, ImpatientEvery: every(time.Second), Dup: 0.5,
 		ClockFault: device.ClockDrifts, ClockDrift: 0.1,
 	}
-	if diff := cmp.Diff(want, near, cmpopts.IgnoreUnexported(device.Config{})); diff != "" {
+	if diff := cmp.Diff(want, near); diff != "" {
 		t.Error(diff)
 	}
 	if worn.StuckEvery != (device.Span{Least: 2 * time.Second, Most: 3 * time.Second}) {
