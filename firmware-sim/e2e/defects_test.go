@@ -69,7 +69,9 @@ func TestDefect2_ACounterThatBeginsAnewLosesNothingAndDoublesNothing(t *testing.
 		made := 0
 		for boot := 1; boot <= 4; boot++ {
 			c := dial(t, hub.Listeners["mqtt"], button)
-			c.send("status", map[string]any{"online": true, "reset_reason": "brown_out", "uptime_s": 1})
+			if boot%2 == 0 { // not all firmware says so
+				c.send("status", map[string]any{"online": true, "reset_reason": "brown_out", "uptime_s": 1})
+			}
 			for seq := 1; seq <= 2; seq++ {
 				p := map[string]any{"press_type": "single", "sequence_id": seq, "timestamp": time.Now().Add(time.Duration(boot) * time.Millisecond)}
 				if boots {
