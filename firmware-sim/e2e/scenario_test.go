@@ -57,6 +57,9 @@ func quickly(t *testing.T) []string {
 	t.Helper()
 	args := []string{"--presence-sweep", "500ms"}
 	help := cli(t, "", "obedio-hub", "serve", "--help")
+	if strings.Contains(help, "--escalation-hurry") {
+		args = append(args, "--escalation-hurry", "10")
+	}
 	if strings.Contains(help, "--alert-set") {
 		args = append(args, "--alert-every", "500ms")
 		for _, kind := range []string{

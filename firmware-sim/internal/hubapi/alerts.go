@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/shared/access"
@@ -36,43 +36,33 @@ func (c *Client) Alerts(ctx context.Context, state string) ([]Alert, error) {
 	return all[Alert](ctx, c, "/api/v1/alerts", q, nil)
 }
 
-// Level is how far the escalation of a request has come.
+// Level is whom the escalation of a request has come to.
 type Level int
 
 // The levels of an escalation.
 const (
-	LevelFirst Level = iota
+	LevelDuty Level = iota
 	LevelBackup
 	LevelLead
 	LevelAll
 )
 
-var levels = []string{"first", "backup", "lead", "all"}
+var levels = []string{"duty", "backup", "lead", "all"}
 
 // ParseLevel reads the name of a level.
 func ParseLevel(name string) (Level, error) {
 	if at := slices.Index(levels, name); at >= 0 {
 		return Level(at), nil
 	}
-	return 0, fmt.Errorf("level %q: want one of %v", name, levels)
+	return 0, fmt.Errorf("level %q: want one of %s", name, strings.Join(levels, ", "))
 }
 
 // String implements fmt.Stringer.
-func (l Level) String() string {
-	if l >= 0 && int(l) < len(levels) {
-		return levels[l]
-	}
-	return strconv.Itoa(int(l))
-}
+func (l Level) String() string { return levels[l] }
 
-// UnmarshalJSON takes the name of a level, or its number from 0.
-func (l *Level) UnmarshalJSON(b []byte) error {
-	var name string
-	if json.Unmarshal(b, &name) != nil {
-		return json.Unmarshal(b, (*int)(l))
-	}
-	v, err := ParseLevel(name)
-	*l = v
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *Level) UnmarshalText(name []byte) (err error) {
+	*l, err = ParseLevel(string(name))
 	return err
 }
 
@@ -81,15 +71,6 @@ func (l *Level) UnmarshalJSON(b []byte) error {
 type Watch struct {
 	DeviceID fleet.DeviceID `json:"device_id"`
 	Why      string         `json:"why"`
-}
-
-// UnmarshalJSON takes a watch, or its device id alone.
-func (w *Watch) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '"' {
-		return json.Unmarshal(b, &w.DeviceID)
-	}
-	type plain Watch
-	return json.Unmarshal(b, (*plain)(w))
 }
 
 // Profile is what the simulator wants of a security profile: the standard rules,

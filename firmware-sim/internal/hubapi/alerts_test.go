@@ -25,26 +25,19 @@ func TestAlerts_AreThoseOfTheStateThatWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestRequest_LevelsAndWatchesAreReadInEitherForm(t *testing.T) {
+func TestRequest_SaysWhomItCameToAndWhoKnows(t *testing.T) {
 	var q Request
-	text := `{"level":"lead","told":["w-1",{"device_id":"w-2"}],"unreachable":[{"device_id":"w-3","why":"not subscribed"}]}`
-	if err := json.Unmarshal([]byte(text), &q); err != nil || *q.Level != LevelLead || q.Level.String() != "lead" {
+	text := `{"told_to":"lead","notified":{"told":[{"device_id":"w-1"}],"unreachable":[{"device_id":"w-3","why":"not subscribed"}]}}`
+	if err := json.Unmarshal([]byte(text), &q); err != nil || *q.ToldTo != LevelLead || q.ToldTo.String() != "lead" {
 		t.Fatalf("%+v %v", q, err)
 	}
-	if diff := cmp.Diff([]Watch{{DeviceID: "w-1"}, {DeviceID: "w-2"}}, q.Told); diff != "" {
+	if diff := cmp.Diff([]Watch{{DeviceID: "w-1"}}, q.Notified.Told); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Watch{{"w-3", "not subscribed"}}, q.Missing()); diff != "" {
+	if diff := cmp.Diff([]Watch{{"w-3", "not subscribed"}}, q.Notified.Unreachable); diff != "" {
 		t.Error(diff)
 	}
-	if err := json.Unmarshal([]byte(`{"level":3,"notified":{"unreachable":[{"device_id":"w-4","why":"not connected"}]}}`), &q); err != nil || *q.Level != LevelAll {
-		t.Fatalf("%+v %v", q, err)
-	}
-	q = Request{Notified: q.Notified}
-	if diff := cmp.Diff([]Watch{{"w-4", "not connected"}}, q.Missing()); diff != "" {
-		t.Error(diff)
-	}
-	if err := json.Unmarshal([]byte(`{"level":"captain"}`), &q); err == nil {
+	if err := json.Unmarshal([]byte(`{"told_to":"captain"}`), &q); err == nil {
 		t.Error("took a level that there is not")
 	}
 }

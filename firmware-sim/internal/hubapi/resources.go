@@ -204,22 +204,14 @@ type Request struct {
 	AcceptedBy *Actor             `json:"accepted_by"`
 	EndedAt    time.Time          `json:"ended_at"`
 	EndedBy    *Actor             `json:"ended_by"`
-	// Level of its escalation, and the watches that were told and were not, as
-	// they are now.
-	Level       *Level  `json:"level"` // nil from a hub that does not escalate
-	Told        []Watch `json:"told"`
-	Unreachable []Watch `json:"unreachable"`
-	Notified    struct {
+	// ToldTo is whom its escalation has come to; nil from a hub that does not
+	// escalate.
+	ToldTo *Level `json:"told_to"`
+	// Notified are the watches that were told and were not, as they are now.
+	Notified struct {
+		Told        []Watch `json:"told"`
 		Unreachable []Watch `json:"unreachable"`
 	} `json:"notified"`
-}
-
-// Missing are the watches that could not be told.
-func (r Request) Missing() []Watch {
-	if r.Unreachable != nil {
-		return r.Unreachable
-	}
-	return r.Notified.Unreachable
 }
 
 // Requests returns the requests that were opened since a time of the hub's

@@ -87,9 +87,7 @@ func allIsWell() *Evidence {
 	slow.Facts.Commands = nil
 	history := newHistory()
 	for _, q := range []hubapi.Request{
-		{RequestID: "r-1", Level: level(hubapi.LevelBackup), Told: []hubapi.Watch{{DeviceID: "watch-1"}}, Unreachable: []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}},
-		{RequestID: "r-1", Told: []hubapi.Watch{{DeviceID: "watch-2"}}},
-		{RequestID: "r-2", Level: level(hubapi.LevelAll), Told: []hubapi.Watch{{DeviceID: "watch-1"}, {DeviceID: "watch-2"}}, Unreachable: []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}},
+		reached("r-1", hubapi.LevelBackup, "watch-1"), reached("r-1", hubapi.LevelDuty, "watch-2"), reached("r-2", hubapi.LevelAll, "watch-1", "watch-2"),
 	} {
 		history.request(q)
 	}
@@ -222,7 +220,7 @@ func TestChecks_FailWhenTheEvidenceIsWrong(t *testing.T) {
 		{"{check: no_alert, kind: battery_low, who: crew}", func(e ledger) {
 			e.change("a-1", func(a *hubapi.Alert) { a.Subject = "watch-1" })
 		}, "watch-1", "one since"},
-		{"{check: requests_reach, who: all, level: backup}", func(e ledger) { e.History.Requests["r-1"] = Reach{} }, "btn-1", "first"},
+		{"{check: requests_reach, who: all, level: backup}", func(e ledger) { e.History.Requests["r-1"] = Reach{} }, "btn-1", "duty"},
 		{"{check: requests_reach, who: all, told: crew}", func(e ledger) { delete(e.History.Requests["r-1"].Told, "watch-2") }, "watch-2", "it does not"},
 		{"{check: requests_reach, who: all, unreachable: deaf, why: not subscribed}", func(e ledger) {
 			e.History.Requests["r-2"].Missing["watch-3"] = "not connected"
@@ -277,7 +275,16 @@ func judged(x Expectation, e *Evidence) Verdict {
 	return r.Checks[0].Verdict
 }
 
-func level(l hubapi.Level) *hubapi.Level { return &l }
+// reached is a request that came to a level, of which these watches know; the
+// deaf one does not.
+func reached(id fleet.RequestID, level hubapi.Level, told ...fleet.DeviceID) hubapi.Request {
+	q := hubapi.Request{RequestID: id, ToldTo: &level}
+	for _, w := range told {
+		q.Notified.Told = append(q.Notified.Told, hubapi.Watch{DeviceID: w})
+	}
+	q.Notified.Unreachable = []hubapi.Watch{{DeviceID: "watch-3", Why: "not subscribed"}}
+	return q
+}
 
 // change changes an alert of the history.
 func (e *Evidence) change(id string, fn func(*hubapi.Alert)) {

@@ -50,13 +50,13 @@ func (h *History) request(q hubapi.Request) {
 	if !ok {
 		reach = Reach{Told: map[fleet.DeviceID]bool{}, Missing: map[fleet.DeviceID]string{}}
 	}
-	if q.Level != nil {
-		reach.Level = max(reach.Level, *q.Level)
+	if q.ToldTo != nil {
+		reach.Level = max(reach.Level, *q.ToldTo)
 	}
-	for _, w := range q.Told {
+	for _, w := range q.Notified.Told {
 		reach.Told[w.DeviceID] = true
 	}
-	for _, w := range q.Missing() {
+	for _, w := range q.Notified.Unreachable {
 		reach.Missing[w.DeviceID] = w.Why
 	}
 	h.Requests[q.RequestID] = reach

@@ -210,7 +210,7 @@ func TestParse_WhatADeviceCannotBeIsAnErrorWithItsLine(t *testing.T) {
 		{"state: [late, lost], within", "state: [tired], within", `line 16: wait: state "tired" is no presence`},
 		{"who: near, state: [late, lost], within", "who: near, within", `line 16: wait: state: want one presence or several`},
 		{"kind: button_stuck, who", "kind: Stuck, who", `line 17: wait: kind "Stuck": want one of the hub's alerts`},
-		{"level: all}", "level: captain}", `line 18: wait: level "captain": want one of [first backup lead all]`},
+		{"level: all}", "level: captain}", `line 18: wait: level "captain": want one of duty, backup, lead, all`},
 		{"who: watch}", "who: nobody}", `line 19: wait: who "nobody": there is no such group`},
 		{"state: late}", "state: tired}", `line 22: was_present: state "tired" is no presence`},
 		{"level: backup}", "missed: true}", `line 23: unknown key "missed"`},

@@ -99,7 +99,7 @@ var questions = map[string]func(context.Context, *run, *wait) (bool, error){
 		level, _ := hubapi.ParseLevel(w.Level) // valid has read it
 		requests, err := r.requests(ctx)
 		return len(requests) > 0 && !slices.ContainsFunc(requests, func(q hubapi.Request) bool {
-			return q.State == fleet.RequestOpen && q.Level != nil && *q.Level < level
+			return q.State == fleet.RequestOpen && q.ToldTo != nil && *q.ToldTo < level
 		}), err
 	},
 }
