@@ -26,6 +26,7 @@ type requestView struct {
 	ID         string `json:"request_id"`
 	DeviceID   string `json:"device_id"`
 	State      string `json:"state"`
+	Priority   string `json:"priority"`
 	Version    int    `json:"version"`
 	Presses    int    `json:"presses"`
 	AcceptedBy *struct {

@@ -33,17 +33,28 @@ func dial(t *testing.T, addr string, d device) *client {
 		t.Fatalf("connect %s: %v", d.ID, tok.Error())
 	}
 	t.Cleanup(func() { c.Disconnect(0) })
-	tok := c.Subscribe(d.Base+"/cmd/#", 1, func(_ mqtt.Client, m mqtt.Message) {
-		var p map[string]any
-		_ = json.Unmarshal(m.Payload(), &p)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.got = append(c.got, message{Topic: m.Topic()[len(d.Base)+1:], Payload: p})
-	})
+	tok := c.Subscribe(d.Base+"/cmd/#", 1, c.take)
 	if !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatalf("subscribe %s: %v", d.ID, tok.Error())
 	}
 	return c
+}
+
+// take keeps a message of the hub.
+func (c *client) take(_ mqtt.Client, m mqtt.Message) {
+	var p map[string]any
+	_ = json.Unmarshal(m.Payload(), &p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.got = append(c.got, message{Topic: m.Topic()[len(c.Base)+1:], Payload: p})
+}
+
+// say publishes at QoS 1 and does not wait for the PUBACK.
+func (c *client) say(action string, payload any) {
+	b, err := json.Marshal(payload)
+	if err == nil {
+		c.Publish(c.Base+"/"+action, 1, false, b)
+	}
 }
 
 // send publishes at QoS 1; true when the PUBACK came.

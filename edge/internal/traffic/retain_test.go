@@ -23,7 +23,8 @@ func (b *bench) fill(m *mix, messages int) {
 	}))
 }
 
-func TestRetain_StaysWithinTheBudgetUnderContinuedWrites(t *testing.T) {
+// Defect 12: backlog or logs fill the disk.
+func TestDefect12_TheRecordStaysWithinItsBudgetUnderContinuedWrites(t *testing.T) {
 	b := newBench(t, func(c *traffic.Config) {
 		c.FS, c.Dir = nil, t.TempDir()
 		c.Budget, c.SegmentRecords = 256<<10, 8192
@@ -50,7 +51,8 @@ func TestRetain_StaysWithinTheBudgetUnderContinuedWrites(t *testing.T) {
 	}
 }
 
-func TestDropTo_RawRecordsGoBeforeMinutesAndMinutesBeforeHours(t *testing.T) {
+// Defect 12, the order in which the record is dropped.
+func TestDefect12_RawRecordsGoBeforeMinutesAndMinutesBeforeHours(t *testing.T) {
 	b := newBench(t, nil)
 	defer func() { b.must(b.r.Close()) }()
 	m := newMix(100, start, 900*time.Millisecond)

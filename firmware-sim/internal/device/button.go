@@ -21,7 +21,7 @@ func (d *Device) Press(k PressKind) {
 		if !d.power || d.c.Type != fleet.Button {
 			return
 		}
-		d.press(k)
+		d.pushed(k)
 	})
 }
 
@@ -44,6 +44,7 @@ func (d *Device) press(k PressKind) {
 		f.Presses = append(f.Presses, PressFact{Press: p.Press, MadeAt: time.Now(), Refused: !kept})
 		f.Lamp = d.light.lamp
 	})
+	d.stir()
 	d.wake(bootPower)
 	d.sendPresses()
 }
@@ -55,16 +56,20 @@ func (d *Device) sendPresses() {
 	}
 	now := d.c.Clock.Now()
 	due, _, _ := d.outbox.due(now)
+	if len(due) > 0 && d.sags() {
+		return
+	}
 	for _, p := range due {
-		copies := 1
+		copies, again := 1, false
 		if len(p.Payload) == 0 {
 			d.stamp(p, now)
 			if d.chances.fault.Float64() < d.c.Duplicates {
 				copies++
 			}
+			again = d.chances.habit.Float64() < d.c.Dup
 		}
 		for range copies {
-			d.handPress(p)
+			d.handPress(p, again)
 		}
 		// The hub's time is real: a press is not sent again in a storm when
 		// simulated time runs fast.
@@ -80,21 +85,27 @@ func (d *Device) sendPresses() {
 // device knows how old the press is, and the time now, so its timestamp is now
 // minus the age. Sent again, the payload is the same, byte for byte.
 func (d *Device) stamp(p *pending, now time.Duration) {
-	age, wall := now-p.MadeAt, time.Now()
-	at := wall.Add(-age).Truncate(time.Millisecond)
+	age, sent := now-p.MadeAt, time.Now()
+	at := d.wall().Add(-age).Truncate(time.Millisecond)
 	p.Payload = d.write.press(p.Press, at, max(0, d.uptime()-age))
-	if d.c.Time == Wall {
+	if d.telling() {
 		p.DeviceTime = at
 	}
-	d.ledger.press(p.Press, func(f *PressFact) { f.FirstSentAt, f.Age, f.DeviceTime = wall, age, p.DeviceTime })
+	d.ledger.press(p.Press, func(f *PressFact) { f.FirstSentAt, f.Age, f.DeviceTime = sent, age, p.DeviceTime })
 }
 
-func (d *Device) handPress(p *pending) {
+func (d *Device) handPress(p *pending, again bool) {
 	press := p.Press
 	d.hand(outgoing{
-		message: message{topic: topic.Action(d.c.BaseTopic, topic.Press), payload: p.Payload, qos: 1},
+		message: message{topic: topic.Action(d.c.BaseTopic, topic.Press), payload: p.Payload, qos: 1, again: again},
 		sending: func() {
-			d.ledger.press(press, func(f *PressFact) { f.Sent++ })
+			d.ledger.press(press, func(f *PressFact) {
+				f.Sent++
+				if again {
+					f.Sent++
+					f.Dup = true
+				}
+			})
 			d.post(func() { p.Sent = true }) // before any receipt for it can come in
 		},
 		answered: func(err error) {
@@ -139,6 +150,7 @@ func (d *Device) receipted(payload []byte) {
 		kept = &p.Press
 	}
 	d.ledger.receipt(Receipt{BootID: r.BootID, Sequence: *r.SequenceID, Stage: r.Stage, At: time.Now()}, kept)
+	d.stir()
 	d.light.receipt(k, r.Stage)
 	d.ledger.note(func(f *Facts) { f.Lamp = d.light.lamp })
 }

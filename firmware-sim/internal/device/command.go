@@ -16,6 +16,9 @@ func (d *Device) receive(name string, payload []byte, retained bool) {
 	switch {
 	case name == d.timeTopic:
 		d.toldTime(payload, retained)
+	case d.c.Hearing == Unanswering:
+		d.ledger.note(func(f *Facts) { f.Ignored++ })
+	case d.relay.pass(name, payload, retained):
 	case cmd == topic.Certificate && d.credentials.Certificate != "":
 		d.certified(payload)
 	case !ok:
@@ -49,8 +52,10 @@ func (d *Device) command(payload []byte) {
 		f.Times++
 	})
 	if known := d.memory.find(o.ID); known != nil {
-		known.Told = false
-		d.sendAnswer(*known)
+		if known.State != "" { // else it is still thinking
+			known.Told = false
+			d.sendAnswer(*known)
+		}
 		return
 	}
 	act, ok := d.skills()[o.Name]
@@ -62,6 +67,16 @@ func (d *Device) command(payload []byte) {
 		d.answer(o, Answer{State: fleet.CommandFailed, Error: "this firmware does not know the command"})
 		return
 	}
+	if d.c.AnswerAfter.Most > 0 {
+		d.later(d.c.AnswerAfter.Draw(d.chances.habit), 0, func() { d.begin(o, act) })
+		d.memory.put(remembered{ID: o.ID, Name: o.Name, Boot: d.boots, Told: true})
+		return
+	}
+	d.begin(o, act)
+}
+
+// begin says that the device has begun with a command, and begins.
+func (d *Device) begin(o order, act func(*Device, order)) {
 	d.answer(o, Answer{State: fleet.CommandAcknowledged})
 	if d.chances.fault.Float64() < d.c.CommandFailures {
 		d.later(time.Second, 0, func() { d.answer(o, Answer{State: fleet.CommandFailed, Error: "simulated fault"}) })
@@ -142,7 +157,15 @@ func (d *Device) succeed(o order, result map[string]any) {
 func (d *Device) answer(o order, a Answer) {
 	r := remembered{ID: o.ID, Name: o.Name, Boot: d.boots, Answer: a}
 	d.memory.put(r)
+	d.stir()
 	d.sendAnswer(r)
+	if d.c.AnswersTwice {
+		d.sendAnswer(r)
+	}
+	if d.c.StrayAnswers {
+		r.ID = fleet.NewUUID[fleet.CommandID](time.Now())
+		d.sendAnswer(r)
+	}
 }
 
 // answerAgain sends all answers that the hub has not acknowledged. What a
@@ -151,9 +174,13 @@ func (d *Device) answer(o order, a Answer) {
 func (d *Device) answerAgain() {
 	for i := range d.memory.commands {
 		r := &d.memory.commands[i]
-		if r.State == fleet.CommandAcknowledged && r.Boot != d.boots {
+		if r.State == "" && r.Boot == d.boots {
+			continue // it is still thinking
+		}
+		if (r.State == fleet.CommandAcknowledged || r.State == "") && r.Boot != d.boots {
+			begun := r.State != ""
 			r.Answer = Answer{State: fleet.CommandSucceeded, Result: encode(map[string]any{"reset_reason": d.reason})}
-			if r.Name != "reset" {
+			if r.Name != "reset" || !begun {
 				r.Answer = Answer{State: fleet.CommandFailed, Error: "the device restarted in the middle"}
 			}
 			r.Told = false
@@ -173,6 +200,9 @@ func (d *Device) sendAnswer(r remembered) {
 		answered: func(err error) {
 			if err != nil {
 				return // it is sent again on the next connection
+			}
+			if r.State != fleet.CommandAcknowledged {
+				d.ledger.command(r.ID, func(f *CommandFact) { f.Answered = true })
 			}
 			d.post(func() {
 				if known := d.memory.find(r.ID); known != nil && known.State == r.State {

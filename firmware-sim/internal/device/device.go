@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
@@ -68,6 +69,39 @@ type Config struct {
 	Battery, Drain float64
 	// CommandFailures is the chance that a command fails.
 	CommandFailures float64
+	// AnswerAfter is how long the device takes before it says that it has begun
+	// with a command. AnswersTwice: it says everything twice. StrayAnswers: it
+	// also answers commands that nobody has sent.
+	AnswerAfter                Span
+	AnswersTwice, StrayAnswers bool
+
+	// SleepAfter: with nothing to do for so long the device says goodbye and
+	// sleeps, until it is pressed or its heartbeat is due; never if 0. WakeDelay is
+	// the time from there, or from a boot, until its radio begins to connect.
+	SleepAfter time.Duration
+	WakeDelay  Span
+	// DozeAfter and DozeFor: a watch is awake so long, and then out of reach so
+	// long; it does not doze if DozeFor is 0.
+	DozeAfter, DozeFor Span
+	// BrownOuts is the chance that a battery below BrownOutBelow per cent breaks
+	// down when the radio sends.
+	BrownOutBelow, BrownOuts float64
+	// StuckEvery: the first press never ends, and another one is reported each so
+	// long, until somebody mends the button; it does not stick if 0.
+	StuckEvery Span
+	// Bounces is how often the contact closes again within milliseconds of a push.
+	Bounces Amount
+	// Impatience is how often a guest presses again, each ImpatientEvery, while
+	// the lamp does not say that somebody is coming.
+	Impatience     Amount
+	ImpatientEvery Span
+	// Dup is the chance that a press is sent again at once with MQTT's DUP flag;
+	// firmware of MQTT 3.1.1 only.
+	Dup     float64
+	Hearing Hearing // HearsWell
+	// ClockFault: ClockRight. ClockDrift is what a clock that drifts gains; 0.05.
+	ClockFault ClockFault
+	ClockDrift float64
 	// Wearer of a watch; nil for one that nobody wears.
 	Wearer *Wearer
 
@@ -105,6 +139,9 @@ func (c *Config) defaults() {
 	c.ResendMost = cmp.Or(c.ResendMost, 2*time.Minute)
 	c.Outbox = cmp.Or(c.Outbox, 32)
 	c.Drain = cmp.Or(c.Drain, 0.2)
+	c.Hearing = cmp.Or(c.Hearing, HearsWell)
+	c.ClockFault = cmp.Or(c.ClockFault, ClockRight)
+	c.ClockDrift = cmp.Or(c.ClockDrift, 0.05)
 	if c.Clock == nil {
 		c.Clock = NewClock(1)
 	}
@@ -155,8 +192,19 @@ type Device struct {
 	busy     int
 	samples  []sample
 	interval time.Duration // of heartbeats
+	stirred  time.Duration // when it last had something to do
+	drowsy   bool          // a look at whether it may sleep is planned
 
-	network bool // the radio reaches the site's network
+	// What no loss of power changes.
+	stuck, mended bool
+	stuckKind     PressKind
+
+	network bool        // the radio reaches the site's network
+	nobody  atomic.Bool // and nobody answers at the hub's address
+	relay   relay
+	// through is the repeater whose connection it uses; nil for its own. Set
+	// before Run.
+	through *Device
 	link    link
 	sender  *sender
 	attempt *attempt
@@ -173,7 +221,7 @@ type Device struct {
 
 // chances are the streams of chance, one for each kind of decision.
 type chances struct {
-	backoff, beat, fault, deaf, wearer, metrics, renew *rand.Rand
+	backoff, beat, fault, deaf, wearer, metrics, renew, habit *rand.Rand
 }
 
 // New returns a device that is switched off. fleet.ErrInvalid.
@@ -194,7 +242,9 @@ func New(c Config) (*Device, error) {
 		outbox: outbox{size: c.Outbox}, memory: memory{size: 64}, rings: map[fleet.RequestID]*ring{},
 		battery: battery{level: cmp.Or(c.Battery, 20+80*at.Float64()), drain: c.Drain},
 		radio:   radio{mean: -80 + 35*at.Float64(), noise: stream("radio")},
-		chances: chances{stream("backoff"), stream("beat"), stream("fault"), stream("deaf"), stream("wearer"), stream("metrics"), stream("renew")},
+		chances: chances{
+			stream("backoff"), stream("beat"), stream("fault"), stream("deaf"), stream("wearer"), stream("metrics"), stream("renew"), stream("habit"),
+		},
 	}
 	d.radio.now = d.radio.mean
 	d.light.lamp = LampOff
@@ -268,9 +318,7 @@ func (d *Device) farewell() (ended chan struct{}) {
 		return ended
 	}
 	gone, muted := d.status(d.write.gone()), d.muted
-	d.link, d.sender, d.muted = nil, nil, false
-	d.ledger.note(func(f *Facts) { f.Online = false })
-	s.stop()
+	d.disconnected()
 	d.waiting.Go(func() {
 		defer close(ended)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), time.Second)
@@ -284,6 +332,14 @@ func (d *Device) farewell() (ended chan struct{}) {
 		l.goodbye()
 	})
 	return ended
+}
+
+// disconnected forgets the connection.
+func (d *Device) disconnected() {
+	d.relay.close()
+	d.sender.stop()
+	d.link, d.sender, d.muted = nil, nil, false
+	d.ledger.note(func(f *Facts) { f.Online = false })
 }
 
 // post has fn run on Run's goroutine. It must not be called from there.
@@ -325,7 +381,9 @@ func (d *Device) later(after, atLeast time.Duration, fn func()) {
 func (d *Device) uptime() time.Duration { return d.c.Clock.Now() - d.bootAt }
 
 func (d *Device) reading() reading {
-	return reading{battery: d.battery.read(d.c.Clock.Now()), signal: d.radio.read(), uptime: d.uptime()}
+	r := reading{battery: d.battery.read(d.c.Clock.Now()), signal: d.radio.read(), uptime: d.uptime()}
+	d.ledger.note(func(f *Facts) { f.Battery = &r.battery })
+	return r
 }
 
 func (d *Device) status(payload []byte) message {

@@ -27,6 +27,8 @@ type air struct {
 	dials    int
 	refuse   error
 	silent   bool // no PUBACK
+	asked    dialing
+	filters  []string // besides those of dialing
 }
 
 type airLink struct {
@@ -43,6 +45,7 @@ func (a *air) dial(_ context.Context, d dialing) (link, error) {
 	if a.refuse != nil {
 		return nil, a.refuse
 	}
+	a.asked = d
 	a.up = &airLink{air: a, receive: d.receive, gone: make(chan struct{})}
 	return a.up, nil
 }
@@ -60,6 +63,13 @@ func (l *airLink) publish(ctx context.Context, m message) error {
 			return errLost
 		}
 	}
+	return nil
+}
+
+func (l *airLink) subscribe(_ context.Context, filter string) error {
+	l.air.mu.Lock()
+	defer l.air.mu.Unlock()
+	l.air.filters = append(l.air.filters, filter)
 	return nil
 }
 

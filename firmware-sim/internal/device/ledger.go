@@ -39,7 +39,18 @@ type Facts struct {
 	// Renewed counts the certificates that the device has got after its first.
 	Renewed int `json:"renewed,omitempty"`
 	// Refused counts the connections that the hub refused.
-	Refused    int    `json:"refused,omitempty"`
+	Refused int `json:"refused,omitempty"`
+	// Failed counts all tries to connect that came to nothing.
+	Failed int `json:"failed,omitempty"`
+	// BrownOuts, Sleeps and Dozes count how often that happened.
+	BrownOuts int `json:"brown_outs,omitempty"`
+	Sleeps    int `json:"sleeps,omitempty"`
+	Dozes     int `json:"dozes,omitempty"`
+	// Ignored counts messages of the hub that reached the radio of a device that
+	// answers nothing.
+	Ignored int `json:"ignored,omitempty"`
+	// Battery is what the device has told last, in per cent; nil before.
+	Battery    *int   `json:"battery,omitempty"`
 	LastError  string `json:"last_error,omitempty"`
 	Statuses   Count  `json:"statuses"`
 	Heartbeats Count  `json:"heartbeats"`
@@ -69,6 +80,8 @@ type PressFact struct {
 	// Age of the press when it was sent first, in simulated time.
 	Age  time.Duration `json:"age_ns,omitempty"`
 	Sent int           `json:"sent"`
+	// Dup says that it was sent with the DUP flag too.
+	Dup bool `json:"dup,omitempty"`
 	// AcknowledgedAt is when the first PUBACK arrived.
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 	Receipts       []Receipt `json:"receipts,omitempty"`
@@ -120,6 +133,9 @@ type CommandFact struct {
 	// ExpiresAt is what the command itself says.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Answers   []Answer  `json:"answers,omitempty"`
+	// Answered says that the hub has acknowledged the last of them, which is how
+	// the command ended.
+	Answered bool `json:"answered,omitempty"`
 }
 
 func newLedger(keep int, news *Bell) *Ledger { return &Ledger{keep: keep, news: news} }

@@ -78,6 +78,8 @@ type message struct {
 	payload []byte
 	qos     byte
 	retain  bool
+	// again: it is sent once more at once, with the DUP flag.
+	again bool
 }
 
 // link is one MQTT connection. All methods may be called from any goroutine.
@@ -85,6 +87,9 @@ type link interface {
 	// publish returns when the broker has acknowledged the message (QoS 1), or
 	// when it is written (QoS 0).
 	publish(ctx context.Context, m message) error
+	// subscribe has the broker send what matches a filter, besides what dialing
+	// named.
+	subscribe(ctx context.Context, filter string) error
 	// goodbye ends the connection by MQTT's DISCONNECT: no will is sent.
 	goodbye()
 	// cut ends the connection without a word, as a lost radio link does.
@@ -106,6 +111,8 @@ type dialing struct {
 	time        string // the hub's topic of that name
 	keepalive   time.Duration
 	timeout     time.Duration
+	deaf        bool // does not subscribe to subscribe
+	mute        bool // acknowledges nothing
 	receive     func(topic string, payload []byte, retained bool)
 }
 

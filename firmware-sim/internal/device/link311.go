@@ -1,6 +1,7 @@
 package device
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,19 +17,19 @@ import (
 // link311 speaks MQTT 3.1.1.
 type link311 struct {
 	client mqtt.Client
-	conn   net.Conn
+	conn   *repeating
 	gone   chan struct{}
 	once   sync.Once
 }
 
 func dial311(ctx context.Context, d dialing, conn net.Conn) (link, error) {
-	l := &link311{conn: conn, gone: make(chan struct{})}
+	l := &link311{conn: &repeating{Conn: conn}, gone: make(chan struct{})}
 	o := mqtt.NewClientOptions().AddBroker("tcp://hub").SetProtocolVersion(4).
 		SetClientID(d.clientID).SetUsername(d.credentials.Username).SetPassword(d.credentials.Password).
-		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).
+		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).SetAutoAckDisabled(d.mute).
 		SetKeepAlive(d.keepalive).SetPingTimeout(d.timeout).SetWriteTimeout(d.timeout).SetConnectTimeout(d.timeout).
 		SetBinaryWill(d.will.topic, d.will.payload, d.will.qos, d.will.retain).
-		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return conn, nil }).
+		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return l.conn, nil }).
 		SetConnectionLostHandler(func(mqtt.Client, error) { l.end() }).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { d.receive(m.Topic(), m.Payload(), m.Retained()) })
 	l.client = mqtt.NewClient(o)
@@ -41,16 +42,32 @@ func dial311(ctx context.Context, d dialing, conn net.Conn) (link, error) {
 	// In one packet: the library takes no answer while a message waits for the
 	// device, which waits for this function. A profile may leave the time out; the
 	// device goes on without.
-	subscribed := l.client.SubscribeMultiple(map[string]byte{d.subscribe: 1, d.time: 1}, nil)
+	filters := map[string]byte{d.subscribe: 1, d.time: 1}
+	if d.deaf {
+		delete(filters, d.subscribe)
+	}
+	if err := l.subscribeTo(ctx, d.subscribe, filters); err != nil {
+		l.cut()
+		return nil, err
+	}
+	return l, nil
+}
+
+// subscribeTo subscribes to filters, of which needed must be granted.
+func (l *link311) subscribeTo(ctx context.Context, needed string, filters map[string]byte) error {
+	subscribed := l.client.SubscribeMultiple(filters, nil)
 	err := wait(ctx, subscribed)
-	if t, ok := subscribed.(*mqtt.SubscribeToken); err == nil && ok && t.Result()[d.subscribe] > 1 {
+	if t, ok := subscribed.(*mqtt.SubscribeToken); err == nil && ok && t.Result()[needed] > 1 {
 		err = errors.New("denied")
 	}
 	if err != nil {
-		l.cut()
-		return nil, fmt.Errorf("subscribe: %w", err)
+		return fmt.Errorf("subscribe: %w", err)
 	}
-	return l, nil
+	return nil
+}
+
+func (l *link311) subscribe(ctx context.Context, filter string) error {
+	return l.subscribeTo(ctx, filter, map[string]byte{filter: 1})
 }
 
 // wait waits for what the library does, or until ctx ends.
@@ -64,6 +81,9 @@ func wait(ctx context.Context, t mqtt.Token) error {
 }
 
 func (l *link311) publish(ctx context.Context, m message) error {
+	if m.again {
+		l.conn.repeat(m.topic)
+	}
 	t := l.client.Publish(m.topic, m.qos, m.retain, m.payload)
 	select {
 	case <-t.Done():
@@ -89,6 +109,47 @@ func (l *link311) goodbye() {
 	l.client.Disconnect(uint(goodbyeWithin.Milliseconds()))
 	_ = l.conn.Close()
 	l.end()
+}
+
+// repeating is a connection that writes a PUBLISH packet once more, with the DUP
+// flag, when it was told to: what firmware of MQTT 3.1.1 does that has waited for
+// its PUBACK too briefly. The library cannot.
+type repeating struct {
+	net.Conn
+	mu    sync.Mutex // guards topic
+	topic string
+}
+
+// repeat has the next message to a topic written twice.
+func (r *repeating) repeat(topic string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.topic = topic
+}
+
+// Write implements net.Conn; the library writes each packet with one call.
+func (r *repeating) Write(b []byte) (int, error) {
+	n, err := r.Conn.Write(b)
+	if err != nil || !r.takes(b) {
+		return n, err
+	}
+	b = bytes.Clone(b)
+	b[0] |= dupFlag
+	_, err = r.Conn.Write(b)
+	return n, err
+}
+
+const dupFlag = 0x08
+
+func (r *repeating) takes(packet []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	const publish = 3
+	if r.topic == "" || packet[0]>>4 != publish || !bytes.Contains(packet, []byte(r.topic)) {
+		return false
+	}
+	r.topic = ""
+	return true
 }
 
 func (l *link311) cut() {

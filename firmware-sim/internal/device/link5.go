@@ -19,7 +19,7 @@ type link5 struct {
 func dial5(ctx context.Context, d dialing, conn net.Conn) (link, error) {
 	l := &link5{conn: packets.NewThreadSafeConn(conn), gone: make(chan struct{})}
 	l.client = paho.NewClient(paho.ClientConfig{
-		ClientID: d.clientID, Conn: l.conn, PacketTimeout: d.timeout,
+		ClientID: d.clientID, Conn: l.conn, PacketTimeout: d.timeout, EnableManualAcknowledgment: d.mute,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) {
 			d.receive(r.Packet.Topic, r.Packet.Payload, r.Packet.Retain)
 			return true, nil
@@ -48,14 +48,24 @@ func dial5(ctx context.Context, d dialing, conn net.Conn) (link, error) {
 		close(l.gone)
 	}()
 	// A profile may leave the time out; the device goes on without.
-	granted, err := l.client.Subscribe(ctx, &paho.Subscribe{
-		Subscriptions: []paho.SubscribeOptions{{Topic: d.subscribe, QoS: 1}, {Topic: d.time, QoS: 1}},
-	})
-	if err != nil && (granted == nil || granted.Reasons[0] > 1) {
+	filters := []paho.SubscribeOptions{{Topic: d.subscribe, QoS: 1}, {Topic: d.time, QoS: 1}}
+	if d.deaf {
+		filters = filters[1:]
+	}
+	granted, err := l.client.Subscribe(ctx, &paho.Subscribe{Subscriptions: filters})
+	if err != nil && (granted == nil || granted.Reasons[0] > 1 && !d.deaf) {
 		l.cut()
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	return l, nil
+}
+
+func (l *link5) subscribe(ctx context.Context, filter string) error {
+	_, err := l.client.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}})
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	return nil
 }
 
 func (l *link5) publish(ctx context.Context, m message) error {

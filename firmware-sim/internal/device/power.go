@@ -13,9 +13,10 @@ import (
 
 // The reasons of a boot, as firmware tells them.
 const (
-	bootPower   = "power_on"
-	bootCommand = "command"
-	bootPanic   = "panic"
+	bootPower    = "power_on"
+	bootCommand  = "command"
+	bootPanic    = "panic"
+	bootBrownOut = "brown_out"
 )
 
 // PowerOn switches the device on, or wakes it; it connects by itself.
@@ -35,6 +36,7 @@ func (d *Device) Network(up bool) {
 	d.post(func() {
 		d.network = up
 		if !up {
+			d.abandon()
 			d.hangUp()
 			return
 		}
@@ -47,26 +49,14 @@ func (d *Device) Network(up bool) {
 // back-off.
 func (d *Device) DropLink() { d.post(d.hangUp) }
 
-// Sleep says goodbye and ends the connection. A press or PowerOn wakes the
-// device.
-func (d *Device) Sleep() {
-	d.post(func() {
-		if !d.power || d.asleep {
-			return
-		}
-		d.asleep = true
-		d.abandon()
-		d.farewell()
-	})
-}
-
 func (d *Device) wake(reason string) {
 	switch {
 	case !d.power:
 		d.boot(reason)
 	case d.asleep:
 		d.asleep = false
-		d.connect(0)
+		d.failed = 0
+		d.connect(d.c.WakeDelay.Draw(d.chances.habit))
 	}
 }
 
@@ -86,8 +76,12 @@ func (d *Device) boot(reason string) {
 	d.applySettings()
 	d.later(d.jitter(d.interval, 0, 1), 0, d.beat)
 	d.startMetrics()
-	d.failed = 0
-	d.connect(0)
+	d.planDoze()
+	if d.stuck {
+		d.stick()
+	}
+	d.drowsy, d.failed = false, 0
+	d.connect(d.c.WakeDelay.Draw(d.chances.habit))
 }
 
 // newBootID is random, as that of real firmware: it must differ from those of
@@ -135,6 +129,10 @@ func (d *Device) hangUp() {
 	d.lost(d.link)
 }
 
+// errNobody is the error of a connection while nobody answers at the hub's
+// address.
+var errNobody = errors.New("connection refused: the hub is away")
+
 // attempt is one try to connect.
 type attempt struct{ cancel context.CancelFunc }
 
@@ -164,10 +162,10 @@ func (d *Device) connect(after time.Duration) {
 		var l link
 		var err error
 		up := make(chan struct{}) // messages wait until the device has the link
-		l, err = d.dial(ctx, dialing{
+		to := dialing{
 			transport: c.Transport, broker: c.Broker, version: c.MQTT, clientID: string(c.ID), credentials: credentials, now: now,
 			will: d.status(d.write.gone()), subscribe: topic.Commands(c.BaseTopic), time: d.timeTopic,
-			keepalive: c.Keepalive, timeout: c.Timeout,
+			keepalive: c.Keepalive, timeout: c.Timeout, deaf: c.Hearing == Unsubscribed, mute: c.Hearing == Unanswering,
 			receive: func(name string, payload []byte, retained bool) {
 				select {
 				case <-up:
@@ -180,7 +178,15 @@ func (d *Device) connect(after time.Duration) {
 					}
 				})
 			},
-		})
+		}
+		switch {
+		case d.nobody.Load():
+			err = errNobody
+		case d.through != nil:
+			l, err = d.through.relay.open(ctx, to)
+		default:
+			l, err = d.dial(ctx, to)
+		}
 		d.post(func() { d.connected(a, l, err); close(up) })
 		select {
 		case <-up:
@@ -208,6 +214,7 @@ func (d *Device) connected(a *attempt, l link, err error) {
 		d.log.Debug("device not connected", "device_id", d.c.ID, "error", err)
 		d.ledger.note(func(f *Facts) {
 			f.LastError = err.Error()
+			f.Failed++
 			if errors.Is(err, ErrRefused) {
 				f.Refused++
 			}
@@ -226,8 +233,8 @@ func (d *Device) connected(a *attempt, l link, err error) {
 		case <-d.done:
 		}
 	})
-	if d.credentials.Certificate == "" {
-		d.birth()
+	if d.credentials.Certificate == "" || d.through != nil {
+		d.birth() // a repeater does not show the certificates of others
 		return
 	}
 	// What the connection is good for depends on the hub's time, which it tells
@@ -254,15 +261,19 @@ func (d *Device) lost(l link) {
 	if d.link != l {
 		return
 	}
-	d.sender.stop()
-	d.link, d.sender, d.muted = nil, nil, false
-	d.ledger.note(func(f *Facts) { f.Online = false; f.Lost++ })
+	d.disconnected()
+	d.ledger.note(func(f *Facts) { f.Lost++ })
 	d.retry()
 }
 
 // birth is what a device says when it is connected.
 func (d *Device) birth() {
-	payload := d.write.status(time.Now(), d.reading(), d.c.Firmware, d.bootID, d.reason)
+	if d.sags() {
+		return
+	}
+	d.stir()
+	d.relay.ready(d.link)
+	payload := d.write.status(d.wall(), d.reading(), d.c.Firmware, d.bootID, d.reason)
 	d.ledger.note(func(f *Facts) { f.Statuses.Sent++ })
 	d.send(d.status(payload), func(err error) {
 		if err == nil {
@@ -279,9 +290,12 @@ func (d *Device) birth() {
 
 // beat sends a heartbeat, and plans the next one.
 func (d *Device) beat() {
+	if d.asleep && d.c.SleepAfter > 0 {
+		d.wake(bootPower) // what it says at its birth is its sign of life
+	}
 	if d.link != nil && !d.muted {
 		d.ledger.note(func(f *Facts) { f.Heartbeats.Sent++ })
-		m := message{topic: topic.Action(d.c.BaseTopic, topic.Heartbeat), payload: d.write.heartbeat(time.Now(), d.reading()), qos: 1}
+		m := message{topic: topic.Action(d.c.BaseTopic, topic.Heartbeat), payload: d.write.heartbeat(d.wall(), d.reading()), qos: 1}
 		d.send(m, func(err error) {
 			if err == nil {
 				d.ledger.note(func(f *Facts) { f.Heartbeats.Acknowledged++ })

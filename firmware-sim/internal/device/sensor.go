@@ -17,8 +17,7 @@ func (d *Device) startMetrics() {
 
 // measure takes a sample; a full batch goes out.
 func (d *Device) measure() {
-	now := time.Now()
-	d.samples = append(d.samples, sample{at: now, up: d.uptime(), values: d.values()})
+	d.samples = append(d.samples, sample{at: d.wall(), up: d.uptime(), values: d.values()})
 	if over := len(d.samples) - 2*d.c.Batch; over > 0 {
 		d.samples = d.samples[over:] // offline for long: the newest are enough
 	}

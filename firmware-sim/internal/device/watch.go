@@ -18,6 +18,9 @@ type Wearer struct {
 	Work Span
 	// AtOnce is how many requests the wearer takes at once; 1 if 0.
 	AtOnce int
+	// LateAccepts is the chance that the wearer accepts a request of which the
+	// watch has just learnt that it is over.
+	LateAccepts float64
 }
 
 // ring is a request as a watch knows it.
@@ -58,10 +61,12 @@ func (d *Device) notified(payload []byte) {
 	if n.Version > r.version {
 		r.unsaid = "" // it was about an older version: the hub has answered it
 	}
+	saw := r.version
 	r.version, r.stage, r.takenBy = n.Version, n.Stage, n.TakenBy
 	switch {
 	case r.stage.Ended():
 		d.drop(n.RequestID, r)
+		d.acceptLate(n.RequestID, r, saw)
 	case r.stage == fleet.RequestOpen:
 		d.react(n.RequestID, r)
 	case r.stage == fleet.RequestAccepted && d.isMe(n.TakenBy):

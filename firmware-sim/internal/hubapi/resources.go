@@ -46,7 +46,9 @@ type Device struct {
 	ETag      string           `json:"etag"`
 	Presence  struct {
 		State fleet.Presence `json:"state"`
+		Since time.Time      `json:"since"`
 	} `json:"presence"`
+	SecurityProfile string            `json:"security_profile"`
 	Battery         *int              `json:"battery"`
 	FirmwareVersion string            `json:"firmware_version"`
 	BootID          string            `json:"boot_id"`
@@ -69,6 +71,8 @@ type NewToken struct {
 	// HardwareID and KeyHash are what a scanned label says; both or none.
 	HardwareID string `json:"hardware_id,omitempty"`
 	KeyHash    string `json:"key_hash,omitempty"`
+	// SecurityProfile; that of the type if empty.
+	SecurityProfile string `json:"security_profile,omitempty"`
 }
 
 // Token lets one device join. It has no Token, Code and Payload when it is for a
@@ -167,6 +171,8 @@ type Press struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	LateByMS   int64           `json:"late_by_ms"`
 	RequestID  fleet.RequestID `json:"request_id"`
+	// Via is the repeater that relayed it, if one did.
+	Via fleet.DeviceID `json:"via"`
 }
 
 // Presses returns the presses of a button since a time of the hub's clock,
@@ -198,6 +204,14 @@ type Request struct {
 	AcceptedBy *Actor             `json:"accepted_by"`
 	EndedAt    time.Time          `json:"ended_at"`
 	EndedBy    *Actor             `json:"ended_by"`
+	// ToldTo is whom its escalation has come to; nil from a hub that does not
+	// escalate.
+	ToldTo *Level `json:"told_to"`
+	// Notified are the watches that were told and were not, as they are now.
+	Notified struct {
+		Told        []Watch `json:"told"`
+		Unreachable []Watch `json:"unreachable"`
+	} `json:"notified"`
 }
 
 // Requests returns the requests that were opened since a time of the hub's

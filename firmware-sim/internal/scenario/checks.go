@@ -36,8 +36,20 @@ var checks = map[string]func() check{
 	"lamps":                 func() check { return &lamps{Lamp: device.LampOff} },
 	"connected":             func() check { return &connected{} },
 	"presence":              func() check { return &presence{} },
+	"was_present":           func() check { return &wasPresent{} },
+	"never_present":         func() check { return &wasPresent{never: true} },
 	"commands":              func() check { return &commands{State: fleet.CommandSucceeded} },
 	"commands_once":         func() check { return &commandsOnce{} },
+	"commands_never_came":   func() check { return &neverCame{} },
+	"alert":                 func() check { return &alert{} },
+	"no_alert":              func() check { return &noAlert{} },
+	"requests_reach":        func() check { return &reach{} },
+	"watches_not_told":      func() check { return &notTold{} },
+	"late_accepts_refused":  func() check { return &lateAccepts{AtLeast: 1} },
+	"clocks_ignored":        func() check { return &clocksIgnored{} },
+	"batteries":             func() check { return &batteries{Tolerance: 1} },
+	"happened":              func() check { return &happened{} },
+	"relayed":               func() check { return &viaRepeater{} },
 }
 
 // Verdict is what a check found.

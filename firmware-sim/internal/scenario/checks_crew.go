@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
@@ -123,6 +124,9 @@ func (c *racesDecided) judgeRace(e *Evidence, r Race, winner *hubapi.Actor, v *V
 // told: every watch was told of every request, and how it stands in the end.
 type told struct {
 	anyone `yaml:",inline"`
+	// Known: only of the requests that the watch has heard of at all: none goes on
+	// ringing.
+	Known bool `yaml:"known"`
 }
 
 func (c *told) judge(e *Evidence) (v Verdict) {
@@ -134,8 +138,12 @@ func (c *told) judge(e *Evidence) (v Verdict) {
 			}
 		}
 		for _, q := range e.Requests {
+			n, ok := newest[q.RequestID]
+			if !ok && c.Known {
+				continue
+			}
 			v.Looked++
-			switch n, ok := newest[q.RequestID]; {
+			switch {
 			case !ok:
 				v.fail(w.ID, fmt.Sprintf("to be told of request %s", q.RequestID), "it was not")
 			case n.Stage != q.State || n.Version != q.Version:
@@ -189,24 +197,66 @@ func (c *connected) judge(e *Evidence) (v Verdict) {
 	return v
 }
 
-// presence: the hub says this of each device.
+// presence: the hub says one of these of each device, in the end.
 type presence struct {
 	anyone `yaml:",inline"`
-	State  fleet.Presence `yaml:"state"`
+	State  List `yaml:"state"`
 }
 
 func (c *presence) valid(groups map[string]bool) error {
-	if !slices.Contains(fleet.Presences(), c.State) {
-		return fmt.Errorf("state %q is no presence", c.State)
+	if err := presences(c.State); err != nil {
+		return err
 	}
 	return c.anyone.valid(groups)
+}
+
+func presences(states List) error {
+	if len(states) == 0 {
+		return fmt.Errorf("state: want one presence or several")
+	}
+	for _, s := range states {
+		if !slices.Contains(fleet.Presences(), fleet.Presence(s)) {
+			return fmt.Errorf("state %q is no presence", s)
+		}
+	}
+	return nil
 }
 
 func (c *presence) judge(e *Evidence) (v Verdict) {
 	for _, d := range c.of(e, "") {
 		v.Looked++
-		if d.Presence != c.State {
-			v.fail(d.ID, "presence "+string(c.State), "%s", d.Presence)
+		if !slices.Contains(c.State, string(d.Presence)) {
+			v.fail(d.ID, "presence "+strings.Join(c.State, " or "), "%s", d.Presence)
+		}
+	}
+	return v
+}
+
+// wasPresent: the hub has said one of these of each device at some time of the
+// run, or of none.
+type wasPresent struct {
+	presence `yaml:",inline"`
+	// Within this time of the run's begin, by the hub's clock; at any time if 0.
+	Within time.Duration `yaml:"within"`
+	never  bool
+}
+
+func (c *wasPresent) historic() {}
+
+func (c *wasPresent) judge(e *Evidence) (v Verdict) {
+	for _, d := range c.of(e, "") {
+		v.Looked++
+		was := e.History.Presence[d.ID]
+		at := slices.IndexFunc(was, func(p PresenceAt) bool { return slices.Contains(c.State, string(p.State)) })
+		want := "once to be " + strings.Join(c.State, " or ")
+		switch {
+		case c.never && at >= 0:
+			v.fail(d.ID, "never to be "+strings.Join(c.State, " or "), "%s since %s", was[at].State, was[at].Since.Format("15:04:05.000"))
+		case c.never:
+		case at < 0:
+			v.fail(d.ID, want, "%v", was)
+		case c.Within > 0 && was[at].Since.Sub(e.Since) > c.Within:
+			v.fail(d.ID, fmt.Sprintf("%s within %s", want, c.Within), "after %s", was[at].Since.Sub(e.Since))
 		}
 	}
 	return v
@@ -216,11 +266,18 @@ func (c *presence) judge(e *Evidence) (v Verdict) {
 type commands struct {
 	anyone `yaml:",inline"`
 	State  fleet.CommandState `yaml:"state"`
+	// Anomaly is what the device has said after the end, which the hub shows
+	// beside it; nothing if empty.
+	Anomaly fleet.CommandState `yaml:"anomaly"`
+	// Name of the commands that are meant; all if empty.
+	Name string `yaml:"name"`
 }
 
 func (c *commands) valid(groups map[string]bool) error {
-	if _, err := fleet.ParseCommandState(string(c.State)); err != nil {
-		return err
+	for _, s := range []fleet.CommandState{c.State, c.Anomaly} {
+		if _, err := fleet.ParseCommandState(string(s)); err != nil && s != "" {
+			return err
+		}
 	}
 	return c.anyone.valid(groups)
 }
@@ -228,12 +285,12 @@ func (c *commands) valid(groups map[string]bool) error {
 func (c *commands) judge(e *Evidence) (v Verdict) {
 	devices := c.of(e, "")
 	for _, k := range e.Commands {
-		if !slices.ContainsFunc(devices, func(d DeviceEvidence) bool { return d.ID == k.DeviceID }) {
+		if c.Name != "" && k.Name != c.Name || !slices.ContainsFunc(devices, func(d DeviceEvidence) bool { return d.ID == k.DeviceID }) {
 			continue
 		}
 		v.Looked++
-		if k.State != c.State || k.Anomaly != "" {
-			v.fail(k.DeviceID, fmt.Sprintf("command %s %s %s", k.Name, k.CommandID, c.State), "%s %s %s", k.State, k.Error, k.Anomaly)
+		if k.State != c.State || k.Anomaly != c.Anomaly {
+			v.fail(k.DeviceID, fmt.Sprintf("command %s %s %s %s", k.Name, k.CommandID, c.State, c.Anomaly), "%s %s %s", k.State, k.Error, k.Anomaly)
 		}
 	}
 	return v

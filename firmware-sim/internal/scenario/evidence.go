@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
@@ -20,6 +21,11 @@ type Evidence struct {
 	// Commands are those that the run has sent, as they ended.
 	Commands []hubapi.Command
 	Races    []Race
+	History  *History
+	// Since and Until are the run's begin and end by the hub's clock.
+	Since, Until time.Time
+	// TakenAt is when the ledgers were read, by this machine's clock.
+	TakenAt time.Time
 }
 
 // DeviceEvidence is what is known of one device.
@@ -34,17 +40,20 @@ type DeviceEvidence struct {
 	// Presses and Presence are the hub's.
 	Presses  []hubapi.Press
 	Presence fleet.Presence
+	Battery  *int
+	// Via is the repeater that it speaks through.
+	Via fleet.DeviceID
 }
 
 // evidence takes down what there is. The ledgers come first: no press is made
 // any more, so whatever the hub has must be in them, and what they say was
 // acknowledged must be on the hub.
 func (r *run) evidence(ctx context.Context) (*Evidence, error) {
-	e := &Evidence{}
+	e := &Evidence{Since: r.since, History: r.history, TakenAt: time.Now()}
 	for _, m := range r.members {
 		d := m.device
 		e.Devices = append(e.Devices, DeviceEvidence{
-			Group: m.group, ID: d.ID(), Type: d.Type(), Name: d.Name(), BootIDs: d.BootIDs(), Facts: d.Ledger().Facts(),
+			Group: m.group, Via: m.via, ID: d.ID(), Type: d.Type(), Name: d.Name(), BootIDs: d.BootIDs(), Facts: d.Ledger().Facts(),
 		})
 	}
 	r.mu.Lock()
@@ -57,18 +66,26 @@ func (r *run) evidence(ctx context.Context) (*Evidence, error) {
 	if e.Commands, err = r.commandsNow(ctx); err != nil {
 		return nil, err
 	}
-	list, err := r.api.Devices(ctx)
+	list, err := r.devices(ctx)
 	if err != nil {
 		return nil, err
 	}
-	presence := map[fleet.DeviceID]fleet.Presence{}
+	if _, err := r.alerts(ctx); err != nil {
+		return nil, err
+	}
+	hub, err := r.api.System(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.Until = hub.Now
+	shown := map[fleet.DeviceID]hubapi.Device{}
 	for _, d := range list {
-		presence[d.DeviceID] = d.Presence.State
+		shown[d.DeviceID] = d
 	}
 	var mu sync.Mutex // guards e
 	buttons := []int{}
 	for i := range e.Devices {
-		e.Devices[i].Presence = presence[e.Devices[i].ID]
+		e.Devices[i].Presence, e.Devices[i].Battery = shown[e.Devices[i].ID].Presence.State, shown[e.Devices[i].ID].Battery
 		if e.Devices[i].Type == fleet.Button {
 			buttons = append(buttons, i)
 		}

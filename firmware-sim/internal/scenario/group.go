@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
+	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
@@ -45,11 +47,37 @@ type Group struct {
 	Failures   float64       `yaml:"failures"` // of commands
 	Outbox     int           `yaml:"outbox"`
 
+	// ReportsEvery is how often the devices report, and what the hub expects: the
+	// simulator makes a security profile with that interval.
+	ReportsEvery time.Duration `yaml:"reports_every"`
+	// Via is a group of repeaters: the devices speak through them, in turn.
+	Via string `yaml:"via"`
+
+	// What devices of a real site are like; see device.Config.
+	SleepAfter     time.Duration `yaml:"sleep_after"`
+	WakeDelay      Span          `yaml:"wake_delay"`
+	DozeAfter      Span          `yaml:"doze_after"`
+	DozeFor        Span          `yaml:"doze_for"`
+	BrownOutBelow  float64       `yaml:"brown_out_below"` // per cent of the battery
+	BrownOuts      float64       `yaml:"brown_outs"`
+	StuckEvery     Span          `yaml:"stuck_every"`
+	Bounces        Range         `yaml:"bounces"`
+	Impatience     Range         `yaml:"impatience"` // presses more
+	ImpatientEvery Span          `yaml:"impatient_every"`
+	Dup            float64       `yaml:"dup"`
+	Hearing        List          `yaml:"hearing"` // well, unsubscribed, unanswering
+	Clock          List          `yaml:"clock"`   // right, zero, future, drifts
+	ClockDrift     float64       `yaml:"clock_drift"`
+	AnswerAfter    Span          `yaml:"answer_after"`
+	AnswersTwice   bool          `yaml:"answers_twice"`
+	StrayAnswers   bool          `yaml:"stray_answers"`
+
 	// Of watches: who wears them. A watch without reaction is worn by nobody.
-	Reaction  Span     `yaml:"reaction"`
-	Work      Span     `yaml:"work"`
-	Attention *float64 `yaml:"attention"`
-	AtOnce    int      `yaml:"at_once"`
+	Reaction    Span     `yaml:"reaction"`
+	Work        Span     `yaml:"work"`
+	Attention   *float64 `yaml:"attention"`
+	AtOnce      int      `yaml:"at_once"`
+	LateAccepts float64  `yaml:"late_accepts"`
 
 	worn bool
 }
@@ -93,6 +121,8 @@ func (g *Group) parse(n *yaml.Node) error {
 		{"time", g.Time, []string{string(device.Wall), string(device.SinceBoot), string(device.NoTime)}},
 		{"mqtt", g.MQTT, []string{string(device.MQTT311), string(device.MQTT5)}},
 		{"transport", g.Transport, []string{string(device.TCP), string(device.WebSocket)}},
+		{"hearing", g.Hearing, []string{string(device.HearsWell), string(device.Unsubscribed), string(device.Unanswering)}},
+		{"clock", g.Clock, []string{string(device.ClockRight), string(device.ClockZero), string(device.ClockFuture), string(device.ClockDrifts)}},
 	} {
 		for _, word := range w.words {
 			if !slices.Contains(w.want, word) {
@@ -105,6 +135,16 @@ func (g *Group) parse(n *yaml.Node) error {
 		return at(n, "count %d: want 1 to 5000", g.Count)
 	case g.worn && g.Type != fleet.Watch:
 		return at(n, "reaction: only a watch is worn")
+	case g.Dup > 0 && slices.Contains(g.MQTT, string(device.MQTT5)):
+		return at(value(n, "dup"), "dup: a client of MQTT 5 must not send again on the same connection")
+	case g.Type != fleet.Button && value(n, "stuck_every") != nil:
+		return at(value(n, "stuck_every"), "stuck_every: only a button sticks")
+	case g.Type != fleet.Watch && value(n, "doze_for") != nil:
+		return at(value(n, "doze_for"), "doze_for: only a watch dozes; the others sleep_after a while")
+	case g.ReportsEvery < 0 || g.SleepAfter < 0:
+		return at(n, "reports_every, sleep_after: want more than 0")
+	case g.ReportsEvery > 0 && g.Heartbeat > 0:
+		return at(value(n, "heartbeat"), "heartbeat: reports_every says it already")
 	case g.Count > 1 && !strings.Contains(g.ID, "%"):
 		return at(n, "id %q: want a %%d in it, as there are %d devices", g.ID, g.Count)
 	}
@@ -132,6 +172,12 @@ type planned struct {
 	group  string
 	config device.Config
 	room   fleet.RoomID
+	// via is the repeater that it speaks through.
+	via fleet.DeviceID
+	// reports is ReportsEvery.
+	reports time.Duration
+	// profile is its security profile; that of its type if empty.
+	profile string
 }
 
 // plan is what the group's devices are. chance decides what the script leaves
@@ -148,20 +194,83 @@ func (g *Group) plan(prefix string, seed uint64) []planned {
 			Heartbeat: g.Heartbeat, Metrics: g.Metrics, Batch: g.Batch, Duplicates: g.Duplicates, Outbox: g.Outbox,
 			CommandFailures: g.Failures, Deafness: g.Deafness, Drain: g.Drain, BackoffFirst: g.Backoff.Least, BackoffMost: g.Backoff.Most,
 			ResendFirst: g.Resend.Least, ResendMost: g.Resend.Most,
+			SleepAfter: g.SleepAfter, WakeDelay: g.WakeDelay.Span, DozeAfter: g.DozeAfter.Span, DozeFor: g.DozeFor.Span,
+			BrownOutBelow: g.BrownOutBelow, BrownOuts: g.BrownOuts, StuckEvery: g.StuckEvery.Span, Bounces: g.Bounces.amount(),
+			Impatience: g.Impatience.amount(), ImpatientEvery: g.ImpatientEvery.Span, Dup: g.Dup, Hearing: device.Hearing(turn(g.Hearing, i)),
+			ClockFault: device.ClockFault(turn(g.Clock, i)), ClockDrift: g.ClockDrift,
+			AnswerAfter: g.AnswerAfter.Span, AnswersTwice: g.AnswersTwice, StrayAnswers: g.StrayAnswers,
+		}
+		if g.ReportsEvery > 0 {
+			c.Heartbeat = g.ReportsEvery
 		}
 		if g.Battery.Most > 0 {
 			c.Battery = between(device.Chance(seed, string(id), "battery"), g.Battery)
 		}
 		if g.worn {
-			c.Wearer = &device.Wearer{Attention: 1, Reaction: g.Reaction.Span, Work: g.Work.Span, AtOnce: g.AtOnce}
+			c.Wearer = &device.Wearer{Attention: 1, Reaction: g.Reaction.Span, Work: g.Work.Span, AtOnce: g.AtOnce, LateAccepts: g.LateAccepts}
 			if g.Attention != nil {
 				c.Wearer.Attention = *g.Attention
 			}
 		}
-		all[i] = planned{group: g.Group, config: c, room: fleet.RoomID(numbered(turn(g.Rooms, i), i+1))}
+		all[i] = planned{group: g.Group, config: c, room: fleet.RoomID(numbered(turn(g.Rooms, i), i+1)), reports: g.ReportsEvery}
 	}
 	return all
 }
+
+// plan is what the script's devices are, and the security profiles that they
+// need: those of repeaters name their children, and those of devices that report
+// at an interval of their own say so. speed is of simulated time; the hub's time
+// is real.
+func (s *Script) plan(prefix string, seed uint64, speed float64) (all []planned, profiles []hubapi.Profile) {
+	children := map[fleet.DeviceID][]fleet.DeviceID{}
+	for i := range s.Groups {
+		all = append(all, s.Groups[i].plan(prefix, seed)...)
+	}
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		if g.Via == "" {
+			continue
+		}
+		var repeaters []fleet.DeviceID
+		for _, p := range all {
+			if p.group == g.Via {
+				repeaters = append(repeaters, p.config.ID)
+			}
+		}
+		n := 0
+		for j := range all {
+			if all[j].group == g.Group {
+				all[j].via = repeaters[n%len(repeaters)]
+				children[all[j].via] = append(children[all[j].via], all[j].config.ID)
+				n++
+			}
+		}
+	}
+	made := map[string]bool{}
+	for i := range all {
+		p := &all[i]
+		profile := hubapi.Profile{Relay: children[p.config.ID]}
+		if p.reports > 0 {
+			profile.ReportingInterval = max(shortestReport, int(math.Ceil(p.reports.Seconds()/max(speed, 1e-3))))
+		}
+		switch {
+		case len(profile.Relay) > 0:
+			p.profile = fmt.Sprintf("sim-relay-%s", p.config.ID)
+		case profile.ReportingInterval > 0:
+			p.profile = fmt.Sprintf("sim-reports-%ds", profile.ReportingInterval)
+		default:
+			continue
+		}
+		if profile.Name = p.profile; !made[p.profile] {
+			made[p.profile] = true
+			profiles = append(profiles, profile)
+		}
+	}
+	return all, profiles
+}
+
+// amount is a range of whole numbers.
+func (r Range) amount() device.Amount { return device.Amount{Least: int(r.Least), Most: int(r.Most)} }
 
 func between(r *rand.Rand, of Range) float64 { return of.Least + (of.Most-of.Least)*r.Float64() }
 
@@ -169,3 +278,6 @@ func between(r *rand.Rand, of Range) float64 { return of.Least + (of.Most-of.Lea
 func (r Range) whole(c *rand.Rand) int {
 	return int(r.Least) + c.IntN(int(r.Most)-int(r.Least)+1)
 }
+
+// shortestReport is the shortest reporting interval that a hub takes, in seconds.
+const shortestReport = 5

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -59,7 +60,8 @@ func (r *run) provision(ctx context.Context, devices []planned) error {
 		kept, known := r.state.Devices[p.config.ID]
 		old, there := registered[p.config.ID]
 		if known && there && kept.Way == r.c.Join && old.Metadata[hardwareID] == kept.HardwareID &&
-			old.Type == p.config.Type && old.Room == p.room && old.BaseTopic == kept.BaseTopic && kept.Type == p.config.Type {
+			old.Type == p.config.Type && old.Room == p.room && old.BaseTopic == kept.BaseTopic && kept.Type == p.config.Type &&
+			old.SecurityProfile == cmp.Or(p.profile, string(p.config.Type)) {
 			continue
 		}
 		if there && !simulated(old) {
@@ -93,7 +95,7 @@ func (r *run) provision(ctx context.Context, devices []planned) error {
 
 // joined has one device join; api is the chief's who lets it.
 func joined(ctx context.Context, api *hubapi.Client, way Way, h *join.Hardware, p planned) (join.Joined, error) {
-	want := hubapi.NewToken{DeviceID: p.config.ID, Type: p.config.Type, Room: p.room, Name: p.config.Name}
+	want := hubapi.NewToken{DeviceID: p.config.ID, Type: p.config.Type, Room: p.room, Name: p.config.Name, SecurityProfile: p.profile}
 	if way == ByLabel {
 		label, err := h.Label()
 		if err != nil {

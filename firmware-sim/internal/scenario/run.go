@@ -57,6 +57,8 @@ type run struct {
 	scheduled  sync.WaitGroup // what steps have planned
 	background sync.WaitGroup // what goes on until the end
 
+	history *History
+
 	saving sync.Mutex // held while the state file is written
 
 	mu       sync.Mutex // guards all below
@@ -67,6 +69,7 @@ type run struct {
 
 type member struct {
 	group  string
+	via    fleet.DeviceID
 	device *device.Device
 }
 
@@ -92,14 +95,16 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plans []planned
-	for i := range c.Script.Groups {
-		plans = append(plans, c.Script.Groups[i].plan(c.Prefix, c.Seed)...)
-	}
+	plans, profiles := c.Script.plan(c.Prefix, c.Seed, cmp.Or(c.Speed, 1))
 	r := &run{
-		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{}, state: state,
+		c: c, clock: device.NewClock(c.Speed), api: c.API, byID: map[fleet.DeviceID]*device.Device{}, news: &device.Bell{}, state: state, history: newHistory(),
 	}
 	began := time.Now()
+	for _, p := range profiles {
+		if err := c.API.PutProfile(ctx, p); err != nil {
+			return nil, fmt.Errorf("make security profile %s: %w", p.Name, err)
+		}
+	}
 	if err := r.provision(ctx, plans); err != nil {
 		// Those that have joined have joined.
 		return nil, errors.Join(err, state.save(c.StateFile))
@@ -131,8 +136,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make device %s: %w", p.config.ID, err)
 		}
-		r.members = append(r.members, member{p.group, d})
+		r.members = append(r.members, member{p.group, p.via, d})
 		r.byID[d.ID()] = d
+	}
+	for _, p := range plans {
+		if p.via != "" {
+			r.byID[p.config.ID].Through(r.byID[p.via])
+		}
 	}
 	return r.live(ctx, hub)
 }
@@ -164,6 +174,7 @@ func (r *run) live(ctx context.Context, hub hubapi.System) (*Report, error) {
 		})
 	}
 	story, stop := context.WithCancel(ctx)
+	r.observe(story)
 	err := r.play(story)
 	if err == nil && r.c.Script.Endless {
 		r.keep(story)
@@ -316,7 +327,11 @@ func (r *run) command(ctx context.Context, id fleet.DeviceID, c *command) error 
 // requests are those of this run's devices since its start.
 func (r *run) requests(ctx context.Context) ([]hubapi.Request, error) {
 	all, err := r.api.Requests(ctx, r.since)
-	return slices.DeleteFunc(all, func(q hubapi.Request) bool { return r.byID[q.DeviceID] == nil }), err
+	all = slices.DeleteFunc(all, func(q hubapi.Request) bool { return r.byID[q.DeviceID] == nil })
+	for _, q := range all {
+		r.history.request(q)
+	}
+	return all, err
 }
 
 func requestRuns(q hubapi.Request) bool { return !q.State.Ended() }

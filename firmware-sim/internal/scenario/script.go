@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/obedio/obedio/shared/fleet"
 )
 
 // Script is a scenario as it is written.
@@ -125,6 +127,14 @@ func (s *Script) parse(n *yaml.Node) error {
 		}
 		names[g.Group] = true
 		s.Groups = append(s.Groups, g)
+	}
+	for i, g := range s.Groups {
+		if g.Via != "" && !slices.ContainsFunc(s.Groups, func(r Group) bool { return r.Group == g.Via && r.Type == fleet.Repeater }) {
+			return at(value(&raw.Devices[i], "via"), "via %q: there is no such group of repeaters", g.Via)
+		}
+		if g.Via != "" && g.Type == fleet.Repeater {
+			return at(value(&raw.Devices[i], "via"), "via: a repeater does not speak through another")
+		}
 	}
 	for i := range raw.Timeline {
 		step, err := parseStep(&raw.Timeline[i], names)

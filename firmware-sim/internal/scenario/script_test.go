@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
+	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
@@ -22,18 +23,17 @@ func TestBuiltin_AllCanBeReadAndResized(t *testing.T) {
 			t.Errorf("%s calls itself %s", name, s.Name)
 		}
 		ids := map[fleet.DeviceID]bool{}
-		for i := range s.Groups {
-			for _, p := range s.Groups[i].plan("p-", 1) {
-				if ids[p.config.ID] {
-					t.Errorf("%s: device %s twice", name, p.config.ID)
-				}
-				ids[p.config.ID] = true
-				if _, err := fleet.ParseDeviceID(string(p.config.ID)); err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-				if _, err := fleet.ParseRoomID(string(p.room)); err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
+		plans, _ := s.plan("p-", 1, 1)
+		for _, p := range plans {
+			if ids[p.config.ID] {
+				t.Errorf("%s: device %s twice", name, p.config.ID)
+			}
+			ids[p.config.ID] = true
+			if _, err := fleet.ParseDeviceID(string(p.config.ID)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if _, err := fleet.ParseRoomID(string(p.room)); err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 		for _, n := range []int{s.Devices() + 17, 2 * s.Devices(), 500} {
@@ -103,7 +103,7 @@ func TestParse_NamesTheLineOfAnError(t *testing.T) {
 		{"story:", "storey:", `tale.yaml: line 2: unknown key "storey"`},
 		{"boot_ids:", "boots:", `tale.yaml: line 4: unknown key "boots"`},
 		{"late_after", "late_atfer", `tale.yaml: line 12: unknown key "late_atfer"`},
-		{"do: connect", "do: conect", `tale.yaml: line 7: do "conect": want one of calls,`},
+		{"do: connect", "do: conect", `tale.yaml: line 7: do "conect": want one of brown_out, calls,`},
 		{"stored_once", "stored_twice", `tale.yaml: line 11: check "stored_twice": want one of`},
 		{"who: all", "who: everybody", `tale.yaml: line 7: connect: who "everybody": there is no such group`},
 		{"for: receipts", "for: godot", `tale.yaml: line 9: wait: for "godot": want one of`},
@@ -123,6 +123,106 @@ func TestParse_NamesTheLineOfAnError(t *testing.T) {
 			t.Fatalf("%q is not in the script", c.from)
 		}
 		if _, err := Parse("tale.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.to, err, c.want)
+		}
+	}
+}
+
+const realSite = `name: site
+story: As it is.
+devices:
+  - {group: near, type: button, count: 3, sleep_after: 30s, wake_delay: 1s..3s, brown_out_below: 12, brown_outs: 0.2, bounces: 1..3,
+     impatience: 0..4, impatient_every: 1s, dup: 0.5, clock: [zero, drifts], clock_drift: 0.1, via: radio, reports_every: 30s}
+  - {group: worn, type: button, stuck_every: 2s..3s, id: worn}
+  - {group: radio, type: repeater, count: 2}
+  - {type: watch, doze_after: 20s, doze_for: 10s, hearing: [well, unsubscribed, unanswering], answer_after: 5s, answers_twice: true,
+     stray_answers: true, reaction: 1s, late_accepts: 0.5}
+timeline:
+  - {at: 0s, do: connect, who: all}
+  - {at: 1s, do: hub_away, who: all}
+  - {at: 2s, do: hub_back, who: all}
+  - {at: 2s, do: brown_out, who: near, away: 2s}
+  - {at: 2s, do: mend, who: worn}
+  - {at: 3s, do: wait, for: presence, who: near, state: [late, lost], within: 90s}
+  - {at: 3s, do: wait, for: alert, kind: button_stuck, who: worn}
+  - {at: 3s, do: wait, for: level, level: all}
+  - {at: 3s, do: wait, for: told, who: watch}
+expect:
+  - stored_once
+  - {check: was_present, who: near, state: late}
+  - {check: requests_reach, level: backup}
+  - {check: happened, what: dozes, at_least: 1}
+`
+
+func TestParse_WhatDevicesOfARealSiteAreLikeReachesTheDevice(t *testing.T) {
+	s, err := Parse("site.yaml", []byte(realSite))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plans, profiles := s.plan("x-", 1, 10)
+	near, worn, watch := plans[1].config, plans[3].config, plans[6].config
+	every := func(d time.Duration) device.Span { return device.Span{Least: d, Most: d} }
+	want := device.Config{
+		ID: "x-btn-002", Type: fleet.Button, Seed: 1, BootIDs: true, Heartbeat: 30 * time.Second,
+		SleepAfter: 30 * time.Second, WakeDelay: device.Span{Least: time.Second, Most: 3 * time.Second}, BrownOutBelow: 12, BrownOuts: 0.2,
+		Bounces: device.Amount{Least: 1, Most: 3}, Impatience: device.Amount{Most: 4}, ImpatientEvery: every(time.Second), Dup: 0.5,
+		ClockFault: device.ClockDrifts, ClockDrift: 0.1,
+	}
+	if diff := cmp.Diff(want, near); diff != "" {
+		t.Error(diff)
+	}
+	if worn.StuckEvery != (device.Span{Least: 2 * time.Second, Most: 3 * time.Second}) {
+		t.Errorf("%+v", worn.StuckEvery)
+	}
+	if watch.DozeAfter != every(20*time.Second) || watch.DozeFor != every(10*time.Second) || watch.Hearing != device.HearsWell ||
+		watch.AnswerAfter != every(5*time.Second) || !watch.AnswersTwice || !watch.StrayAnswers || watch.Wearer.LateAccepts != 0.5 {
+		t.Errorf("%+v", watch)
+	}
+	var ways []string
+	for _, p := range plans {
+		ways = append(ways, string(p.config.ID)+" "+string(p.via)+" "+p.profile)
+	}
+	if diff := cmp.Diff([]string{
+		"x-btn-001 x-rpt-01 sim-reports-5s", "x-btn-002 x-rpt-02 sim-reports-5s", "x-btn-003 x-rpt-01 sim-reports-5s", "x-worn  ",
+		"x-rpt-01  sim-relay-x-rpt-01", "x-rpt-02  sim-relay-x-rpt-02", "x-watch-01  ",
+	}, ways); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]hubapi.Profile{
+		{Name: "sim-reports-5s", ReportingInterval: 5},
+		{Name: "sim-relay-x-rpt-01", Relay: []fleet.DeviceID{"x-btn-001", "x-btn-003"}},
+		{Name: "sim-relay-x-rpt-02", Relay: []fleet.DeviceID{"x-btn-002"}},
+	}, profiles); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParse_WhatADeviceCannotBeIsAnErrorWithItsLine(t *testing.T) {
+	for _, c := range []struct{ from, to, want string }{
+		{"via: radio", "via: wire", `line 5: via "wire": there is no such group of repeaters`},
+		{"id: worn}", "id: worn, doze_for: 3s}", `line 6: doze_for: only a watch dozes`},
+		{"{type: watch,", "{type: watch, stuck_every: 1s,", `line 8: stuck_every: only a button sticks`},
+		{"dup: 0.5", `dup: 0.5, mqtt: "5"`, `line 5: dup: a client of MQTT 5`},
+		{"unsubscribed,", "numb,", `line 8: hearing: "numb": want one of well, unsubscribed, unanswering`},
+		{"[zero,", "[late,", `line 5: clock: "late": want one of right, zero, future, drifts`},
+		{"reports_every: 30s", "reports_every: 30s, heartbeat: 5s", `line 5: heartbeat: reports_every says it already`},
+		{"count: 2}", "count: 2, via: radio}", `line 7: via: a repeater does not speak through another`},
+		{"state: [late, lost], within", "state: [tired], within", `line 16: wait: state "tired" is no presence`},
+		{"who: near, state: [late, lost], within", "who: near, within", `line 16: wait: state: want one presence or several`},
+		{"kind: button_stuck, who", "kind: Stuck, who", `line 17: wait: kind "Stuck": want one of the hub's alerts`},
+		{"level: all}", "level: captain}", `line 18: wait: level "captain": want one of duty, backup, lead, all`},
+		{"who: watch}", "who: nobody}", `line 19: wait: who "nobody": there is no such group`},
+		{"state: late}", "state: tired}", `line 22: was_present: state "tired" is no presence`},
+		{"level: backup}", "missed: true}", `line 23: unknown key "missed"`},
+		{"{check: requests_reach, level: backup}", "requests_reach", `line 23: requests_reach: want level, told or unreachable`},
+		{"what: dozes, at_least: 1", "what: dozes", `line 24: happened: at_least 0: want 1 or more`},
+		{"what: dozes", "what: dreams", `line 24: happened: what "dreams": want one of`},
+	} {
+		text := strings.Replace(realSite, c.from, c.to, 1)
+		if text == realSite {
+			t.Fatalf("%q is not in the script", c.from)
+		}
+		if _, err := Parse("site.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", c.to, err, c.want)
 		}
 	}

@@ -27,6 +27,10 @@ var actions = map[string]func() action{
 	"network_down": func() action { return &each{what: "network_down"} },
 	"network_up":   func() action { return &each{what: "network_up"} },
 	"sleep":        func() action { return &each{what: "sleep"} },
+	"brown_out":    func() action { return &each{what: "brown_out"} },
+	"mend":         func() action { return &each{what: "mend"} },
+	"hub_away":     func() action { return &each{what: "hub_away"} },
+	"hub_back":     func() action { return &each{what: "hub_back"} },
 	"press":        func() action { return &press{Times: Range{1, 1}, Chance: 1} },
 	"calls":        func() action { return &calls{Burst: Range{1, 1}} },
 	"race":         func() action { return &race{Times: 1, Within: 50 * time.Millisecond, Limit: 10 * time.Second} },
@@ -84,6 +88,14 @@ func (e *each) start(ctx context.Context, r *run) error {
 				d.Network(true)
 			case "sleep":
 				d.Sleep()
+			case "brown_out":
+				d.BrownOut(e.Away)
+			case "mend":
+				d.Mend()
+			case "hub_away":
+				d.Hub(false)
+			case "hub_back":
+				d.Hub(true)
 			}
 		})
 	}
