@@ -414,3 +414,23 @@ func TestEmergency_RaisedPriorityRingsAtOnce(t *testing.T) {
 		h.is("watch-1", "open", 2)
 	})
 }
+
+func TestWatches_OneThatWasToldAndCouldNotSaySoLearnsTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newShip(t, store.InMemory())
+		defer h.stop()
+		h.set(func() { h.takes = false }) // its radio goes before the PUBACK
+		h.press(fleet.Normal)
+		h.is("watch-1", "open", 1)
+		h.set(func() { h.away["watch-1"], h.takes = "not connected", true })
+		h.Wake("watch-1")
+		time.Sleep(time.Second)
+		h.do(fleet.RequestStepped{Request: call, Version: 2, State: fleet.RequestAccepted})
+		time.Sleep(time.Second)
+		h.do(fleet.RequestStepped{Request: call, Version: 3, State: fleet.RequestCompleted})
+		time.Sleep(time.Second)
+		h.set(func() { delete(h.away, "watch-1") })
+		h.Wake("watch-1")
+		h.is("watch-1", "completed", 1)
+	})
+}

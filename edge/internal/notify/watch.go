@@ -33,7 +33,10 @@ type watchAttempt struct {
 	// told is what the watch has acknowledged; see mark.
 	told string
 	why  string
-	who  Recipient
+	// begun: something was sent to it. Whether it took that is only certain if told
+	// says so: its radio may have gone before its acknowledgement.
+	begun bool
+	who   Recipient
 	// last is what it is told now, acknowledged or not.
 	last string
 	// logged is what was last written of it.
@@ -289,7 +292,7 @@ func (n *Notifier) tellWatch(
 		if r.State != fleet.RequestOpen && !offered && !awake {
 			return
 		}
-	case r.State != fleet.RequestOpen && !offered && w.told == "" && w.tries == 0 && w.why != "":
+	case r.State != fleet.RequestOpen && !offered && w.told == "" && !w.begun && w.tries == 0 && w.why != "":
 		return // it never knew of the request
 	default:
 		w.why = why
@@ -307,6 +310,7 @@ func (n *Notifier) tellWatch(
 		n.log(store.Telling{Request: r.ID, Device: d.ID, Person: w.who.Person, Name: w.who.Name, What: ToldSent, Stage: r.State})
 	}
 	n.send(ctx, d, "notify", n.payload(r, d.ID, now), requestRef+mark)
+	w.begun = true
 	n.mu.Lock()
 	n.unanswered[d.ID]++
 	n.mu.Unlock()
