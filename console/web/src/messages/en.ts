@@ -1,9 +1,9 @@
-import type { Span, Translation } from "@obedio/web";
+import type { Span, Texts } from "@obedio/web";
 
 const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
 const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 
-/** The console's sentences in English; the shape for every other language. */
+/** The console's sentences. Fleet managers read English. */
 export const en = {
   "app.name": "Fleet console",
   "app.skip": "Skip to the content",
@@ -311,4 +311,6 @@ export const en = {
 } as const;
 
 export type ConsoleMessages = typeof en;
-export type ConsoleTranslation = Translation<ConsoleMessages>;
+
+/** In place of another language the console has its own. */
+export const consoleTexts: Texts<ConsoleMessages> = { en, de: en };

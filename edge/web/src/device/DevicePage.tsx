@@ -69,7 +69,7 @@ function DeviceView({ device }: { device: Device }) {
           <p className="mt-2 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-fg-muted">
             <PresenceBadge state={device.presence.state} />
             <span>{t("device.since")} <RelativeTime at={device.presence.since} bare /></span>
-            <span>· {t("device.asOf").toLowerCase()} <RelativeTime at={device.presence.as_of} /></span>
+            <span>· {t("view.asOf")} <RelativeTime at={device.presence.as_of} /></span>
           </p>
         </div>
         <div className="flex flex-wrap gap-3">

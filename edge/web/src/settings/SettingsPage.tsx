@@ -1,5 +1,6 @@
-import { Section, ThemeChoice } from "@obedio/web";
+import { LanguageChoice, Section, ThemeChoice } from "@obedio/web";
 import { useT } from "../context";
+import { settings } from "../messages/settings";
 import { Page } from "../shell/Page";
 import { ClockCard } from "./ClockCard";
 import { ConsoleCard } from "./ConsoleCard";
@@ -8,7 +9,7 @@ import { SiteCertificate } from "./SiteCertificate";
 
 /** What about this hub is looked at or set once in a while. */
 export function SettingsPage() {
-  const t = useT();
+  const t = useT(settings);
   return (
     <Page title={t("nav.settings")}>
       <div className="grid items-start gap-5 lg:grid-cols-2">
@@ -19,7 +20,7 @@ export function SettingsPage() {
         <div className="flex flex-col gap-5">
           <SiteCertificate />
           <SiteCard />
-          <Section title={t("settings.screen")}><div className="p-4"><ThemeChoice /></div></Section>
+          <Section title={t("settings.screen")}><div className="flex flex-col gap-4 p-4"><LanguageChoice /><ThemeChoice /></div></Section>
         </div>
       </div>
     </Page>

@@ -101,7 +101,7 @@ export function StalePill({ asOf }: { asOf: number | undefined }) {
     <div className="pointer-events-none sticky top-2 z-20 flex h-0 justify-center">
       <p role="status" data-testid="view-stale" className="appear inline-flex h-9 -translate-y-3 items-center gap-2 rounded-full border border-warn/50 bg-warn-soft px-4 text-sm whitespace-nowrap text-warn shadow-raised">
         <History aria-hidden className="size-4 shrink-0" />
-        <span>{t("view.stale.short")} {asOf !== undefined && <>· {t("view.stale.age").toLowerCase()} <RelativeTime at={asOf} focusable={false} /></>}</span>
+        <span>{t("view.stale.short")} {asOf !== undefined && <>· {t("view.asOf")} <RelativeTime at={asOf} focusable={false} /></>}</span>
       </p>
     </div>
   );
