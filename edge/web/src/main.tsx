@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import "./app.css";
 import { Hub } from "./hub";
+import { registerWorker } from "./worker/registration";
 
 applyTheme();
 applyLanguage();
@@ -14,3 +15,4 @@ createRoot(root).render(
     <App hub={new Hub()} />
   </StrictMode>,
 );
+void registerWorker();

@@ -2,6 +2,7 @@ import { LanguageChoice, Section, ThemeChoice } from "@obedio/web";
 import { useT } from "../context";
 import { settings } from "../messages/settings";
 import { Page } from "../shell/Page";
+import { AppCard } from "./AppCard";
 import { ClockCard } from "./ClockCard";
 import { ConsoleCard } from "./ConsoleCard";
 import { SiteCard } from "./SiteCard";
@@ -19,6 +20,7 @@ export function SettingsPage() {
         </div>
         <div className="flex flex-col gap-5">
           <SiteCertificate />
+          <AppCard />
           <SiteCard />
           <Section title={t("settings.screen")}><div className="flex flex-col gap-4 p-4"><LanguageChoice /><ThemeChoice /></div></Section>
         </div>

@@ -107,7 +107,8 @@ export function StalePill({ asOf }: { asOf: number | undefined }) {
   );
 }
 
-export function OfflineBanner({ since, onRetry }: { since: number; onRetry?: (() => void) | undefined }) {
+/** `children` say what can be done nevertheless; nothing, if there are none. */
+export function OfflineBanner({ since, onRetry, children }: { since: number; onRetry?: (() => void) | undefined; children?: ReactNode }) {
   const t = useWebMessages();
   return (
     <div className="pb-3">
@@ -118,7 +119,7 @@ export function OfflineBanner({ since, onRetry }: { since: number; onRetry?: (()
         title={<>{t("view.offline.title")} {t("view.offline.since")} <RelativeTime at={since} bare /></>}
         actions={onRetry && <Button onClick={onRetry}>{t("view.retry")}</Button>}
       >
-        {t("view.offline.detail")}
+        {children ?? t("view.offline.detail")}
       </Banner>
     </div>
   );
