@@ -13,6 +13,7 @@ export interface Programs {
   console: string
   mqtt: string
   mqtts: string
+  https: string
   hubToken: string
   consoleToken: string
   password: string
@@ -69,7 +70,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   writeFileSync(join(dir, 'claim.json'), run('obedio-console', ['site', 'claim', 'yacht-1', '--data', consoleData]))
   run('obedio-hub', ['enroll', '--data', hubData, '--claim', join(dir, 'claim.json')])
   const out: Programs = {
-    hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, mqtts: hubAt.mqtts!, password, dir, consoleArgs,
+    hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, mqtts: hubAt.mqtts!, https: `https://${hubAt.https}`, password, dir, consoleArgs,
     hubToken: token('obedio-hub', hubData, 'admin'), consoleToken: token('obedio-console', consoleData, 'owner'), consolePid: shore.pid!,
   }
   writeFileSync(file, JSON.stringify(out))
