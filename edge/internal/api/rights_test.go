@@ -56,6 +56,7 @@ func TestUI_HasNothingInline(t *testing.T) {
 // program must agree.
 var rights = resttest.Rights{
 	"PUT /api/v1/system/site":                   "admin",
+	"POST /api/v1/traffic/publish":              "admin chief",
 	"GET /api/v1/openapi.json":                  "public",
 	"GET /api/docs":                             "public",
 	"GET /api/docs/docs.js":                     "public",
