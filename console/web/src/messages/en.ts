@@ -214,7 +214,6 @@ export const en = {
   "traffic.key.other": "other clients",
   "traffic.others": "All others",
   "traffic.client": "no device of this site",
-  "traffic.bytes": ({ size, unit }: { size: string; unit: "B" | "kB" | "MB" | "GB" }) => `${size} ${unit}`,
   "traffic.empty": "No traffic is known yet",
   "traffic.empty.detail": "The hub sends the summary of an hour when the hour is over and the link has nothing more urgent.",
   "traffic.none": "Nothing is known of this time",

@@ -2162,6 +2162,11 @@ export interface components {
             /** Format: int32 */
             lane: number;
             name: string;
+            /**
+             * Format: date-time
+             * @description When the oldest record that the console does not hold was written; absent without one, and for lanes without records.
+             */
+            oldest_at?: string;
         };
         LastWill: {
             message: string;

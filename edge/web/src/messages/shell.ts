@@ -15,6 +15,7 @@ const en = {
   "nav.devices": "Devices",
   "nav.add": "Add device",
   "nav.security": "Security",
+  "nav.traffic": "Traffic",
   "nav.audit": "Audit",
   "audit.title": "Audit",
   "nav.settings": "Settings",
@@ -46,6 +47,7 @@ const en = {
   "shore.syncNow": "Sync now",
   "shore.syncing": "A sync has been asked for",
   "shore.state": "State",
+  "shore.more": "All about it",
 };
 
 const de: Translation<typeof en> = {
@@ -63,6 +65,7 @@ const de: Translation<typeof en> = {
   "nav.devices": "Geräte",
   "nav.add": "Gerät hinzufügen",
   "nav.security": "Sicherheit",
+  "nav.traffic": "Nachrichten",
   "nav.audit": "Protokoll",
   "audit.title": "Protokoll",
   "nav.settings": "Einstellungen",
@@ -94,6 +97,7 @@ const de: Translation<typeof en> = {
   "shore.syncNow": "Jetzt abgleichen",
   "shore.syncing": "Ein Abgleich ist angefordert",
   "shore.state": "Zustand",
+  "shore.more": "Alles dazu",
 };
 
 /** What stands around every page. */

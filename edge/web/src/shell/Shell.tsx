@@ -1,6 +1,6 @@
 import { ErrorBoundary, classes } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { EmergencyScreen } from "../calls/Emergency";
 import { RingProvider } from "../calls/RingContext";
@@ -16,6 +16,7 @@ export function Shell() {
   const mayAdd = usePermits("provision.write");
   const mayAudit = usePermits("audit.read");
   const mayPeople = usePermits("users.read");
+  const mayTraffic = usePermits("traffic.read");
   const maySecure = usePermits("security.read");
   return (
     <RingProvider>
@@ -32,6 +33,7 @@ export function Shell() {
           {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
           {mayPeople && <NavLink to="/mqtt/people" icon={Users} active={path === "/mqtt/people"} wide>{t("people.title")}</NavLink>}
           {maySecure && <NavLink to="/mqtt/security" icon={ShieldCheck} active={path.startsWith("/mqtt/security")} wide>{t("nav.security")}</NavLink>}
+          {mayTraffic && <NavLink to="/mqtt/traffic" icon={Activity} active={path.startsWith("/mqtt/traffic")} wide>{t("nav.traffic")}</NavLink>}
           {mayAudit && <NavLink to="/mqtt/audit" icon={ScrollText} active={path === "/mqtt/audit"} wide>{t("nav.audit")}</NavLink>}
           <NavLink to="/mqtt/settings" icon={Settings} active={path === "/mqtt/settings"} wide>{t("nav.settings")}</NavLink>
           <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
@@ -62,7 +64,7 @@ function itemClass(active: boolean, wide = false): string {
 }
 
 interface NavLinkProps {
-  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/people" | "/mqtt/security" | "/mqtt/audit" | "/mqtt/settings";
+  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/people" | "/mqtt/security" | "/mqtt/traffic" | "/mqtt/audit" | "/mqtt/settings";
   icon: LucideIcon;
   active: boolean;
   /** Only where there is room for it; on a phone the menu has it. */

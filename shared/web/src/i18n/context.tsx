@@ -1,6 +1,7 @@
 import { createContext, useContext, useMemo, type ReactNode } from "react";
 import { translator, type AnyTexts, type Messages, type Translate } from "./catalogue";
 import { locales, type Language } from "./language";
+import { sizeOf } from "./size";
 import { web, type WebMessages } from "./web";
 
 interface Reading {
@@ -67,16 +68,23 @@ export function useFormats() {
       hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short", ...zone,
     });
     const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...zone });
+    const second = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", ...zone });
     const minute = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", ...zone });
     const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", ...zone });
     const number = new Intl.NumberFormat(locale);
     return {
       locale,
+      zone: timeZone,
       exact: (time: number) => full.format(time),
       day: (time: number) => day.format(time),
       minute: (time: number) => minute.format(time),
       clock: (time: number) => clock.format(time),
+      time: (time: number) => second.format(time),
       number: (n: number) => number.format(n),
+      bytes: (n: number) => {
+        const { value, unit } = sizeOf(n);
+        return `${number.format(value)} ${unit}`;
+      },
       collator: new Intl.Collator(locale, { numeric: true, sensitivity: "base" }),
     };
   }, [locale, timeZone]);
