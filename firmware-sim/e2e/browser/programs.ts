@@ -60,6 +60,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const [hub, hubAt] = await start('obedio-hub', join(dir, 'hub.json'), [
     'serve', '--data', hubData, '--site', 'yacht-1', '--site-name', 'M/Y Aurelia', '--mqtt', '127.0.0.1:0', '--mqtts', '127.0.0.1:0', '--mqtt-ws', '127.0.0.1:0', '--https', '127.0.0.1:0',
     '--http', '127.0.0.1:0', '--uplink-state-every', '500ms', '--uplink-retry-first', '300ms', '--uplink-retry-most', '1s',
+    '--traffic-flush-every', '500ms',
   ])
   const admin = (username: string): string => JSON.stringify({ username, password })
   run('obedio-hub', ['setup', '--data', hubData], admin('captain'))

@@ -56,6 +56,8 @@ test('what passes is seen live, filtered, compared, recorded, and answered by ha
   await form.getByLabel('Topic').fill('obedio/yacht-1/bridge/watch/watch-301/cmd/hello')
   await form.getByRole('button', { name: 'Publish' }).click()
   await expect(page.getByText('Published for 1 client')).toBeVisible()
+  // Under the pointer nothing moves.
+  await page.mouse.move(0, 0)
   await expect(list.getByTestId('traffic-row').filter({ hasText: '{"hello":true}' })).toHaveCount(2)
 
   await page.getByLabel('Topic', { exact: true }).fill('obedio/#/status')
@@ -67,6 +69,9 @@ test('traffic over time is a chart and a table, by device, type and room, and le
   const { hub, hubToken } = programs()
   const sensor = await Device.add('sns-302', 'sensor', 'galley')
   for (let i = 0; i < 5; i++) await sensor.status({ battery: 80 - i })
+  const counted = async (): Promise<string[]> =>
+    (await api<{ series: { key: string }[] }>(hub, hubToken, 'GET', '/api/v1/traffic/metrics?group_by=device')).series.map((s) => s.key)
+  await expect.poll(counted).toContain('sns-302')
   await signIn(page, hub, 'captain')
   await page.goto(`${hub}/mqtt/traffic/analytics`)
   await expect(page.getByTestId('volume-chart').locator('canvas')).toBeVisible()

@@ -63,7 +63,7 @@ const de: Translation<typeof en> = {
   "nav.label": "Seiten",
   "nav.calls": "Rufe",
   "nav.devices": "Geräte",
-  "nav.add": "Gerät hinzufügen",
+  "nav.add": "Neues Gerät",
   "nav.security": "Sicherheit",
   "nav.traffic": "Nachrichten",
   "nav.audit": "Protokoll",

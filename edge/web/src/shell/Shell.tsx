@@ -26,7 +26,7 @@ export function Shell() {
       <div className="md:pl-24 print:pl-0">
         <nav
           aria-label={t("nav.label")}
-          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-2 md:py-4"
+          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-1 md:py-4"
         >
           <CallsLink active={path === "/mqtt/dashboard"} />
           <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
@@ -58,7 +58,7 @@ const adding = "/mqtt/devices/provision";
 function itemClass(active: boolean, wide = false): string {
   return classes(
     wide ? "hidden md:flex" : "flex",
-    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
+    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-center text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
     active ? "text-accent-fg md:bg-accent-soft" : "text-fg-muted hover:text-fg md:hover:bg-ink-850",
   );
 }

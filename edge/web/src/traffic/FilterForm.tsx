@@ -23,8 +23,8 @@ export function FilterForm({ filter, onChange }: { filter: TrafficFilter; onChan
   const mayRead = usePermits("traffic.payloads");
   const put = (part: Partial<TrafficFilter>) => onChange({ ...filter, ...part });
   return (
-    <form role="search" aria-label={t("traffic.filter")} onSubmit={(e) => e.preventDefault()} className="grid gap-4 sm:grid-cols-2 xl:grid-cols-[2fr_1fr_1fr_1fr]">
-      <TextField label={t("traffic.filter.topic")} hint={t("traffic.filter.topic.hint")} placeholder={everyButton} value={filter.topic} maxLength={256} autoCapitalize="none" spellCheck={false} onChange={(e) => put({ topic: e.target.value })} />
+    <form role="search" aria-label={t("traffic.filter")} onSubmit={(e) => e.preventDefault()} className="grid grid-cols-2 gap-x-3 gap-y-4 sm:gap-x-4 xl:grid-cols-[2fr_1fr_1fr_1fr]">
+      <div className="col-span-2 xl:col-span-1"><TextField label={t("traffic.filter.topic")} hint={t("traffic.filter.topic.hint")} placeholder={everyButton} value={filter.topic} maxLength={256} autoCapitalize="none" spellCheck={false} onChange={(e) => put({ topic: e.target.value })} /></div>
       <DeviceField label={t("traffic.filter.device")} value={filter.device} onChange={(device) => put({ device })} />
       <SelectField
         label={t("traffic.filter.direction")}
@@ -32,7 +32,7 @@ export function FilterForm({ filter, onChange }: { filter: TrafficFilter; onChan
         options={[{ value: "", label: t("traffic.filter.both") }, { value: "inbound", label: t("traffic.inbound") }, { value: "outbound", label: t("traffic.outbound") }]}
         onChange={(e) => put({ direction: e.target.value as TrafficFilter["direction"] })}
       />
-      {mayRead && <TextField label={t("traffic.filter.contains")} value={filter.contains} maxLength={256} autoCapitalize="none" spellCheck={false} onChange={(e) => put({ contains: e.target.value })} />}
+      {mayRead && <div className="col-span-2 xl:col-span-1"><TextField label={t("traffic.filter.contains")} value={filter.contains} maxLength={256} autoCapitalize="none" spellCheck={false} onChange={(e) => put({ contains: e.target.value })} /></div>}
     </form>
   );
 }

@@ -53,9 +53,9 @@ function Branch({ label, node, depth, onOnly }: { label: string; node: TopicNode
           type="button"
           aria-label={t("traffic.tree.only", { topic: filter })}
           onClick={() => onOnly(filter)}
-          className="flex min-h-control min-w-0 flex-1 items-center justify-between gap-3 rounded-md px-2 text-left text-sm -outline-offset-2! hover:bg-ink-800"
+          className="flex min-h-control min-w-0 flex-1 items-center justify-between gap-3 rounded-md px-2 py-1 text-left text-sm -outline-offset-2! hover:bg-ink-800"
         >
-          <span className="truncate font-mono text-xs">{label}</span>
+          <span className="min-w-0 font-mono text-xs break-all">{label}</span>
           <span title={t("traffic.tree.count", { n: node.count })} className="shrink-0 text-xs text-fg-dim tabular-nums">{number(node.count)}</span>
         </button>
       </div>

@@ -70,7 +70,7 @@ function Live() {
       <FilterForm filter={filter} onChange={setFilter} />
       <Fault live={live} />
       <Controls live={live} onPublish={mayPublish ? () => setDraft({ topic: filter.topic.includes("+") || filter.topic.includes("#") ? `obedio/${site ?? ""}/` : filter.topic, payload: "" }) : undefined} />
-      <div className="grid items-start gap-5 lg:grid-cols-[19rem_minmax(0,1fr)]">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-[19rem_minmax(0,1fr)]">
         <Section title={t("traffic.tree")} className="max-lg:hidden" testId="topic-tree"><TopicList live={live} onOnly={only} /></Section>
         <Fold title={t("traffic.tree")} className="lg:hidden"><TopicList live={live} onOnly={only} /></Fold>
         <Messages live={live} filter={settled} onOpen={setOpen} onClear={() => setFilter(anyTraffic)} />

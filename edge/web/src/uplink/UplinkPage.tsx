@@ -70,7 +70,7 @@ function Shown({ sync, uplink, onSynced }: { sync: Sync; uplink: Uplink; onSynce
     );
   }
   return (
-    <div data-testid="uplink" data-state={uplink.state} className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.5fr)]">
+    <div data-testid="uplink" data-state={uplink.state} className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.5fr)]">
       <div className="flex flex-col gap-5">
         <Link sync={sync} uplink={uplink} onSynced={onSynced} />
         <Orders orders={sync.orders} />

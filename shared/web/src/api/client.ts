@@ -83,7 +83,10 @@ export class ApiClient {
     const response = await this.#fetch(method, path, sent, "application/json, application/problem+json", options);
     if (response.status === 204) return undefined as T;
     try {
-      return (await response.json()) as T;
+      const text = await response.text();
+      // "Accepted" may have nothing to say.
+      if (response.status === 202 && text === "") return undefined as T;
+      return JSON.parse(text) as T;
     } catch (cause) {
       if (options.signal?.aborted) throw cause;
       // A captive portal answers 200 with a page of its own.

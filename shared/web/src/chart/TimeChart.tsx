@@ -57,7 +57,7 @@ function Drawn({ times, width, lines, known, label, testId, zone, onPoint }: Tim
       onPoint(undefined); // its place means nothing in what is drawn next
     };
   }, [times, width, lines, known, onPoint, locale, shownZone]);
-  return <div ref={host} role="img" aria-label={label} data-testid={testId} className="min-w-0" style={{ height }} />;
+  return <div ref={host} role="img" aria-label={label} data-testid={testId} className="min-w-0 overflow-hidden" style={{ height }} />;
 }
 
 type Drawing = Pick<TimeChartProps, "times" | "width" | "lines" | "known" | "onPoint"> & { locale: string; zone: string | undefined };
