@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, expect, test, type Page } from '@playwright/test'
-import encodeQR from 'qr'
+import { encodeQR } from 'qr'
 import { api, claim, Device } from './device'
 import { look, onlyFrom, screens, signIn } from './pages'
 import { programs } from './programs'
@@ -133,7 +133,7 @@ function filmOf(text: string, file: string): void {
   writeFileSync(file, Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip C420\n`), frame, frame]))
 }
 
-test('a label is scanned with the camera in a browser that has no reader of codes', async ({}, info) => { // oxlint-disable-line no-empty-pattern -- the page is another browser's
+test('a label is scanned with the camera in a browser that has no reader of codes', async ({}, info) => { // the page is another browser's
   const { hub, hubToken, dir } = programs()
   await api(hub, hubToken, 'PUT', '/api/v1/rooms/pantry', { name: 'Pantry' })
   const film = join(dir, 'label.y4m')

@@ -111,7 +111,7 @@ function keyHash(address: string): Promise<string> {
   })
 }
 
-test('the app can be installed with a trusted certificate only, and Settings say so', async ({}, info) => { // oxlint-disable-line no-empty-pattern -- the page is another browser's
+test('the app can be installed with a trusted certificate only, and Settings say so', async ({}, info) => { // the page is another browser's
   const { https, hub } = programs()
   const { launchOptions, locale } = info.project.use
   const settings = async (page: Page, base: string): Promise<void> => {

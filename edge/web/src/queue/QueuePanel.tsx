@@ -72,10 +72,10 @@ function Row({ action }: { action: QueuedAction }) {
 function State({ action }: { action: QueuedAction }) {
   const t = useT();
   const { refusal } = action;
-  if (action.state === "asking") return <Pill tone="warn" icon={Hourglass} className="whitespace-normal">{t("queue.asking")}</Pill>;
+  if (action.state === "asking") return <Pill tone="warn" icon={Hourglass} wraps>{t("queue.asking")}</Pill>;
   if (action.state === "waiting") return <Pill tone="accent" icon={CloudUpload}>{t("queue.waiting")}</Pill>;
   return (
-    <Pill tone="warn" icon={TriangleAlert} className="whitespace-normal">
+    <Pill tone="warn" icon={TriangleAlert} wraps>
       {refusal?.takenBy ? t("queue.taken", { name: refusal.takenBy }) : refusal?.ended ? t("queue.ended") : (refusal?.title ?? t("queue.refused"))}
     </Pill>
   );

@@ -22,7 +22,7 @@ export function AppCard() {
   return (
     <Section title={t("pwa.title")} testId="app-card">
       <div data-worker={state} className="flex flex-col items-start gap-3 p-4">
-        <Pill tone={look.tone} icon={look.icon} className="whitespace-normal">{t(`pwa.${state}`)}</Pill>
+        <Pill tone={look.tone} icon={look.icon} wraps>{t(`pwa.${state}`)}</Pill>
         {state !== "starting" && <p className="text-sm text-fg-muted">{t(`pwa.${state}.detail`)}</p>}
         {state === "ready" && (isInstalled() ? (
           <p className="text-sm text-fg-muted">{t("pwa.installed")}</p>

@@ -13,7 +13,7 @@ export function SettingsPage() {
   const t = useT(settings);
   return (
     <Page title={t("nav.settings")}>
-      <div className="grid items-start gap-5 lg:grid-cols-2">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-2">
         <div className="flex flex-col gap-5">
           <ClockCard />
           <ConsoleCard />

@@ -108,7 +108,7 @@ function Link({ sync, uplink, onSynced }: { sync: Sync; uplink: Uplink; onSynced
   return (
     <Section title={t("uplink.link")} testId="link">
       <div className="flex flex-wrap items-center justify-between gap-3 px-4 pt-4">
-        <Pill tone={look.tone} icon={look.icon} className="whitespace-normal">{word}</Pill>
+        <Pill tone={look.tone} icon={look.icon} wraps>{word}</Pill>
         {mayControl && <Button icon={RefreshCw} busy={work.busy} disabled={!canWrite} onClick={() => void syncNow()}>{t("shore.syncNow")}</Button>}
       </div>
       {work.failure && <p role="status" className="px-4 pt-3 text-sm text-bad">{work.failure}</p>}
