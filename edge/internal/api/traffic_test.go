@@ -437,3 +437,25 @@ func TestTraffic_PublishedByHandIsSeenLiveAndAudited(t *testing.T) {
 		t.Errorf("audit: %+v", audit)
 	}
 }
+
+func TestSync_TellsTheOldestThatIsNotAshore(t *testing.T) {
+	h := start(t)
+	before := time.Now().Add(-time.Second)
+	h.button("btn-001")
+	var out struct {
+		Lanes []struct {
+			Name     string
+			Backlog  uint64
+			OldestAt *time.Time `json:"oldest_at"`
+		}
+	}
+	h.Call("GET", "/api/v1/sync", nil, &out)
+	for _, l := range out.Lanes {
+		switch {
+		case l.Name == "registry" && (l.Backlog == 0 || l.OldestAt == nil || l.OldestAt.Before(before)):
+			t.Errorf("registry: %+v", l)
+		case (l.Name == "state" || l.Backlog == 0) && l.OldestAt != nil:
+			t.Errorf("%s has no records that wait, and yet an oldest one: %s", l.Name, l.OldestAt)
+		}
+	}
+}

@@ -24,6 +24,7 @@ const en = {
   "nav.waiting": ({ n }: { n: number }) => `${n} waiting`,
   "menu.title": "Menu",
   "menu.signedIn": ({ name, role }: { name: string; role: string }) => `${name} · ${role}`,
+  "menu.install": "Install the app",
   "menu.version": ({ version }: { version: string }) => `Hub ${version}`,
 
   "shore.none": "No console",
@@ -74,6 +75,7 @@ const de: Translation<typeof en> = {
   "nav.waiting": ({ n }) => `${n} warten`,
   "menu.title": "Menü",
   "menu.signedIn": ({ name, role }) => `${name} · ${role}`,
+  "menu.install": "App installieren",
   "menu.version": ({ version }) => `Hub ${version}`,
 
   "shore.none": "Keine Konsole",

@@ -22,6 +22,8 @@ export interface QueuedAction {
   name?: string;
   /** This browser's time in milliseconds. */
   queuedAt: number;
+  /** Those wanted earlier have a smaller one, also within a millisecond. */
+  order: number;
   /**
    * `waiting` is sent when the hub is back. `asking` is a command that has waited
    * too long, and `refused` is what the hub would not do; both wait for a person.

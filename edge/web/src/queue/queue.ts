@@ -17,7 +17,7 @@ export interface ActionQueueConfig {
 }
 
 /** An action as it is wanted; the queue adds whose it is and since when it waits. */
-export type Wanted = Omit<QueuedAction, "key" | "queuedAt" | "state" | "userId">;
+export type Wanted = Omit<QueuedAction, "key" | "queuedAt" | "order" | "state" | "userId">;
 
 /** Background Sync, where the browser has it. */
 interface SyncRegistration extends ServiceWorkerRegistration {
@@ -36,6 +36,7 @@ export class ActionQueue {
   readonly #c: ActionQueueConfig;
   #timer: ReturnType<typeof setInterval> | undefined;
   #draining: Promise<void> | undefined;
+  #last = 0;
 
   constructor(config: ActionQueueConfig) {
     this.#c = config;
@@ -64,7 +65,8 @@ export class ActionQueue {
   async add(wanted: Wanted, key = newIdempotencyKey(), queuedAt = Date.now()): Promise<void> {
     const userId = this.#c.userId();
     if (userId === undefined) throw new Error("queue: nobody is signed in");
-    await this.#c.store.put({ ...wanted, key, userId, queuedAt, state: "waiting" });
+    this.#last = Math.max(queuedAt, this.#last + 1);
+    await this.#c.store.put({ ...wanted, key, userId, queuedAt, order: this.#last, state: "waiting" });
     await this.#read();
     void askForSync();
   }

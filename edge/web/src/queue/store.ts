@@ -25,7 +25,7 @@ export class DatabaseStore implements ActionStore {
 
   async all(): Promise<QueuedAction[]> {
     const actions = await (await this.#db()).getAll("actions");
-    return actions.sort((a, b) => a.queuedAt - b.queuedAt);
+    return actions.sort((a, b) => a.order - b.order);
   }
 
   async put(action: QueuedAction): Promise<void> {

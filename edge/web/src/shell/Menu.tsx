@@ -1,8 +1,9 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { Activity, ChevronRight, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
+import { Activity, ChevronRight, Download, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 import { PeopleLink } from "../people/PeopleLink";
+import { useInstall } from "../worker/registration";
 
 /** Who is signed in, how the screen looks, and the way out. */
 export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -11,6 +12,7 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
   const { user } = useSession();
   const system = useSystem();
   const toast = useToast();
+  const install = useInstall();
   const signOut = () => {
     hub.session.signOut().catch((error: Error) => toast({ tone: "bad", title: t("calls.failed"), detail: error.message }));
   };
@@ -28,6 +30,7 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
         <ThemeChoice />
         <div className="flex flex-wrap items-center justify-between gap-3">
           {system && <p className="text-xs text-fg-dim">{t("menu.version", { version: system.version })}</p>}
+          {install && <Button icon={Download} onClick={install}>{t("menu.install")}</Button>}
           <Button icon={LogOut} onClick={signOut}>{t("auth.signOut")}</Button>
         </div>
       </div>
