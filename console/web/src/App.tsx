@@ -7,14 +7,14 @@ import { useEffect, useState } from "react";
 import { Brand } from "./shell/Brand";
 import { ConsoleProvider, SessionProvider, useConsole, useT } from "./context";
 import type { FleetConsole } from "./fleet-console";
-import { en } from "./messages/en";
+import { consoleTexts } from "./messages/en";
 import { makeRouter } from "./router";
 import { ConsoleSignIn } from "./signin/ConsoleSignIn";
 import { SignInFailed, signInFailedPath } from "./signin/SignInFailed";
 
 export function App({ fleet }: { fleet: FleetConsole }) {
   return (
-    <LanguageProvider locale="en-GB" messages={en}>
+    <LanguageProvider language="en" texts={consoleTexts}>
       <ClockProvider clock={fleet.clock}>
         <ConsoleProvider value={fleet}>
           <ToastProvider>

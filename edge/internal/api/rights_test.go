@@ -218,6 +218,7 @@ var rights = resttest.Rights{
 	"DELETE /api/v1/notifications/rules/{name}":    "admin",
 	"POST /api/v1/notifications/rules/{name}/test": "admin",
 	"GET /api/v1/trust":                            "admin chief crew viewer",
+	"POST /api/v1/traffic/publish":                 "admin chief",
 
 	"GET /api/v1/security/profiles":           "admin chief",
 	"POST /api/v1/security/profiles":          "admin",

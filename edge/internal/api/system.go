@@ -11,6 +11,7 @@ import (
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/rest"
+	"github.com/obedio/obedio/shared/wire"
 )
 
 // backlog is how many records of each lane the console does not hold yet.
@@ -83,6 +84,9 @@ type laneView struct {
 	Head    uint64     `json:"head"`
 	Acked   uint64     `json:"acked"`
 	Backlog uint64     `json:"backlog"`
+	// OldestAt is absent for lanes that have no records of their own: the state
+	// is the newest only, and hours are summed up when they are sent.
+	OldestAt *time.Time `json:"oldest_at,omitempty" doc:"When the oldest record that the console does not hold was written; absent without one, and for lanes without records."`
 }
 
 type syncView struct {
@@ -244,6 +248,20 @@ func words[K ~string](counts map[K]uint64) map[string]uint64 {
 	return out
 }
 
+// writtenAt is when the first record of a lane from one number on was written;
+// nil when there is none, or none that this program can read.
+func (a *API) writtenAt(l fleet.Lane, from fleet.Seq) (*time.Time, error) {
+	var at *time.Time
+	err := a.Store.EachRecord(l, from, func(_ fleet.Seq, encoded []byte) (bool, error) {
+		if r, err := wire.DecodeRecord(l, encoded); err == nil {
+			t := fleet.Millis(r.At)
+			at = &t
+		}
+		return false, nil
+	})
+	return at, err
+}
+
 func (a *API) sync() (syncView, error) {
 	s, err := a.Uplink.Status()
 	v := syncView{Epoch: a.Identity.Epoch, Lanes: []laneView{}, Uplink: a.uplinkView(s)}
@@ -257,7 +275,13 @@ func (a *API) sync() (syncView, error) {
 		}{s.ConsoleID, s.ConsoleEpoch}
 	}
 	for _, l := range s.Lanes {
-		v.Lanes = append(v.Lanes, laneView{Lane: l.Lane, Name: l.Lane.String(), Head: l.Head, Acked: l.Acked, Backlog: l.Backlog()})
+		view := laneView{Lane: l.Lane, Name: l.Lane.String(), Head: l.Head, Acked: l.Acked, Backlog: l.Backlog()}
+		if view.Backlog > 0 && l.Lane != fleet.LaneState && l.Lane != fleet.LaneSummaries {
+			if view.OldestAt, err = a.writtenAt(l.Lane, fleet.Seq(l.Acked+1)); err != nil {
+				return v, err
+			}
+		}
+		v.Lanes = append(v.Lanes, view)
 	}
 	v.Orders.Cursor, v.Orders.Head = s.OrderCursor, s.OrderHead
 	v.Digest, err = a.Store.Digest()

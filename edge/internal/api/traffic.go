@@ -3,10 +3,14 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
+	"github.com/obedio/obedio/edge/internal/broker"
+	"github.com/obedio/obedio/edge/internal/security"
 	"github.com/obedio/obedio/edge/internal/traffic"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
@@ -156,6 +160,12 @@ type deviceTrafficOutput struct {
 	Body deviceTraffic
 }
 
+type publishedOutput struct {
+	Body struct {
+		Subscribers int `json:"subscribers" doc:"Clients that it was for, those included whose session waits for them."`
+	} `nameHint:"Published"`
+}
+
 func (a *API) trafficRoutes() {
 	tags := []string{"traffic"}
 	filter := map[string]string{
@@ -192,6 +202,12 @@ func (a *API) trafficRoutes() {
 		OperationID: "traffic-device", Method: http.MethodGet, Path: "/api/v1/traffic/devices/{id}", Permission: account.TrafficRead,
 		Summary: "Traffic of one device at a glance", Tags: tags,
 	}, a.deviceTraffic)
+	rest.Register(a.rest, rest.Route{
+		OperationID: "publish-by-hand", Method: http.MethodPost, Path: "/api/v1/traffic/publish", Permission: account.TrafficPublish,
+		Idempotent: true, Summary: "Publish a message by hand", Tags: tags,
+		Description: "For who subscribes to the topic. The hub itself takes nothing from it: no press, no answer to a command and no sign of " +
+			"life is made by hand. Only topics of devices of this site; each message is entered in the audit, without its payload.",
+	}, a.publishByHand)
 	a.rest.Raw(rest.Route{
 		OperationID: "traffic-live", Method: http.MethodGet, Path: "/api/v1/traffic/live", Permission: account.TrafficRead,
 		Summary: "Messages as they pass", Tags: tags, Stream: true, Status: http.StatusSwitchingProtocols,
@@ -200,6 +216,36 @@ func (a *API) trafficRoutes() {
 			`"direction","contains"},"max_rate"}, {"op":"pause"} and {"op":"resume"}; it gets {"messages":[…],"dropped":n} ` +
 			`at most 20 times a second, and {"error":"…"} for what it should not have sent.`,
 	}, a.trafficLive)
+}
+
+// publishByHand is a person's message.
+func (a *API) publishByHand(ctx context.Context, in *struct {
+	Body struct {
+		Topic           string `json:"topic" minLength:"1" maxLength:"256" doc:"A device's topic of this site, without wildcards."`
+		Payload         string `json:"payload,omitempty" maxLength:"131072" doc:"Empty and retained: what is retained there is removed."`
+		PayloadEncoding string `json:"payload_encoding,omitempty" enum:"base64" doc:"base64 for a payload that is no text."`
+		QoS             int    `json:"qos,omitempty" minimum:"0" maximum:"2"`
+		Retain          bool   `json:"retain,omitempty"`
+	} `nameHint:"NewMessage"`
+}) (*publishedOutput, error) {
+	payload := []byte(in.Body.Payload)
+	if in.Body.PayloadEncoding != "" {
+		var err error
+		if payload, err = base64.StdEncoding.DecodeString(in.Body.Payload); err != nil {
+			return nil, fmt.Errorf("%w: payload is no base64: %w", fleet.ErrInvalid, err)
+		}
+	}
+	m := broker.Message{Name: in.Body.Topic, Payload: payload, QoS: byte(in.Body.QoS), Retain: in.Body.Retain}
+	n, err := a.Broker.ByHand(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	a.record(ctx, security.MessagePublished, in.Body.Topic, map[string]string{
+		"qos": strconv.Itoa(in.Body.QoS), "retain": strconv.FormatBool(in.Body.Retain), "bytes": strconv.Itoa(len(payload)),
+	})
+	out := &publishedOutput{}
+	out.Body.Subscribers = n
+	return out, nil
 }
 
 func (a *API) deviceTraffic(ctx context.Context, in *DevicePath) (*deviceTrafficOutput, error) {

@@ -409,3 +409,53 @@ func TestTrafficLive_PausesAndGoesOn(t *testing.T) {
 		t.Errorf("after a pause comes %s, want the third press", *got[0].Payload)
 	}
 }
+
+func TestTraffic_PublishedByHandIsSeenLiveAndAudited(t *testing.T) {
+	h := start(t)
+	admin := h.token("admin")
+	h.button("btn-001")
+	live := h.live(admin, `{"topic":"obedio/yacht-1/cabin-101/button/btn-001/cmd/hello"}`)
+	const topic = "obedio/yacht-1/cabin-101/button/btn-001/cmd/hello"
+	var out struct{ Subscribers int }
+	h.Call("POST", "/api/v1/traffic/publish", map[string]any{"topic": topic, "payload": "hello", "qos": 1}, &out)
+	if out.Subscribers != 1 {
+		t.Errorf("%d subscribers", out.Subscribers)
+	}
+	got := h.until(live, 2)
+	if got[0].Direction != "inbound" || got[0].DeviceID != "$hub" || got[1].Direction != "outbound" || got[1].DeviceID != "btn-001" ||
+		got[1].Payload == nil || *got[1].Payload != "hello" {
+		t.Errorf("live: %+v", got)
+	}
+	var audit struct {
+		Items []struct {
+			Action, Target string
+			Detail         map[string]string
+		}
+	}
+	h.Call("GET", "/api/v1/audit?action=traffic.published", nil, &audit)
+	if len(audit.Items) != 1 || audit.Items[0].Target != topic || audit.Items[0].Detail["bytes"] != "5" {
+		t.Errorf("audit: %+v", audit)
+	}
+}
+
+func TestSync_TellsTheOldestThatIsNotAshore(t *testing.T) {
+	h := start(t)
+	before := time.Now().Add(-time.Second)
+	h.button("btn-001")
+	var out struct {
+		Lanes []struct {
+			Name     string
+			Backlog  uint64
+			OldestAt *time.Time `json:"oldest_at"`
+		}
+	}
+	h.Call("GET", "/api/v1/sync", nil, &out)
+	for _, l := range out.Lanes {
+		switch {
+		case l.Name == "registry" && (l.Backlog == 0 || l.OldestAt == nil || l.OldestAt.Before(before)):
+			t.Errorf("registry: %+v", l)
+		case (l.Name == "state" || l.Backlog == 0) && l.OldestAt != nil:
+			t.Errorf("%s has no records that wait, and yet an oldest one: %s", l.Name, l.OldestAt)
+		}
+	}
+}

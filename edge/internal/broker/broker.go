@@ -12,6 +12,7 @@ import (
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/obedio/obedio/shared/access"
 	"github.com/obedio/obedio/shared/fleet"
@@ -76,6 +77,7 @@ type Broker struct {
 	keeper   *keeper
 	retained *retainedIndex
 	bans     *bans
+	byHand   *rate.Limiter
 	// queued is what the messages of all sessions take, outbound what waits for
 	// all sockets; in bytes.
 	queued, outbound atomic.Int64
@@ -150,6 +152,7 @@ func New(cfg Config) (*Broker, error) {
 		wills:    make(map[string]*lateWill),
 	}
 	b.bans = newBans(&b.limits, b.now)
+	b.byHand = newHandLimiter(&b.limits)
 	b.order.Store(b.now().UnixNano())
 	b.keeper = newKeeper(cfg.Storage, func(err error) { b.log.Error("mqtt sessions not written", "error", err) })
 	if b.server, err = newServer(b); err != nil {

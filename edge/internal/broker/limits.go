@@ -74,6 +74,9 @@ type Limits struct {
 	// ByteRate in bytes of packets a second, unless its identity says otherwise.
 	// 5,000 and 8 MiB.
 	MessageRate, ByteRate float64
+	// HandRate is how many messages a second all people together may publish by
+	// hand. 10.
+	HandRate float64
 	// MaxInboundQoS2 messages of one session that wait for their PUBREL. 256.
 	MaxInboundQoS2 int
 	// MaxSubscriptions of one session. 50.
@@ -116,6 +119,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.MaxRetainedTotalBytes, 16<<20)
 	def(&l.MessageRate, 5000)
 	def(&l.ByteRate, 8<<20)
+	def(&l.HandRate, 10)
 	def(&l.MaxInboundQoS2, 256)
 	def(&l.MaxSubscriptions, 50)
 	def(&l.MaxFilters, 10)

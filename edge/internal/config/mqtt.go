@@ -28,6 +28,7 @@ type MQTT struct {
 
 	MessageRate      float64 `name:"message-rate" default:"5000" help:"Messages that one client may publish in a second, unless its profile says otherwise."`
 	ByteRate         float64 `name:"byte-rate" default:"8388608" help:"Bytes of packets that one client may publish in a second, unless its profile says otherwise."`
+	HandRate         float64 `name:"hand-rate" default:"10" help:"Messages that all people together may publish by hand in a second."`
 	MaxPacketBytes   int     `name:"max-packet-bytes" default:"262144" help:"One MQTT packet."`
 	MaxPayloadBytes  int     `name:"max-payload-bytes" default:"65536" help:"The payload of one message, also after decompression."`
 	MaxSubscriptions int     `name:"max-subscriptions" default:"50" help:"Subscriptions of one session."`
@@ -54,7 +55,7 @@ func (m MQTT) limits() broker.Limits {
 		AuthFailures: m.AuthFailures, AuthFailureEvery: m.AuthFailureEvery, BanTime: m.BanTime,
 		ConnectTimeout: m.ConnectTimeout, HandshakeTimeout: m.HandshakeTimeout, WriteTimeout: m.WriteTimeout,
 		DefaultKeepalive: m.DefaultKeepalive, SessionExpiry: m.SessionExpiry, Backpressure: m.Backpressure,
-		MessageRate: m.MessageRate, ByteRate: m.ByteRate, MaxPacketBytes: m.MaxPacketBytes, MaxPayloadBytes: m.MaxPayloadBytes,
+		MessageRate: m.MessageRate, ByteRate: m.ByteRate, HandRate: m.HandRate, MaxPacketBytes: m.MaxPacketBytes, MaxPayloadBytes: m.MaxPayloadBytes,
 		MaxSubscriptions: m.MaxSubscriptions, MaxFilters: m.MaxFilters, MaxInboundQoS2: m.MaxInboundQoS2,
 		MaxInflight: m.MaxInflight, MaxQueued: m.MaxQueued, MaxQueuedBytes: m.MaxQueuedBytes, MaxQueuedTotal: m.MaxQueuedTotal,
 		MaxOutboundBytes: m.MaxOutboundBytes, MaxOutboundTotal: m.MaxOutboundTotal,
@@ -76,7 +77,7 @@ func (m MQTT) check() error {
 	}); err != nil {
 		return err
 	}
-	if err := positive(map[string]float64{"message-rate": m.MessageRate, "byte-rate": m.ByteRate}); err != nil {
+	if err := positive(map[string]float64{"message-rate": m.MessageRate, "byte-rate": m.ByteRate, "hand-rate": m.HandRate}); err != nil {
 		return err
 	}
 	for name, v := range map[string]int{"max-inflight": m.MaxInflight, "max-queued": m.MaxQueued, "max-inbound-qos2": m.MaxInboundQoS2} {

@@ -33,6 +33,8 @@ const (
 	BackupRemoved      = "backup.removed"
 	SupportMade        = "support.made"
 	FilesExported      = "mosquitto.exported"
+	// MessagePublished: a person published a message by hand.
+	MessagePublished = "traffic.published"
 	// Unwritten closes an hour of which not all was written.
 	Unwritten = "security.unwritten"
 )

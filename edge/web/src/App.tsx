@@ -1,5 +1,5 @@
 import {
-  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, ToastProvider, useCell, type Session,
+  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, ToastProvider, useCell, useLanguage, type Session,
 } from "@obedio/web";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
@@ -8,14 +8,14 @@ import { useCallback, useEffect, useState } from "react";
 import { Brand } from "./shell/Brand";
 import { HubProvider, SessionProvider, useHub, useT } from "./context";
 import type { Hub } from "./hub";
-import { en } from "./messages/en";
+import { hub as texts } from "./messages/hub";
 import { makeRouter } from "./router";
 import { HubSignIn } from "./signin/HubSignIn";
 
 export function App({ hub }: { hub: Hub }) {
   const timeZone = useCell(hub.system)?.time_zone;
   return (
-    <LanguageProvider locale="en-GB" timeZone={timeZone} messages={en}>
+    <LanguageProvider language={useLanguage()} timeZone={timeZone} texts={texts}>
       <ClockProvider clock={hub.clock}>
         <HubProvider value={hub}>
           <ToastProvider>

@@ -1,8 +1,8 @@
-import { permits, useCell, useReachOf, useTranslate, type Reach, type Session } from "@obedio/web";
+import { permits, useCell, useReachOf, useSentences, type AnyTexts, type Reach, type Session, type Translate, type WebMessages } from "@obedio/web";
 import { createContext, useContext } from "react";
 import type { System } from "./api/resources";
 import type { Hub } from "./hub";
-import type { HubMessages } from "./messages/en";
+import { hub, type HubMessages } from "./messages/hub";
 
 const HubContext = createContext<Hub | undefined>(undefined);
 export const HubProvider = HubContext.Provider;
@@ -26,8 +26,9 @@ export function usePermits(permission: string): boolean {
   return permits(useSession(), permission);
 }
 
-export function useT() {
-  return useTranslate<HubMessages>();
+/** The sentences of the first load; a page that comes later names its area's, and has both. */
+export function useT<A extends AnyTexts = typeof hub>(area?: A): Translate<A["en"] & HubMessages & WebMessages> {
+  return useSentences(area ?? hub) as Translate<A["en"] & HubMessages & WebMessages>;
 }
 
 export function useSystem(): System | undefined {

@@ -1,7 +1,10 @@
 import {
-  ApiClient, ApiError, Batcher, Cell, Clock, Collection, Live, SessionKeeper, type CommandDraft, type Page,
+  ApiClient, ApiError, Batcher, Cell, Clock, Collection, Live, SessionKeeper, newIdempotencyKey, reachOf, type CommandDraft, type Page,
 } from "@obedio/web";
 import type { CallRequest, CancelReason, Command, ConfigChange, Denial, Device, Press, SecurityAlert, System, Uplink } from "./api/resources";
+import type { DrainReport } from "./queue/drain";
+import { ActionQueue, type Wanted } from "./queue/queue";
+import { DatabaseStore } from "./queue/store";
 
 /** The largest page that the hub gives. */
 const pageSize = 500;
@@ -11,6 +14,9 @@ const keepEnded = 50;
 const settle = 1000;
 /** How many groups of denials are kept, as the hub does. */
 const keepDenials = 1000;
+
+/** What became of something that was wanted: the hub has done it, or it waits for the hub. */
+export type Outcome = "done" | "queued";
 
 /**
  * All that this page knows of its hub and does to it: the stores, the event
@@ -31,6 +37,12 @@ export class Hub {
   readonly readings: Cell<number>;
   /** Grows when profiles, rules, certificates or bans have changed. */
   readonly policyChanges: Cell<number>;
+  /** What was wanted while the hub was out of reach. */
+  readonly queue: ActionQueue;
+  /** What became of it when the hub was back; a new value each time. */
+  readonly drained: Cell<DrainReport | undefined>;
+  /** While the page shows answers that the service worker has kept: when the oldest came, in the hub's time. */
+  readonly keptAt: Cell<number | undefined>;
   // Commands are followed for the devices whose pages are open.
   readonly #commands = new Map<string, { commands: Collection<Command>; readers: number }>();
 
@@ -39,7 +51,12 @@ export class Hub {
 
   constructor(base = "/api/v1") {
     const { batcher } = this;
-    this.api = new ApiClient({ base, onUnauthenticated: () => this.session.ended() });
+    this.api = new ApiClient({
+      base,
+      onUnauthenticated: () => this.session.ended(),
+      onKept: (at) => this.keptAt.set(Math.min(this.clock.at(at), this.keptAt.get() ?? Infinity)),
+    });
+    this.keptAt = new Cell<number | undefined>(batcher, undefined);
     this.session = new SessionKeeper(this.api, batcher);
     this.devices = new Collection<Device>({ key: (d) => d.device_id, batcher });
     this.requests = new Collection<CallRequest>({
@@ -54,6 +71,17 @@ export class Hub {
       supersedes: (next, held) => next.count >= held.count,
     });
     this.readings = new Cell(batcher, 0);
+    this.drained = new Cell<DrainReport | undefined>(batcher, undefined);
+    this.queue = new ActionQueue({
+      store: new DatabaseStore(),
+      api: this.api,
+      batcher,
+      userId: () => {
+        const state = this.session.state.get();
+        return state.kind === "in" ? state.session.user.user_id : undefined;
+      },
+      onDrained: (report) => this.#drained(report),
+    });
     this.policyChanges = new Cell(batcher, 0);
     this.live = new Live({
       url: this.api.url("/events"),
@@ -75,7 +103,11 @@ export class Hub {
   /** Begins to keep everything current; the returned function stops and forgets. */
   start(): () => void {
     const stop = this.live.start();
+    const stopQueue = this.queue.start();
+    const watch = this.live.connection.subscribe(() => this.#connected());
     return () => {
+      watch();
+      stopQueue();
       stop();
       clearTimeout(this.#roomsChanged);
       clearTimeout(this.#policyChanged);
@@ -136,21 +168,24 @@ export class Hub {
   }
 
   /** Takes a request. Throws a conflict when somebody else was faster; the store then holds who. */
-  accept(request: CallRequest): Promise<CallRequest> {
+  accept(request: CallRequest): Promise<Outcome> {
     return this.#step(request, "accept", {});
   }
 
-  complete(request: CallRequest): Promise<CallRequest> {
+  complete(request: CallRequest): Promise<Outcome> {
     return this.#step(request, "complete", {});
   }
 
-  cancel(request: CallRequest, reason: CancelReason, note: string): Promise<CallRequest> {
+  cancel(request: CallRequest, reason: CancelReason, note: string): Promise<Outcome> {
     return this.#step(request, "cancel", { reason, ...(note ? { note } : {}) });
   }
 
-  async sendCommand(deviceId: string, draft: CommandDraft, idempotencyKey: string): Promise<void> {
-    const command = await this.api.post<Command>(`/devices/${encodeURIComponent(deviceId)}/command`, draft, { idempotencyKey });
-    this.#commands.get(deviceId)?.commands.upsert(command);
+  sendCommand(device: Device, draft: CommandDraft, idempotencyKey: string): Promise<Outcome> {
+    const wanted: Wanted = {
+      kind: "command", path: `/devices/${encodeURIComponent(device.device_id)}/command`, body: draft, target: device.device_id,
+      label: device.name || device.device_id, name: draft.name,
+    };
+    return this.#doOrQueue<Command>(wanted, (command) => this.#commands.get(device.device_id)?.commands.upsert(command), idempotencyKey);
   }
 
   async cancelCommand(command: Command): Promise<void> {
@@ -162,20 +197,65 @@ export class Hub {
     return this.api.post("/sync");
   }
 
-  async #step(request: CallRequest, step: string, body: object): Promise<CallRequest> {
+  async #step(request: CallRequest, step: "accept" | "complete" | "cancel", body: object): Promise<Outcome> {
+    const wanted: Wanted = {
+      kind: step, path: `/requests/${encodeURIComponent(request.request_id)}/${step}`, body: { version: request.version, ...body },
+      target: request.request_id, label: request.room_name || request.room,
+    };
     try {
-      const next = await this.api.post<CallRequest>(`/requests/${encodeURIComponent(request.request_id)}/${step}`, {
-        version: request.version,
-        ...body,
-      });
-      this.#request(next);
-      return next;
+      return await this.#doOrQueue<CallRequest>(wanted, (next) => this.#request(next));
     } catch (error) {
       if (error instanceof ApiError && error.conflict) {
         const now = requestIn(error);
         if (now) this.#request(now);
       }
       throw error;
+    }
+  }
+
+  /** Does it, or keeps it for later while there is no way to the hub. */
+  async #doOrQueue<T>(wanted: Wanted, done: (answer: T) => void, key = newIdempotencyKey()): Promise<Outcome> {
+    const now = Date.now();
+    if (reachOf(this.live.connection.get(), now).kind === "offline" && (await this.#enqueue(wanted, key, now))) return "queued";
+    try {
+      done(await this.api.post<T>(wanted.path, wanted.body, { idempotencyKey: key }));
+      return "done";
+    } catch (error) {
+      const unanswered = error instanceof ApiError && (error.fault === "network" || error.fault === "timeout");
+      // It may have reached the hub: its key makes the second sending harmless.
+      if (unanswered && (await this.#enqueue({ ...wanted, tried: true }, key, now))) return "queued";
+      throw error;
+    }
+  }
+
+  /** False in a browser that keeps nothing. */
+  async #enqueue(wanted: Wanted, key: string, at: number): Promise<boolean> {
+    try {
+      await this.queue.add(wanted, key, at);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #drained(report: DrainReport): void {
+    this.batcher.run(() => {
+      for (const { action, answer } of report.sent) {
+        if (action.kind === "command") this.#commands.get(action.target)?.commands.upsert(answer as Command);
+        else this.#request(answer as CallRequest);
+      }
+      this.drained.set(report);
+    });
+  }
+
+  #connected(): void {
+    const { state, failures, heardAt } = this.live.connection.get();
+    if (state === "open") {
+      this.keptAt.set(undefined);
+      void this.queue.drain();
+    } else if (state === "waiting" && failures === 1 && heardAt === undefined && navigator.serviceWorker?.controller) {
+      // The page has opened without the hub: what the worker has kept is shown.
+      this.reload();
     }
   }
 
@@ -236,7 +316,8 @@ export class Hub {
     const sent = Date.now();
     try {
       const system = await this.api.get<System>("/system");
-      this.clock.observe(system.now, sent, Date.now());
+      // A kept answer's time is long past.
+      if (this.keptAt.get() === undefined) this.clock.observe(system.now, sent, Date.now());
       this.system.set(system);
     } catch {
       // The header then shows what it knew; the lists say what is wrong.

@@ -1,11 +1,13 @@
-import { applyTheme } from "@obedio/web";
+import { applyLanguage, applyTheme } from "@obedio/web";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import "./app.css";
 import { Hub } from "./hub";
+import { registerWorker } from "./worker/registration";
 
 applyTheme();
+applyLanguage();
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 createRoot(root).render(
@@ -13,3 +15,4 @@ createRoot(root).render(
     <App hub={new Hub()} />
   </StrictMode>,
 );
+void registerWorker();

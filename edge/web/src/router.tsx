@@ -43,6 +43,20 @@ export interface AclSearch {
   topic?: string | undefined;
 }
 
+/** What of the traffic is shown. */
+export interface TrafficSearch {
+  topic?: string;
+  device?: string;
+  direction?: "inbound" | "outbound";
+  contains?: string;
+}
+
+/** What the analytics are about. */
+export interface AnalyticsSearch {
+  range?: "week" | "month";
+  by?: "type" | "room";
+}
+
 /** What of the audit is shown. */
 export interface AuditSearch {
   action?: string | undefined;
@@ -129,6 +143,30 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("./audit/AuditPage"), "AuditPage"),
   validateSearch: (search: Record<string, unknown>): AuditSearch => texts(search, "action", "actor", "target", "from", "to"),
 });
+const traffic = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/traffic",
+  component: lazyRouteComponent(() => import("./traffic/TrafficPage"), "TrafficPage"),
+  validateSearch: (search: Record<string, unknown>): TrafficSearch => {
+    const direction = oneOf(search["direction"], "inbound", "outbound");
+    return { ...texts(search, "topic", "device", "contains"), ...(direction ? { direction } : {}) };
+  },
+});
+const analytics = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/traffic/analytics",
+  component: lazyRouteComponent(() => import("./traffic/AnalyticsPage"), "AnalyticsPage"),
+  validateSearch: (search: Record<string, unknown>): AnalyticsSearch => {
+    const range = oneOf(search["range"], "week", "month");
+    const by = oneOf(search["by"], "type", "room");
+    return { ...(range ? { range } : {}), ...(by ? { by } : {}) };
+  },
+});
+const uplink = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/uplink",
+  component: lazyRouteComponent(() => import("./uplink/UplinkPage"), "UplinkPage"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/mqtt/settings",
@@ -141,7 +179,7 @@ const welcome = createRoute({
 });
 
 const routeTree = root.addChildren([
-  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, settings, welcome,
+  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, settings, welcome,
 ]);
 
 export function makeRouter() {

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import type { CallRequest, Device } from "./api/resources";
 import { HubProvider, SessionProvider } from "./context";
 import { Hub } from "./hub";
-import { en } from "./messages/en";
+import { hub as texts } from "./messages/hub";
 
 export const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, second)).toISOString();
 
@@ -33,6 +33,6 @@ export function aSession(permissions: string[] = ["requests.accept", "requests.c
 
 export function renderInHub(node: ReactNode, { hub = new Hub(), session = aSession() } = {}) {
   const wrap = (inner: ReactNode) => <HubProvider value={hub}><SessionProvider value={session}>{inner}</SessionProvider></HubProvider>;
-  const result = renderWithin(wrap(node), { messages: en, clock: hub.clock });
+  const result = renderWithin(wrap(node), { messages: texts.en, clock: hub.clock });
   return { ...result, hub };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import mqtt, { type MqttClient } from 'mqtt'
-import { programs } from './programs'
+import { programs, type Programs } from './programs'
 
 /** Asks a program's REST face. */
 export async function api<T>(base: string, token: string, method: string, path: string, body?: unknown): Promise<T> {
@@ -52,8 +52,7 @@ export class Device {
   private constructor(private readonly client: MqttClient, readonly id: string, private readonly base: string) {}
 
   /** Registers a device at the hub and connects it. */
-  static async add(id: string, type: string, room: string, answers = true): Promise<Device> {
-    const p = programs()
+  static async add(id: string, type: string, room: string, answers = true, p: Pick<Programs, 'hub' | 'hubToken' | 'mqtt'> = programs()): Promise<Device> {
     const made = await api<{ base_topic: string; credentials: { password: string } }>(p.hub, p.hubToken, 'POST', '/api/v1/devices', {
       device_id: id, type, room, generate_password: true,
     })

@@ -13,6 +13,7 @@ export interface Programs {
   console: string
   mqtt: string
   mqtts: string
+  https: string
   hubToken: string
   consoleToken: string
   password: string
@@ -59,6 +60,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const [hub, hubAt] = await start('obedio-hub', join(dir, 'hub.json'), [
     'serve', '--data', hubData, '--site', 'yacht-1', '--site-name', 'M/Y Aurelia', '--mqtt', '127.0.0.1:0', '--mqtts', '127.0.0.1:0', '--mqtt-ws', '127.0.0.1:0', '--https', '127.0.0.1:0',
     '--http', '127.0.0.1:0', '--uplink-state-every', '500ms', '--uplink-retry-first', '300ms', '--uplink-retry-most', '1s',
+    '--traffic-flush-every', '500ms',
   ])
   const admin = (username: string): string => JSON.stringify({ username, password })
   run('obedio-hub', ['setup', '--data', hubData], admin('captain'))
@@ -69,7 +71,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   writeFileSync(join(dir, 'claim.json'), run('obedio-console', ['site', 'claim', 'yacht-1', '--data', consoleData]))
   run('obedio-hub', ['enroll', '--data', hubData, '--claim', join(dir, 'claim.json')])
   const out: Programs = {
-    hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, mqtts: hubAt.mqtts!, password, dir, consoleArgs,
+    hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, mqtts: hubAt.mqtts!, https: `https://${hubAt.https}`, password, dir, consoleArgs,
     hubToken: token('obedio-hub', hubData, 'admin'), consoleToken: token('obedio-console', consoleData, 'owner'), consolePid: shore.pid!,
   }
   writeFileSync(file, JSON.stringify(out))

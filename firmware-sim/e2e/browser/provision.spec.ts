@@ -1,4 +1,7 @@
-import { expect, test, type Page } from '@playwright/test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { chromium, expect, test, type Page } from '@playwright/test'
+import { encodeQR } from 'qr'
 import { api, claim, Device } from './device'
 import { look, onlyFrom, screens, signIn } from './pages'
 import { programs } from './programs'
@@ -114,4 +117,45 @@ test('a code is cancelled, a label is typed, and labels are printed', async ({ p
   await page.emulateMedia({ media: 'print' })
   await expect(page.getByRole('navigation')).toHaveCount(0)
   await page.screenshot({ path: `${screens}/hub-provision-labels-print.png`, fullPage: true })
+})
+
+/** A film of one picture, as the browser takes it for a camera: a label's code in the middle of grey. */
+function filmOf(text: string, file: string): void {
+  const [width, height] = [640, 480]
+  const modules = encodeQR(text, 'raw', { border: 4 })
+  const scale = Math.floor((height * 0.7) / modules.length)
+  const luma = Buffer.alloc(width * height, 110)
+  const [left, top] = [Math.floor((width - modules.length * scale) / 2), Math.floor((height - modules.length * scale) / 2)]
+  for (let y = 0; y < modules.length * scale; y++) {
+    for (let x = 0; x < modules.length * scale; x++) luma[(top + y) * width + left + x] = modules[Math.floor(y / scale)]![Math.floor(x / scale)] ? 30 : 220
+  }
+  const frame = Buffer.concat([Buffer.from('FRAME\n'), luma, Buffer.alloc((width * height) / 2, 128)])
+  writeFileSync(file, Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip C420\n`), frame, frame]))
+}
+
+test('a label is scanned with the camera in a browser that has no reader of codes', async ({}, info) => { // the page is another browser's
+  const { hub, hubToken, dir } = programs()
+  await api(hub, hubToken, 'PUT', '/api/v1/rooms/pantry', { name: 'Pantry' })
+  const film = join(dir, 'label.y4m')
+  filmOf(JSON.stringify({ hardware_id: 'OB-77', key_hash: 'cd'.repeat(32) }), film)
+  const { launchOptions, locale } = info.project.use
+  const browser = await chromium.launch({
+    ...launchOptions, args: [...(launchOptions?.args ?? []), '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${film}`],
+  })
+  try {
+    const context = await browser.newContext({ locale: locale!, serviceWorkers: 'block', permissions: ['camera'] })
+    await onlyFrom(context, hub)
+    const page = await context.newPage()
+    await signIn(page, hub, 'captain')
+    await page.goto(`${hub}/mqtt/devices/provision`)
+    expect(await page.evaluate(() => 'BarcodeDetector' in globalThis)).toBe(false)
+    await page.getByLabel('Where is it?').selectOption({ label: 'Pantry' })
+    await page.getByRole('button', { name: 'Scan its label' }).click()
+    const label = page.getByTestId('scan-label')
+    await expect(label.getByLabel('Hardware id')).toHaveValue('OB-77')
+    await expect(label.getByLabel('Key hash')).toHaveValue('cd'.repeat(32))
+    await look(page, 'hub-provision-scanned')
+  } finally {
+    await browser.close()
+  }
 })

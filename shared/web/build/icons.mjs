@@ -25,6 +25,18 @@ const union = (...shapes) => (px, py) => Math.min(...shapes.map((s) => s(px, py)
 
 const mark = union(circle(0.5, 0.7, 0.09), arc(0.5, 0.7, 0.24, 0.085), arc(0.5, 0.7, 0.42, 0.085));
 const grid = union(...[0.35, 0.65].flatMap((x) => [0.35, 0.65].map((y) => box(x, y, 0.22, 0.22, 0.05))));
+// Two messages that pass each other.
+const arrow = (y, dir) => {
+  const tip = 0.5 + dir * 0.28;
+  const bar = box(0.5 - dir * 0.04, y, 0.46, 0.085, 0.04);
+  const head = (px, py) => {
+    const dx = (tip - px) * dir;
+    const dy = Math.abs(py - y);
+    return Math.abs(dx - dy) * Math.SQRT1_2 - 0.042 + Math.max(0, dy - 0.15) * 2;
+  };
+  return union(bar, head);
+};
+const exchange = union(arrow(0.37, 1), arrow(0.63, -1));
 const plate = box(0.5, 0.5, 1, 1, 0.22);
 
 function draw(size, figure) {
@@ -71,7 +83,7 @@ const favicon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><re
 
 const root = new URL("../../../", import.meta.url);
 for (const [program, icons] of [
-  ["edge", { "icon-192": [192, mark], "icon-512": [512, mark], devices: [96, grid] }],
+  ["edge", { "icon-192": [192, mark], "icon-512": [512, mark], devices: [96, grid], traffic: [96, exchange] }],
   ["console", { "icon-192": [192, mark], "icon-512": [512, mark] }],
 ]) {
   mkdirSync(new URL(`${program}/web/public/icons/`, root), { recursive: true });

@@ -4,16 +4,18 @@
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { precompress } from "./precompress.mjs";
+import { serviceWorker } from "./worker.mjs";
 
 /**
- * @param {{ proxy: string, port: number, firstLoadLimit: number }} options proxy is the
+ * @param {{ proxy: string, port: number, firstLoadLimit: number, worker?: string }} options proxy is the
  *   address of a running program for `vite dev`; firstLoadLimit is the most
- *   gzip bytes that the first page may take, fonts not counted.
+ *   gzip bytes that the first page may take, fonts not counted; worker is the source
+ *   of the service worker, if the program has one.
  * @returns {import("vite").UserConfig}
  */
-export function userInterface({ proxy, port, firstLoadLimit }) {
+export function userInterface({ proxy, port, firstLoadLimit, worker }) {
   return {
-    plugins: [react(), tailwindcss(), precompress({ firstLoadLimit })],
+    plugins: [react(), tailwindcss(), ...(worker ? [serviceWorker({ entry: worker })] : []), precompress({ firstLoadLimit })],
     build: {
       target: "es2022",
       // A data: URI would need a wider Content-Security-Policy.

@@ -12,10 +12,12 @@ afterEach(cleanup);
 
 const noMessages: Messages = {};
 
-/** Renders with language, clock and toasts around it, in UTC. */
+/** Renders in English with language, clock and toasts around it, in UTC. */
 export function renderWithin(node: ReactNode, options: { clock?: Clock; messages?: Messages } = {}) {
+  const messages = options.messages ?? noMessages;
+  const texts = { en: messages, de: messages };
   const wrap = (inner: ReactNode) => (
-    <LanguageProvider locale="en-GB" timeZone="UTC" messages={options.messages ?? noMessages}>
+    <LanguageProvider language="en" timeZone="UTC" texts={texts}>
       <ClockProvider clock={options.clock ?? new Clock()}>
         <ToastProvider>{inner}</ToastProvider>
       </ClockProvider>

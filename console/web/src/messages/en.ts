@@ -1,9 +1,9 @@
-import type { Span, Translation } from "@obedio/web";
+import type { Span, Texts } from "@obedio/web";
 
 const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
 const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 
-/** The console's sentences in English; the shape for every other language. */
+/** The console's sentences. Fleet managers read English. */
 export const en = {
   "app.name": "Fleet console",
   "app.skip": "Skip to the content",
@@ -214,7 +214,6 @@ export const en = {
   "traffic.key.other": "other clients",
   "traffic.others": "All others",
   "traffic.client": "no device of this site",
-  "traffic.bytes": ({ size, unit }: { size: string; unit: "B" | "kB" | "MB" | "GB" }) => `${size} ${unit}`,
   "traffic.empty": "No traffic is known yet",
   "traffic.empty.detail": "The hub sends the summary of an hour when the hour is over and the link has nothing more urgent.",
   "traffic.none": "Nothing is known of this time",
@@ -311,4 +310,6 @@ export const en = {
 } as const;
 
 export type ConsoleMessages = typeof en;
-export type ConsoleTranslation = Translation<ConsoleMessages>;
+
+/** In place of another language the console has its own. */
+export const consoleTexts: Texts<ConsoleMessages> = { en, de: en };

@@ -3,7 +3,6 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { SiteTraffic, TrafficTalker } from "../api/resources";
 import { useT } from "../context";
-import { useBytes } from "./bytes";
 
 export type TalkerGroup = Exclude<SiteTraffic["group"], "none">;
 const groups: readonly TalkerGroup[] = ["device", "type", "room"];
@@ -67,8 +66,7 @@ function Head({ children }: { children: ReactNode }) {
 }
 
 function Row({ counts, share, children }: { counts: TrafficTalker["totals"]; share?: number; children: ReactNode }) {
-  const { number } = useFormats();
-  const bytes = useBytes();
+  const { bytes, number } = useFormats();
   const cell = "px-4 py-2.5 text-right whitespace-nowrap";
   return (
     <tr className="border-b border-line/60 last:border-0">

@@ -1,4 +1,4 @@
-import { ApiError, Chip, DataView, Notice, RelativeTime, Section, Skeletons, useClock, useFormats, useTheme, type ViewState } from "@obedio/web";
+import { ApiError, Chip, DataView, Notice, RelativeTime, Section, Skeletons, useClock, useFormats, type ViewState } from "@obedio/web";
 import { CalendarOff, ChartLine, Download, History, Table2 } from "lucide-react";
 import { useCallback, useEffect, useState, type ReactNode } from "react";
 import type { SiteTraffic, TrafficBucket } from "../api/resources";
@@ -133,7 +133,6 @@ function HoursStamp({ traffic }: { traffic: SiteTraffic }) {
 function OverTime({ traffic, csv }: { traffic: SiteTraffic; csv: string }) {
   const t = useT();
   const { number } = useFormats();
-  const theme = useTheme();
   const [table, setTable] = useState(false);
   const [at, setAt] = useState<number>();
   const { totals, buckets, gaps } = traffic;
@@ -164,7 +163,6 @@ function OverTime({ traffic, csv }: { traffic: SiteTraffic; csv: string }) {
         <div className="px-2 pt-3 pb-4 sm:px-4">
           <Readout bucket={at === undefined ? undefined : buckets[at]} total={traffic} />
           <TrafficChart
-            key={theme}
             buckets={buckets}
             width={traffic.bucket === "day" ? 24 * 3600 : 3600}
             label={t("traffic.chart", { ...sums, gaps: number(gaps.length) })}

@@ -2,13 +2,11 @@ import { useFormats } from "@obedio/web";
 import type { SiteTraffic } from "../api/resources";
 import { useT } from "../context";
 import { BucketTime } from "./BucketTime";
-import { useBytes } from "./bytes";
 
 /** The chart's numbers, newest first; what is not known says so. */
 export function TrafficTable({ traffic }: { traffic: SiteTraffic }) {
   const t = useT();
-  const { number } = useFormats();
-  const bytes = useBytes();
+  const { bytes, number } = useFormats();
   const head = "sticky top-0 bg-ink-850 px-4 py-2 font-normal";
   const title = t(`traffic.title.${traffic.bucket}`);
   return (

@@ -1,5 +1,5 @@
 import { jsonResponse, renderWithin } from "@obedio/web/testing";
-import { ApiClient, Batcher, Clock } from "@obedio/web";
+import { ApiClient, Batcher, Clock, sizeOf } from "@obedio/web";
 import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from "@tanstack/react-router";
 import { act, fireEvent, screen, within } from "@testing-library/react";
 import type uPlot from "uplot";
@@ -11,7 +11,6 @@ import { en } from "../messages/en";
 import { SiteData } from "../site-data";
 import { now } from "../testing";
 import { BucketTime } from "./BucketTime";
-import { sizeOf } from "./bytes";
 import { dataOf } from "./TrafficChart";
 import { TopTalkers } from "./TopTalkers";
 import { TrafficTab } from "./TrafficTab";
@@ -54,9 +53,9 @@ function show(element: React.ReactNode) {
 
 describe("Traffic", () => {
   test("a time that is not known is a hole in the chart, not a zero", () => {
-    const [, messagesIn, messagesOut] = dataOf(traffic.buckets);
-    expect(messagesIn).toEqual([3, null, 4]);
-    expect(messagesOut).toEqual([6, null, 8]);
+    const { lines, known } = dataOf(traffic.buckets);
+    expect(lines.map((l) => l.values)).toEqual([[3, null, 4], [6, null, 8]]);
+    expect(known).toEqual([1, 0, 1]);
   });
 
   test("the table says what is not known, the newest first", async () => {

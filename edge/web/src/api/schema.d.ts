@@ -2107,6 +2107,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/traffic/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish a message by hand
+         * @description For who subscribes to the topic. The hub itself takes nothing from it: no press, no answer to a command and no sign of life is made by hand. Only topics of devices of this site; each message is entered in the audit, without its payload.
+         */
+        post: operations["publish-by-hand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trust": {
         parameters: {
             query?: never;
@@ -3252,6 +3272,11 @@ export interface components {
             /** Format: int32 */
             lane: number;
             name: string;
+            /**
+             * Format: date-time
+             * @description When the oldest record that the console does not hold was written; absent without one, and for lanes without records.
+             */
+            oldest_at?: string;
         };
         LastWill: {
             message: string;
@@ -3511,6 +3536,20 @@ export interface components {
         };
         NewHandoverNote: {
             text: string;
+        };
+        NewMessage: {
+            /** @description Empty and retained: what is retained there is removed. */
+            payload?: string;
+            /**
+             * @description base64 for a payload that is no text.
+             * @enum {string}
+             */
+            payload_encoding?: "base64";
+            /** Format: int64 */
+            qos?: number;
+            retain?: boolean;
+            /** @description A device's topic of this site, without wildcards. */
+            topic: string;
         };
         NewPIN: {
             /** @description One's PIN or password until now; needed to change one's own. */
@@ -4093,6 +4132,13 @@ export interface components {
             type: string;
             /** Format: date-time */
             used_at?: string;
+        };
+        Published: {
+            /**
+             * Format: int64
+             * @description Clients that it was for, those included whose session waits for them.
+             */
+            subscribers: number;
         };
         Quiet: {
             /** @description What is critical waits too. */
@@ -20944,6 +20990,114 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "publish-by-hand": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gets the same answer; the work is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMessage"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Published"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,7 +2,9 @@ import { Button, IconButton, Pill, classes, priorityLook, lookOf, spanOf, useIte
 import { CircleCheck, Clock, Footprints, History, Repeat2, WatchIcon, X } from "lucide-react";
 import { memo, useState, type ReactNode } from "react";
 import type { CallRequest } from "../api/resources";
-import { useCanWrite, useHub, usePermits, useSession, useT } from "../context";
+import { useHub, usePermits, useSession, useT } from "../context";
+import { Queued } from "../queue/Queued";
+import { useQueued } from "../queue/useQueued";
 import { useCallActions } from "./actions";
 import { CancelCall } from "./CancelCall";
 import { Told } from "./Told";
@@ -22,7 +24,7 @@ const frames: Record<string, string> = {
 function Body({ request }: { request: CallRequest }) {
   const t = useT();
   const actions = useCallActions();
-  const canWrite = useCanWrite();
+  const queued = useQueued(request.request_id);
   const mayAccept = usePermits("requests.accept");
   const mayComplete = usePermits("requests.complete");
   const mayCancel = usePermits("requests.cancel");
@@ -48,8 +50,8 @@ function Body({ request }: { request: CallRequest }) {
         </div>
         <div className="flex shrink-0 items-center gap-1">
           <StatePill request={request} />
-          {mayCancel && (
-            <IconButton icon={X} label={t("calls.cancelLabel", { room })} disabled={!canWrite} onClick={() => setCancelling(true)} className="-my-2 -mr-3" />
+          {mayCancel && !queued && (
+            <IconButton icon={X} label={t("calls.cancelLabel", { room })} onClick={() => setCancelling(true)} className="-my-2 -mr-3" />
           )}
         </div>
       </header>
@@ -64,14 +66,13 @@ function Body({ request }: { request: CallRequest }) {
       </div>
       <footer className="mt-auto flex flex-wrap items-end justify-between gap-3 pt-4">
         <Timer request={request} />
-        {waiting
+        {queued ? <Queued action={queued} /> : waiting
           ? mayAccept && (
               <Button
                 kind="primary"
                 large
                 icon={Footprints}
                 className="grow sm:grow-0"
-                disabled={!canWrite}
                 busy={actions.busy(request, "accept")}
                 aria-label={t("calls.acceptLabel", { room })}
                 onClick={() => void actions.accept(request)}
@@ -84,7 +85,6 @@ function Body({ request }: { request: CallRequest }) {
                 large
                 icon={CircleCheck}
                 className="grow sm:grow-0"
-                disabled={!canWrite}
                 busy={actions.busy(request, "complete")}
                 aria-label={t("calls.completeLabel", { room })}
                 onClick={() => void actions.complete(request)}

@@ -2,7 +2,9 @@ import { Button, useScrollLock } from "@obedio/web";
 import { Footprints, Siren } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { CallRequest } from "../api/resources";
-import { useCanWrite, usePermits, useT } from "../context";
+import { usePermits, useT } from "../context";
+import { Queued } from "../queue/Queued";
+import { useQueued } from "../queue/useQueued";
 import { useCallActions } from "./actions";
 import { Timer } from "./CallCard";
 import { useOpenRequests } from "./order";
@@ -76,7 +78,7 @@ export function EmergencyScreen() {
 function EmergencyCall({ request }: { request: CallRequest }) {
   const t = useT();
   const actions = useCallActions();
-  const canWrite = useCanWrite();
+  const queued = useQueued(request.request_id);
   const mayAccept = usePermits("requests.accept");
   const room = request.room_name || request.room;
   return (
@@ -86,12 +88,11 @@ function EmergencyCall({ request }: { request: CallRequest }) {
         <p className="mt-1 text-base">{request.device_name || request.device_id}</p>
         <Timer request={request} className="[&_svg]:text-current" />
       </div>
-      {mayAccept && (
+      {queued ? <Queued action={queued} kind="emergencyQuiet" /> : mayAccept && (
         <Button
           kind="emergency"
           large
           icon={Footprints}
-          disabled={!canWrite}
           busy={actions.busy(request, "accept")}
           aria-label={t("calls.acceptLabel", { room })}
           onClick={() => void actions.accept(request)}

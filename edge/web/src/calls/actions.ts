@@ -2,7 +2,7 @@ import { ApiError, useErrorText, useToast } from "@obedio/web";
 import { useCallback, useState } from "react";
 import type { CallRequest, CancelReason } from "../api/resources";
 import { useHub, useT } from "../context";
-import { requestIn } from "../hub";
+import { requestIn, type Outcome } from "../hub";
 
 export type Step = "accept" | "complete" | "cancel";
 
@@ -18,10 +18,10 @@ export function useCallActions() {
   const [busy, setBusy] = useState<{ id: string; step: Step }>();
 
   const run = useCallback(
-    async (request: CallRequest, step: Step, work: () => Promise<unknown>): Promise<boolean> => {
+    async (request: CallRequest, step: Step, work: () => Promise<Outcome>): Promise<boolean> => {
       setBusy({ id: request.request_id, step });
       try {
-        await work();
+        if ((await work()) === "queued") toast({ tone: "warn", title: t("queue.queued"), detail: request.room_name });
         return true;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;

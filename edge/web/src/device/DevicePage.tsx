@@ -9,7 +9,7 @@ import { useState, type ReactNode } from "react";
 import type { Device } from "../api/resources";
 import { CallCard } from "../calls/CallCard";
 import { useOpenRequests } from "../calls/order";
-import { useCanWrite, useHub, usePermits, useReach, useT } from "../context";
+import { useHub, usePermits, useReach, useT } from "../context";
 import { ButtonLink } from "../shell/ButtonLink";
 import { Page } from "../shell/Page";
 import { Commands } from "./Commands";
@@ -57,7 +57,6 @@ function DeviceView({ device }: { device: Device }) {
   const toast = useToast();
   const maySend = usePermits("commands.send");
   const mayProvision = usePermits("provision.write");
-  const canWrite = useCanWrite();
   const [sending, setSending] = useState(false);
   const calls = useOpenRequests().filter((r) => r.device_id === device.device_id);
   return (
@@ -69,12 +68,12 @@ function DeviceView({ device }: { device: Device }) {
           <p className="mt-2 flex flex-wrap items-center gap-x-2 gap-y-1 text-sm text-fg-muted">
             <PresenceBadge state={device.presence.state} />
             <span>{t("device.since")} <RelativeTime at={device.presence.since} bare /></span>
-            <span>· {t("device.asOf").toLowerCase()} <RelativeTime at={device.presence.as_of} /></span>
+            <span>· {t("view.asOf")} <RelativeTime at={device.presence.as_of} /></span>
           </p>
         </div>
         <div className="flex flex-wrap gap-3">
           {mayProvision && <ButtonLink icon={Replace} to="/mqtt/devices/provision" search={{ replace: device.device_id }}>{t("device.replace")}</ButtonLink>}
-          {maySend && <Button kind="primary" icon={Send} disabled={!canWrite} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+          {maySend && <Button kind="primary" icon={Send} onClick={() => setSending(true)}>{t("send.open")}</Button>}
         </div>
       </div>
       {calls.length > 0 && (
@@ -101,8 +100,8 @@ function DeviceView({ device }: { device: Device }) {
         ttls={ttls}
         presetTtl={30_000}
         send={async (draft, key) => {
-          await hub.sendCommand(device.device_id, draft, key);
-          toast({ tone: "ok", title: t("send.sent"), detail: draft.name });
+          const queued = (await hub.sendCommand(device, draft, key)) === "queued";
+          toast({ tone: queued ? "warn" : "ok", title: t(queued ? "queue.queued.command" : "send.sent"), detail: draft.name });
         }}
       />
     </div>

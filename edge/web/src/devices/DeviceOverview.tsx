@@ -61,14 +61,14 @@ function Counts() {
         return (
           <span key={s} className="inline-flex items-center gap-1.5 whitespace-nowrap text-fg-muted">
             <look.icon aria-hidden className={classes("size-4", toneText[look.tone])} />
-            {t("devices.count", { n: number(counts.states[s] ?? 0), word: words.presence(s).toLowerCase() })}
+            {t("devices.count", { n: number(counts.states[s] ?? 0), word: words.presence(s) })}
           </span>
         );
       })}
       {counts.lowBattery > 0 && (
         <span className="inline-flex items-center gap-1.5 whitespace-nowrap text-fg-muted">
           <BatteryWarning aria-hidden className="size-4 text-warn" />
-          {t("devices.count", { n: number(counts.lowBattery), word: t("devices.lowBattery").toLowerCase() })}
+          {t("devices.count", { n: number(counts.lowBattery), word: t("devices.lowBattery") })}
         </span>
       )}
     </div>

@@ -1,10 +1,27 @@
-import { peopleEnglish as people } from "@obedio/web/people";
-import { auditEnglish as auditSentences } from "@obedio/web/audit";
+import type { AnyTexts } from "@obedio/web";
+import { auditTexts } from "@obedio/web/audit";
+import { peopleTexts } from "@obedio/web/people";
 import { expect, test } from "vitest";
-import { en } from "./en";
+import { hub } from "./hub";
 
-// A page's own sentence goes before a shared one of the same name.
-test("no sentence of the hub stands in the place of a shared page's", () => {
-  const own = new Set(Object.keys(en));
-  expect([...Object.keys(people), ...Object.keys(auditSentences)].filter((k) => own.has(k))).toEqual([]);
+const areas = import.meta.glob<Record<string, AnyTexts>>("./*.ts", { eager: true });
+
+/** Areas that come with their pages; those of the first load are in hub. */
+const later = [
+  ...Object.values(areas).flatMap((file) => Object.values(file).filter((v) => "en" in v && "de" in v)),
+  auditTexts, peopleTexts,
+].filter((area) => area !== (hub as AnyTexts) && !Object.keys(area.en).every((key) => key in hub.en));
+
+// A page's own sentence goes before one of the first load of the same name.
+test("no area says something else under a key of the first load", () => {
+  expect(later.length).toBeGreaterThan(4);
+  expect(later.flatMap((area) => Object.keys(area.en)).filter((key) => key in hub.en)).toEqual([]);
+});
+
+test("no sentence was left in English by mistake", () => {
+  // What is the same in both languages is a name, or a word that both have.
+  const same = [hub, ...later].flatMap((area: AnyTexts) =>
+    Object.entries(area.en).filter(([key, m]) => typeof m === "string" && m.includes(" ") && area.de[key] === m).map(([key]) => key),
+  );
+  expect(same.filter((key) => !key.endsWith("Hint") && !key.endsWith(".token"))).toEqual([]);
 });

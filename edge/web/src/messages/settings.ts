@@ -1,10 +1,11 @@
-import type { Span } from "@obedio/web";
+import type { Span, Texts, Translation } from "@obedio/web";
 
-const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "days", wk: "weeks" };
-const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
+const unitsEn: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "days", wk: "weeks" };
+const unitsDe: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "Tage", wk: "Wochen" };
+const spanEn = (span: Span) => `${span.count} ${unitsEn[span.unit]}`;
+const spanDe = (span: Span) => `${span.count} ${unitsDe[span.unit]}`;
 
-/** Settings, the clock, and the first run. */
-export const settings = {
+const en = {
   "settings.screen": "Look",
   "settings.site": "Site",
   "settings.site.save": "Save",
@@ -25,11 +26,11 @@ export const settings = {
   "clock.ntp": "Kept in step by a time server.",
   "clock.console": "Told by the console.",
   "clock.operator": "Set or confirmed by a person.",
-  "clock.jump": ({ span }: { span: Span }) => `The board’s clock is ${spanText(span)} ahead of what is known`,
+  "clock.jump": ({ span }: { span: Span }) => `The board’s clock is ${spanEn(span)} ahead of what is known`,
   "clock.jump.detail": ({ time }: { time: string }) => `It says ${time}. Until somebody confirms it, nothing expires by it.`,
   "clock.confirm": "The time is right",
-  "clock.behind": ({ span }: { span: Span }) => `It is ${spanText(span)} behind the clock of the device you hold.`,
-  "clock.ahead": ({ span }: { span: Span }) => `It is ${spanText(span)} ahead of the clock of the device you hold.`,
+  "clock.behind": ({ span }: { span: Span }) => `It is ${spanEn(span)} behind the clock of the device you hold.`,
+  "clock.ahead": ({ span }: { span: Span }) => `It is ${spanEn(span)} ahead of the clock of the device you hold.`,
   "clock.fromHere": "Take the time of this device",
   "clock.type": "Type the time",
   "clock.time": "Date and time",
@@ -48,6 +49,22 @@ export const settings = {
   "install.computer": "Computer",
   "install.computer.how": "Open the file and put it among the trusted root certificates. Firefox has a list of its own: Settings → Privacy and security → Certificates.",
 
+  "pwa.title": "As an app",
+  "pwa.starting": "Looking what this browser can do",
+  "pwa.ready": "This page opens without the hub, too",
+  "pwa.ready.detail": "It then shows the last values with their age. What you do with calls and devices is sent when the hub is back.",
+  "pwa.plain": "Everything works but this",
+  "pwa.plain.detail": "Over plain HTTP no browser installs an app or opens a page without its hub. Install the site’s certificate, then come over HTTPS.",
+  "pwa.untrusted": "This browser does not trust the certificate",
+  "pwa.untrusted.detail": "A warning that was clicked away does not help: an app cannot be installed, and the page does not open without the hub. Install the site’s certificate, then open the page anew.",
+  "pwa.none": "This browser cannot do it",
+  "pwa.none.detail": "Everything else works. In a private window service workers are often switched off.",
+  "pwa.failed": "It could not be set up",
+  "pwa.failed.detail": "Everything else works. Open the page anew to try again.",
+  "pwa.install": "Install the app",
+  "pwa.installed": "You are in the installed app.",
+  "pwa.how": "In the browser’s menu: “Install app”; on iPhone and iPad: Share → Add to Home Screen.",
+
   "console.title": "Console ashore",
   "console.optional": "optional",
   "console.none": "This hub works alone.",
@@ -57,6 +74,7 @@ export const settings = {
   "console.wrong": "That is no claim file. The console makes it under “Add a site”.",
   "console.site": "Site id",
   "console.otherSite": ({ site, theirs }: { site: string; theirs: string }) => `The file is for ${theirs}, and this hub is ${site}. Ask for a file for ${site}.`,
+  "console.expires": "Ends",
   "console.enrol": "Join this console",
   "console.enrolled": "The hub belongs to the console",
 
@@ -67,4 +85,89 @@ export const settings = {
   "welcome.site": "3 · Is this the right site?",
   "welcome.console": "4 · Is there a console ashore?",
   "welcome.add": "Add the first device",
-} as const;
+};
+
+const de: Translation<typeof en> = {
+  "settings.screen": "Anzeige",
+  "settings.site": "Standort",
+  "settings.site.save": "Speichern",
+  "settings.site.saved": "Gespeichert",
+  "settings.zone": "Zeitzone",
+  "settings.zone.hint": "Etwa Europe/Zagreb; leer gilt die jedes Bildschirms",
+  "settings.zone.own": "die jedes Bildschirms",
+  "settings.name": "Name",
+  "settings.version": "Version des Hubs",
+
+  "clock.title": "Uhr des Hubs",
+  "clock.trusted": "Bestätigt",
+  "clock.untrusted": "Nicht bestätigt",
+  "clock.jumped": "Unbestätigter Sprung",
+  "clock.unset": "Niemand hat die Zeit gesagt, und die Uhr der Platine kann nicht stimmen.",
+  "clock.floor": "Läuft ab der letzten bekannten Zeit weiter. Die Uhr der Platine kann nicht stimmen.",
+  "clock.rtc": "Von der Uhr der Platine.",
+  "clock.ntp": "Von einem Zeitserver nachgeführt.",
+  "clock.console": "Von der Konsole.",
+  "clock.operator": "Von einer Person gestellt oder bestätigt.",
+  "clock.jump": ({ span }) => `Die Uhr der Platine ist dem Bekannten ${spanDe(span)} voraus`,
+  "clock.jump.detail": ({ time }) => `Sie sagt ${time}. Bis jemand das bestätigt, läuft danach nichts ab.`,
+  "clock.confirm": "Die Zeit stimmt",
+  "clock.behind": ({ span }) => `Sie geht gegenüber dem Gerät in der Hand ${spanDe(span)} nach.`,
+  "clock.ahead": ({ span }) => `Sie geht gegenüber dem Gerät in der Hand ${spanDe(span)} vor.`,
+  "clock.fromHere": "Zeit dieses Geräts nehmen",
+  "clock.type": "Zeit eintippen",
+  "clock.time": "Datum und Uhrzeit",
+  "clock.set": "Stellen",
+  "clock.done": "Der Hub hat die Zeit",
+
+  "install.title": "Zertifikat des Standorts",
+  "install.detail": "Auf jedem Telefon und Tablet der Crew einrichten. Sie kennen dann diesen Hub, und die Seite lässt sich als App installieren.",
+  "install.qr": "QR-Code mit der Adresse des Zertifikats",
+  "install.download": "Zertifikat herunterladen",
+  "install.how": "So wird es eingerichtet",
+  "install.apple": "iPhone und iPad",
+  "install.apple.how": "In Safari öffnen, dann Einstellungen → Profil geladen → Installieren. Danach Einstellungen → Allgemein → Info → Zertifikatsvertrauenseinstellungen: einschalten.",
+  "install.android": "Android",
+  "install.android.how": "Herunterladen, dann Einstellungen → Sicherheit → Verschlüsselung und Anmeldedaten → Zertifikat installieren → CA-Zertifikat.",
+  "install.computer": "Computer",
+  "install.computer.how": "Die Datei öffnen und unter die vertrauenswürdigen Stammzertifikate legen. Firefox hat eine eigene Liste: Einstellungen → Datenschutz & Sicherheit → Zertifikate.",
+
+  "pwa.title": "Als App",
+  "pwa.starting": "Es wird geprüft, was dieser Browser kann",
+  "pwa.ready": "Diese Seite öffnet sich auch ohne den Hub",
+  "pwa.ready.detail": "Sie zeigt dann die letzten Werte mit ihrem Alter. Was mit Rufen und Geräten geschehen soll, wird gesendet, sobald der Hub wieder da ist.",
+  "pwa.plain": "Alles geht, nur das nicht",
+  "pwa.plain.detail": "Über einfaches HTTP installiert kein Browser eine App und öffnet keine Seite ohne ihren Hub. Das Zertifikat des Standorts einrichten, dann über HTTPS kommen.",
+  "pwa.untrusted": "Dieser Browser vertraut dem Zertifikat nicht",
+  "pwa.untrusted.detail": "Eine weggeklickte Warnung hilft nicht: Die App lässt sich nicht installieren, und die Seite öffnet sich nicht ohne den Hub. Das Zertifikat des Standorts einrichten, dann die Seite neu öffnen.",
+  "pwa.none": "Dieser Browser kann das nicht",
+  "pwa.none.detail": "Alles andere geht. In privaten Fenstern sind Service Worker oft abgeschaltet.",
+  "pwa.failed": "Das Einrichten hat nicht geklappt",
+  "pwa.failed.detail": "Alles andere geht. Zum Wiederholen die Seite neu öffnen.",
+  "pwa.install": "App installieren",
+  "pwa.installed": "Das ist schon die installierte App.",
+  "pwa.how": "Im Menü des Browsers: „App installieren“; auf iPhone und iPad: Teilen → Zum Home-Bildschirm.",
+
+  "console.title": "Konsole an Land",
+  "console.optional": "nicht nötig",
+  "console.none": "Dieser Hub arbeitet allein.",
+  "console.detail": "Der Hub läuft auch ohne. Damit man ihn von Land sieht und helfen kann, die Anmeldedatei bringen, die die Konsole für diesen Standort erstellt hat.",
+  "console.file": "Anmeldedatei wählen",
+  "console.other": "Andere Datei wählen",
+  "console.wrong": "Das ist keine Anmeldedatei. Die Konsole erstellt sie unter „Add a site“.",
+  "console.site": "Standort-ID",
+  "console.otherSite": ({ site, theirs }) => `Die Datei ist für ${theirs}, und dieser Hub ist ${site}. Eine Datei für ${site} anfordern.`,
+  "console.expires": "Endet",
+  "console.enrol": "Dieser Konsole beitreten",
+  "console.enrolled": "Der Hub gehört zur Konsole",
+
+  "welcome.title": "Willkommen an Bord",
+  "welcome.lead": "Der Hub läuft schon. Vier Dinge lohnen einen Blick vor dem ersten Gerät; alles geht auch später, in den Einstellungen.",
+  "welcome.clock": "1 · Stimmt die Zeit?",
+  "welcome.certificate": "2 · Telefonen diesen Hub bekannt machen",
+  "welcome.site": "3 · Ist das der richtige Standort?",
+  "welcome.console": "4 · Gibt es eine Konsole an Land?",
+  "welcome.add": "Das erste Gerät hinzufügen",
+};
+
+/** Settings, the clock, and the first run. */
+export const settings: Texts<typeof en> = { en, de };

@@ -1,10 +1,11 @@
 import { useEffect, useRef } from "react";
 import { useT } from "../context";
+import { provision } from "../messages/provision";
 import { scan } from "./scanner";
 
 /** The camera's picture, read until it has gone from the page. */
 export function Camera({ onText, onFailed }: { onText: (text: string) => void; onFailed: () => void }) {
-  const t = useT();
+  const t = useT(provision);
   const video = useRef<HTMLVideoElement>(null);
   const told = useRef({ onText, onFailed });
   useEffect(() => {

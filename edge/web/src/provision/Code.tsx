@@ -2,10 +2,11 @@ import { QrCode, stopwatch, useTicking } from "@obedio/web";
 import { Clock3, EyeOff, Tag } from "lucide-react";
 import type { NewProvisionToken, ProvisionToken } from "../api/resources";
 import { useT } from "../context";
+import { provision } from "../messages/provision";
 
 /** The QR code and the short code, to be read from an arm's length, and how long they count. */
 export function Code({ token, made }: { token: ProvisionToken; made: NewProvisionToken | undefined }) {
-  const t = useT();
+  const t = useT(provision);
   return (
     <div className="flex flex-col items-center gap-4 p-4 text-center">
       {token.hardware_id ? (
@@ -32,7 +33,7 @@ export function Code({ token, made }: { token: ProvisionToken; made: NewProvisio
 
 /** In groups, as people say it. */
 export function ShortCode({ code }: { code: string }) {
-  const t = useT();
+  const t = useT(provision);
   return (
     <div>
       <p className="text-xs text-fg-dim">{t("joining.code")}</p>
@@ -42,7 +43,7 @@ export function ShortCode({ code }: { code: string }) {
 }
 
 function Countdown({ until }: { until: string }) {
-  const t = useT();
+  const t = useT(provision);
   const end = Date.parse(until);
   const left = useTicking((now) => stopwatch(end - now));
   const soon = useTicking((now) => end - now < 120_000);

@@ -7,6 +7,7 @@ import { CircleCheck, Plus, RotateCcw } from "lucide-react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { CallRequest, ProvisionToken } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
+import { provision } from "../messages/provision";
 import { ButtonLink } from "../shell/ButtonLink";
 import { Code } from "./Code";
 import { isDone, isReady, noProgress, progressOf, stepsOf, type Progress, type StepId } from "./progress";
@@ -32,7 +33,7 @@ export function Joining({ tokenId, onAgain }: { tokenId: string; onAgain: (token
 }
 
 function JoiningView({ token, onAgain }: { token: ProvisionToken; onAgain: (tokenId: string | undefined) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const words = useWords();
   const hub = useHub();
   const device = useItem(hub.devices, token.device_id ?? "");
@@ -65,7 +66,7 @@ function JoiningView({ token, onAgain }: { token: ProvisionToken; onAgain: (toke
 }
 
 function Checklist({ token, progress }: { token: ProvisionToken; progress: Progress }) {
-  const t = useT();
+  const t = useT(provision);
   const over = token.state === "expired" || token.state === "revoked";
   const steps = stepsOf(token.type);
   const current = steps.find((s) => !isDone(s, progress));
@@ -87,7 +88,7 @@ function Checklist({ token, progress }: { token: ProvisionToken; progress: Progr
 
 /** The token waits for its device. */
 function Waiting({ token, onCancelled }: { token: ProvisionToken; onCancelled: () => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const toast = useToast();
   const canWrite = useCanWrite();
@@ -111,7 +112,7 @@ function Waiting({ token, onCancelled }: { token: ProvisionToken; onCancelled: (
 
 /** The device has come: what it is called, and what to do now. */
 function Joined({ token, ready, room, request, onAnother }: { token: ProvisionToken; ready: boolean; room: string; request: CallRequest | undefined; onAnother: () => void }) {
-  const t = useT();
+  const t = useT(provision);
   const id = token.device_id ?? "";
   return (
     <section
@@ -142,7 +143,7 @@ function Joined({ token, ready, room, request, onAnother }: { token: ProvisionTo
 
 /** The test press has rung on every screen; here it can be taken back. */
 function TestCall({ request }: { request: CallRequest | undefined }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const may = usePermits("requests.cancel");
   const work = useWork();
@@ -158,7 +159,7 @@ function TestCall({ request }: { request: CallRequest | undefined }) {
 
 /** The token's time is over, or somebody has taken it back. */
 function Ended({ token, onAgain }: { token: ProvisionToken; onAgain: (tokenId: string | undefined) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const canWrite = useCanWrite();
   const work = useWork();

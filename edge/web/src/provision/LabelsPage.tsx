@@ -4,6 +4,7 @@ import { Printer, QrCode as QrIcon } from "lucide-react";
 import { useState } from "react";
 import type { NewProvisionToken } from "../api/resources";
 import { useCanWrite, useHub, useSystem, useT } from "../context";
+import { provision } from "../messages/provision";
 import { BackLink } from "../shell/BackLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
@@ -16,7 +17,7 @@ const most = 36;
 
 /** Several codes on paper, for devices that are to be hung up later. */
 export function LabelsPage() {
-  const t = useT();
+  const t = useT(provision);
   return (
     <Page title={t("labels.title")}>
       <BackLink to="/mqtt/devices/provision">{t("provision.title")}</BackLink>
@@ -26,7 +27,7 @@ export function LabelsPage() {
 }
 
 function Labels() {
-  const t = useT();
+  const t = useT(provision);
   const words = useWords();
   const hub = useHub();
   const canWrite = useCanWrite();
@@ -84,7 +85,7 @@ function Labels() {
 }
 
 function Printed({ token, room }: { token: NewProvisionToken; room: string }) {
-  const t = useT();
+  const t = useT(provision);
   const words = useWords();
   const { minute } = useFormats();
   const system = useSystem();

@@ -1,5 +1,6 @@
 import { SelectField, spanOf } from "@obedio/web";
 import { useT } from "../context";
+import { provision } from "../messages/provision";
 
 /** How long a token may last, in seconds; the hub takes seven days at most. */
 const lives = [1800, 7200, 86_400, 604_800];
@@ -7,7 +8,7 @@ export const defaultLife = 1800;
 export const longestLife = 604_800;
 
 export function LifeField({ value, onChange }: { value: number; onChange: (seconds: number) => void }) {
-  const t = useT();
+  const t = useT(provision);
   return (
     <SelectField
       label={t("provision.life")}

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Profile } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
 import { useServerList } from "../lists";
+import { provision } from "../messages/provision";
 import { profileKey, profileNames } from "../security/profiles";
 import type { Label } from "./label";
 import { LifeField, defaultLife } from "./LifeField";
@@ -17,7 +18,7 @@ const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** What the device is to be; then a code, its label, or labels to print. */
 export function NewDevice({ onMade }: { onMade: (tokenId: string) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const navigate = useNavigate();
   const canWrite = useCanWrite();
@@ -97,7 +98,7 @@ export function NewDevice({ onMade }: { onMade: (tokenId: string) => void }) {
 }
 
 function ProfileField({ type, value, onChange }: { type: string; value: string; onChange: (name: string) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const may = usePermits("security.read");
   return may ? <KnownProfiles type={type} value={value} onChange={onChange} /> : (
     <TextField label={t("provision.profile")} hint={t("provision.profile.hint", { type })} value={value} maxLength={64} autoCapitalize="none" onChange={(e) => onChange(e.target.value.trim())} />
@@ -105,7 +106,7 @@ function ProfileField({ type, value, onChange }: { type: string; value: string; 
 }
 
 function KnownProfiles({ type, value, onChange }: { type: string; value: string; onChange: (name: string) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const { list } = useServerList<Profile>("/security/profiles", profileKey, true);
   const names = useKeys(list, profileNames);
   return (

@@ -3,12 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { ChevronRight, X } from "lucide-react";
 import type { ProvisionToken } from "../api/resources";
 import { useCanWrite, useHub, useT } from "../context";
+import { provision } from "../messages/provision";
 import { useRoomName } from "./rooms";
 import { openTokens, revokeToken } from "./tokens";
 
 /** What still waits for its device. Nothing is shown while nothing waits. */
 export function OpenTokens({ onShow }: { onShow: (tokenId: string) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const readings = useCell(hub.readings);
   const roomName = useRoomName();
@@ -24,7 +25,7 @@ export function OpenTokens({ onShow }: { onShow: (tokenId: string) => void }) {
 }
 
 function Row({ token, room, onShow, onRevoked }: { token: ProvisionToken; room: string; onShow: () => void; onRevoked: () => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const words = useWords();
   const canWrite = useCanWrite();

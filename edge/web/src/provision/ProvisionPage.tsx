@@ -1,5 +1,6 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useT } from "../context";
+import { provision } from "../messages/provision";
 import { BackLink } from "../shell/BackLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
@@ -10,7 +11,7 @@ import { ReplaceDevice } from "./ReplaceDevice";
 
 /** Adds a device, or gives a device other hardware: from what it is to a press that rings. */
 export function ProvisionPage() {
-  const t = useT();
+  const t = useT(provision);
   const { replace, token } = useSearch({ from: "/mqtt/devices/provision" });
   const navigate = useNavigate({ from: "/mqtt/devices/provision" });
   const show = (id: string | undefined) =>

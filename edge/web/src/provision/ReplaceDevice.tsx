@@ -2,6 +2,7 @@ import { Button, DataView, Facts, PresenceBadge, Section, Skeletons, useItem, us
 import { QrCode, ScanLine } from "lucide-react";
 import { useState } from "react";
 import { useCanWrite, useHub, useReach, useT } from "../context";
+import { provision } from "../messages/provision";
 import { LifeField, defaultLife } from "./LifeField";
 import type { Label } from "./label";
 import { ScanLabel } from "./ScanLabel";
@@ -9,7 +10,7 @@ import { makeToken, type Want } from "./tokens";
 
 /** Other hardware takes a device's place; its room, name and history stay. */
 export function ReplaceDevice({ deviceId, onMade }: { deviceId: string; onMade: (tokenId: string) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const words = useWords();
   const canWrite = useCanWrite();

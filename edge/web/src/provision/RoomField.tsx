@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import type { Room } from "../api/resources";
 import { useHub, usePermits, useT } from "../context";
 import { useServerList } from "../lists";
+import { provision } from "../messages/provision";
 import { roomIdOf } from "./label";
 import { roomKey } from "./rooms";
 
@@ -23,7 +24,7 @@ export function chosenRoom({ room, newName }: RoomChoice): string {
 const roomIds = (rooms: Collection<Room>) => [...rooms.values()].map((r) => r.room_id);
 
 export function RoomField({ value, error, onChange }: { value: RoomChoice; error?: string | undefined; onChange: (value: RoomChoice) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const hub = useHub();
   const mayMake = usePermits("rooms.write");
   const { collator } = useFormats();

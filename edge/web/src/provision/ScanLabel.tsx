@@ -2,6 +2,7 @@ import { Button, Dialog, DialogActions, TextAreaField, TextField, useWork } from
 import { CameraOff, ScanLine } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { useT } from "../context";
+import { provision } from "../messages/provision";
 import { Camera } from "./Camera";
 import { keyHashOf, parseLabel, validHardwareId, type Label } from "./label";
 import { canScan } from "./scanner";
@@ -15,7 +16,7 @@ export interface ScanLabelProps {
 
 /** The label of a device that can show nothing itself: scanned, or typed. */
 export function ScanLabel(props: ScanLabelProps) {
-  const t = useT();
+  const t = useT(provision);
   return (
     <Dialog open={props.open} onOpenChange={props.onOpenChange} title={t("label.title")} description={t(canScan() ? "label.detail" : "label.typed")} testId="scan-label">
       <LabelForm {...props} />
@@ -24,7 +25,7 @@ export function ScanLabel(props: ScanLabelProps) {
 }
 
 function LabelForm({ onOpenChange, onLabel }: ScanLabelProps) {
-  const t = useT();
+  const t = useT(provision);
   const work = useWork();
   const scans = canScan();
   const [camera, setCamera] = useState(scans);

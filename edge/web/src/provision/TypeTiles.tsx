@@ -1,9 +1,10 @@
 import { deviceTypes, typeIcon, useWords, type DeviceType } from "@obedio/web";
 import { useT } from "../context";
+import { provision } from "../messages/provision";
 
 /** What it is: four large tiles, one choice. */
 export function TypeTiles({ value, onChange }: { value: string; onChange: (type: DeviceType) => void }) {
-  const t = useT();
+  const t = useT(provision);
   const words = useWords();
   return (
     <fieldset>

@@ -33,10 +33,10 @@ describe("ScanLabel", () => {
     await waitFor(() => expect(use).toHaveBeenCalledWith({ hardwareId: "OB-1", keyHash: hash }));
   });
 
-  test("takes what is typed where the browser has no reader of codes", async () => {
+  test("takes what is typed where there is no camera to be used", async () => {
     const use = vi.fn<() => Promise<void>>(async () => {});
     renderInHub(<ScanLabel open onOpenChange={() => {}} onLabel={use} />);
-    expect(screen.getByText(/cannot scan here/)).toBeTruthy();
+    expect(screen.getByText(/cannot be used here/)).toBeTruthy();
     fireEvent.change(screen.getByLabelText("Hardware id"), { target: { value: "OB-2" } });
     fireEvent.click(screen.getByRole("button", { name: "Let it in" }));
     expect(screen.getByText(/has 64 digits/)).toBeTruthy();

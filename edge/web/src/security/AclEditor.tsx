@@ -4,6 +4,7 @@ import { Plus, Trash2 } from "lucide-react";
 import type { AclDocument, Profile, Rule } from "../api/resources";
 import { usePermits, useT } from "../context";
 import { useServerList } from "../lists";
+import { security } from "../messages/security";
 import { Conflict } from "./Conflict";
 import { aclBodyOf, aclDraftOf, aclTrial, differences, retains, withRule, type AclDraft, type RoleDraft } from "./drafts";
 import { EditorFrame, fieldError } from "./EditorFrame";
@@ -32,7 +33,7 @@ export interface AclEditorProps {
 
 /** Roles with rules, and whom they are for. */
 export function AclEditor({ id, begin, rule, client, action, topic }: AclEditorProps) {
-  const t = useT();
+  const t = useT(security);
   const words = useWords();
   const navigate = useNavigate();
   const mayChange = usePermits("security.write");
@@ -139,7 +140,7 @@ interface RoleSectionProps {
 }
 
 function RoleSection({ role, only, disabled, errors, onChange, onRemove }: RoleSectionProps) {
-  const t = useT();
+  const t = useT(security);
   const name = role.rolename || t("role.unnamed");
   return (
     <Section
@@ -159,7 +160,7 @@ function RoleSection({ role, only, disabled, errors, onChange, onRemove }: RoleS
 }
 
 function Profiles({ value, onChange }: { value: string[]; onChange: (names: string[]) => void }) {
-  const t = useT();
+  const t = useT(security);
   const { list } = useServerList<Profile>("/security/profiles", profileKey, true);
   const names = useKeys(list, profileNames);
   const all = [...new Set([...names, ...value])];
@@ -167,7 +168,7 @@ function Profiles({ value, onChange }: { value: string[]; onChange: (names: stri
 }
 
 function Value({ draft, field }: { draft: AclDraft; field: keyof AclDraft }) {
-  const t = useT();
+  const t = useT(security);
   const value = draft[field];
   if (field === "roles") {
     return draft.roles.map((r) => (

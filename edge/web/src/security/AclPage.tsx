@@ -5,6 +5,7 @@ import { useEffect, useState, type ReactNode } from "react";
 import type { AclDocument, Profile } from "../api/resources";
 import { usePermits, useReach, useT } from "../context";
 import { useServerList } from "../lists";
+import { security } from "../messages/security";
 import { ButtonLink } from "../shell/ButtonLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
@@ -17,7 +18,7 @@ import { TestPanel } from "./TestPanel";
 
 /** What devices may do: profiles, documents of rules, and the question whether one may. */
 export function AclPage() {
-  const t = useT();
+  const t = useT(security);
   return (
     <Page title={t("security.title")}>
       <SecurityNav />
@@ -63,7 +64,7 @@ function useListState<T>(list: Collection<T>) {
 }
 
 function Profiles() {
-  const t = useT();
+  const t = useT(security);
   const may = usePermits("security.write");
   const { list, reload } = useServerList<Profile>("/security/profiles", profileKey, true);
   const names = useKeys(list, profileNames);
@@ -87,7 +88,7 @@ function Profiles() {
 }
 
 function Documents() {
-  const t = useT();
+  const t = useT(security);
   const may = usePermits("security.write");
   const { list, reload } = useServerList<AclDocument>("/security/acl", aclKey, true);
   const ids = useKeys(list, aclIds);

@@ -2,11 +2,12 @@ import { Button, Dialog, DialogActions, Fold, TextField, useToast, useWork } fro
 import { Download, ListX, ShieldPlus } from "lucide-react";
 import { useState } from "react";
 import { useCanWrite, useHub, usePermits, useSystem, useT } from "../context";
+import { security } from "../messages/security";
 import { FileLink } from "../shell/ButtonLink";
 
 /** The site's authority: what to trust, what is revoked, and a new one. */
 export function AuthorityCard() {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const site = useSystem()?.site ?? "site";
   const may = usePermits("system.write");
@@ -35,7 +36,7 @@ export function AuthorityCard() {
 }
 
 function Renew({ site, open, onOpenChange }: { site: string; open: boolean; onOpenChange: (open: boolean) => void }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const toast = useToast();
   const work = useWork();

@@ -2,6 +2,7 @@ import { Button, DataView, RelativeTime, Section, Skeletons, useDerived, useStat
 import { ShieldOff } from "lucide-react";
 import type { Ban } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useReach, useT } from "../context";
+import { security } from "../messages/security";
 import { Fine } from "./SecurityPage";
 
 export const banKey = (b: Ban) => b.address;
@@ -9,7 +10,7 @@ const byEnd = (bans: Collection<Ban>) => [...bans.values()].sort((a, b) => a.unt
 
 /** Addresses that are kept out after failed sign-ins, and the way to let them in again. */
 export function Bans({ list, reload }: { list: Collection<Ban>; reload: () => void }) {
-  const t = useT();
+  const t = useT(security);
   const rows = useDerived(list, byEnd);
   const state = viewStateOf({ status: useStatus(list), total: rows.length, shown: rows.length, reach: useReach() });
   return (
@@ -26,7 +27,7 @@ export function Bans({ list, reload }: { list: Collection<Ban>; reload: () => vo
 }
 
 function Row({ ban, onLifted }: { ban: Ban; onLifted: () => void }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const toast = useToast();
   const may = usePermits("security.write");

@@ -5,6 +5,7 @@ import { Download, ShieldX } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import type { Certificate } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
+import { security } from "../messages/security";
 import { CertificateState } from "./CertificateState";
 import { groups, revocationReasons, revoke, type RevocationReason } from "./certificates";
 
@@ -16,7 +17,7 @@ export interface CertificateDialogProps {
 
 /** One certificate, and how it is taken back. */
 export function CertificateDialog({ certificate: c, onOpenChange, onRevoked }: CertificateDialogProps) {
-  const t = useT();
+  const t = useT(security);
   const [revoking, setRevoking] = useState(false);
   const title = c.device_id ?? t(c.kind === "authority" ? "certs.authority" : "certs.server");
   return (
@@ -31,7 +32,7 @@ export function CertificateDialog({ certificate: c, onOpenChange, onRevoked }: C
 }
 
 function Details({ certificate: c, onRevoke }: { certificate: Certificate; onRevoke: () => void }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const { minute } = useFormats();
   const may = usePermits("security.write");
@@ -75,7 +76,7 @@ function Digits({ label, children }: { label: string; children: ReactNode }) {
 }
 
 function Revoke({ certificate: c, onBack, onDone }: { certificate: Certificate; onBack: () => void; onDone: () => void }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const toast = useToast();
   const work = useWork();

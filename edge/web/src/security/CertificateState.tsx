@@ -2,6 +2,7 @@ import { Mark, Pill, lookOf, type Look } from "@obedio/web";
 import { BadgeCheck, CalendarClock, CalendarX, ShieldX } from "lucide-react";
 import type { Certificate } from "../api/resources";
 import { useT } from "../context";
+import { security } from "../messages/security";
 
 export const certificateStates = ["valid", "due", "expired", "revoked"] as const;
 
@@ -13,7 +14,7 @@ export const certificateLook: Record<Certificate["state"], Look> = {
 };
 
 export function CertificateState({ state, bare = false }: { state: Certificate["state"]; bare?: boolean }) {
-  const t = useT();
+  const t = useT(security);
   const look = lookOf(certificateLook, state);
   const Shape = bare ? Mark : Pill;
   return <span data-state={state} className="inline-flex min-w-0"><Shape tone={look.tone} icon={look.icon}>{t(`cert.${state}`)}</Shape></span>;

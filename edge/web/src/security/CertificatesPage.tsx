@@ -8,6 +8,7 @@ import { useCallback, useMemo, useState } from "react";
 import type { Certificate } from "../api/resources";
 import { useCanWrite, usePermits, useReach, useT } from "../context";
 import { useServerList } from "../lists";
+import { security } from "../messages/security";
 import type { CertificatesSearch } from "../router";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
@@ -20,7 +21,7 @@ import { SecurityNav } from "./SecurityNav";
 
 /** Every certificate of the site's authority, and the authority itself. */
 export function CertificatesPage() {
-  const t = useT();
+  const t = useT(security);
   return (
     <Page title={t("security.title")}>
       <SecurityNav />
@@ -30,7 +31,7 @@ export function CertificatesPage() {
 }
 
 function Certificates() {
-  const t = useT();
+  const t = useT(security);
   const { number, collator } = useFormats();
   const mayIssue = usePermits("provision.write");
   const canWrite = useCanWrite();
@@ -104,7 +105,7 @@ interface ListProps {
 }
 
 function Table({ list, ids, sort, descending, onSort, onOpen }: ListProps & { sort: string; descending: boolean; onSort: (sort: string) => void }) {
-  const t = useT();
+  const t = useT(security);
   const columns = useMemo<Column<Certificate>[]>(
     () => [
       { id: "device", header: t("certs.col.holder"), width: "minmax(10rem,1.4fr)", sortable: true, cell: (c) => <Holder certificate={c} /> },
@@ -140,7 +141,7 @@ function Table({ list, ids, sort, descending, onSort, onOpen }: ListProps & { so
 
 /** On a phone: one card a certificate. */
 function Cards({ list, ids, onOpen }: ListProps) {
-  const t = useT();
+  const t = useT(security);
   const [most, setMost] = useState(50);
   return (
     <div className="flex flex-col gap-3 md:hidden">
@@ -166,7 +167,7 @@ function Cards({ list, ids, onOpen }: ListProps) {
 }
 
 export function Holder({ certificate: c }: { certificate: Certificate }) {
-  const t = useT();
+  const t = useT(security);
   return <span className="block truncate font-medium normal-nums">{c.device_id ?? t(c.kind === "authority" ? "certs.authority" : "certs.server")}</span>;
 }
 

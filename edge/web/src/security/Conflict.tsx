@@ -1,6 +1,7 @@
 import { Button, Dialog, DialogActions, useWork } from "@obedio/web";
 import type { ReactNode } from "react";
 import { useT } from "../context";
+import { security } from "../messages/security";
 
 export interface ConflictProps {
   open: boolean;
@@ -13,7 +14,7 @@ export interface ConflictProps {
 
 /** Somebody else has saved meanwhile: theirs is shown beside mine, and a person decides. */
 export function Conflict({ open, rows, onTakeTheirs, onOverwrite, onKeepEditing }: ConflictProps) {
-  const t = useT();
+  const t = useT(security);
   const work = useWork();
   return (
     <Dialog open={open} onOpenChange={(o) => !o && onKeepEditing()} title={t("conflict.title")} description={t("conflict.detail")} testId="conflict">

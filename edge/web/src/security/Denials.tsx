@@ -3,6 +3,7 @@ import { Gauge, ListPlus, ShieldX, UserX } from "lucide-react";
 import { useCallback, useMemo, useState } from "react";
 import type { Denial } from "../api/resources";
 import { useHub, usePermits, useReach, useT } from "../context";
+import { security } from "../messages/security";
 import { NewItems } from "../devices/NewItems";
 import { ButtonLink } from "../shell/ButtonLink";
 import { Fine } from "./SecurityPage";
@@ -17,7 +18,7 @@ const firstShown = 15;
 
 /** What the broker held against clients, grouped, as it happens; each is one step from a rule. */
 export function Denials() {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const { number } = useFormats();
   const [kind, setKind] = useState<Denial["kind"]>();
@@ -55,7 +56,7 @@ export function Denials() {
 }
 
 function Row({ id }: { id: string }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const { number } = useFormats();
   const mayChange = usePermits("security.write");

@@ -2,6 +2,7 @@ import { Button, DialogActions, Dialog, ErrorNote, Skeletons, useToast, type Api
 import { Save, Trash2, Undo2 } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { useCanWrite, usePermits, useT } from "../context";
+import { security } from "../messages/security";
 import { BackLink } from "../shell/BackLink";
 import type { Editor } from "./useEditor";
 
@@ -21,7 +22,7 @@ export interface EditorFrameProps<V, D> {
 
 /** The form with the buttons that stay in sight, and below it what can be tried before saving. */
 export function EditorFrame<V, D>({ editor, title, tab, incomplete, removal, onSaved, onRemoved, form, side }: EditorFrameProps<V, D>) {
-  const t = useT();
+  const t = useT(security);
   const toast = useToast();
   const mayChange = usePermits("security.write");
   const canWrite = useCanWrite();

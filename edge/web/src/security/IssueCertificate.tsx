@@ -3,8 +3,11 @@ import { Download, FilePlus2, KeyRound } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import type { IssuedCertificate } from "../api/resources";
 import { useHub, useT } from "../context";
+import { security } from "../messages/security";
 import { bundleOf, issue } from "./certificates";
 import { DeviceField } from "./DeviceField";
+
+const pemHead = "-----BEGIN CERTIFICATE REQUEST-----";
 
 export interface IssueCertificateProps {
   open: boolean;
@@ -14,7 +17,7 @@ export interface IssueCertificateProps {
 
 /** A certificate by hand, for a device that cannot join by itself. Its key is shown once. */
 export function IssueCertificate(props: IssueCertificateProps) {
-  const t = useT();
+  const t = useT(security);
   const [issued, setIssued] = useState<IssuedCertificate>();
   const change = (open: boolean) => {
     if (!open) setIssued(undefined);
@@ -44,7 +47,7 @@ export function IssueCertificate(props: IssueCertificateProps) {
 }
 
 function IssueForm({ onCancel, onIssued }: { onCancel: () => void; onIssued: (issued: IssuedCertificate) => void }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const work = useWork();
   const [device, setDevice] = useState("");
@@ -61,7 +64,7 @@ function IssueForm({ onCancel, onIssued }: { onCancel: () => void; onIssued: (is
     <form noValidate onSubmit={submit} className="flex flex-col gap-4">
       <DeviceField label={t("devices.col.device")} autoFocus value={device} onChange={setDevice} error={tried && unknown ? t("issue.unknown") : undefined} />
       <Fold title={t("issue.csr")} note={t("issue.csr.note")}>
-        <TextAreaField label={t("issue.csr.label")} rows={6} value={csr} spellCheck={false} placeholder="-----BEGIN CERTIFICATE REQUEST-----" onChange={(e) => setCsr(e.target.value)} />
+        <TextAreaField label={t("issue.csr.label")} rows={6} value={csr} spellCheck={false} placeholder={pemHead} onChange={(e) => setCsr(e.target.value)} />
       </Fold>
       {work.failure && <p role="status" className="text-sm text-bad">{work.failure}</p>}
       <DialogActions>
@@ -73,7 +76,7 @@ function IssueForm({ onCancel, onIssued }: { onCancel: () => void; onIssued: (is
 }
 
 function Issued({ issued, onClose }: { issued: IssuedCertificate; onClose: () => void }) {
-  const t = useT();
+  const t = useT(security);
   const [saved, setSaved] = useState(false);
   const name = issued.device_id ?? issued.serial;
   const pem = "application/x-pem-file";

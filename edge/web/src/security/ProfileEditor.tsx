@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import type { AclDocument, Profile } from "../api/resources";
 import { usePermits, useT } from "../context";
 import { useServerList } from "../lists";
+import { security } from "../messages/security";
 import { Conflict } from "./Conflict";
 import { differences, newProfile, profileBodyOf, profileDraftOf, profileTrial, retains, type ProfileDraft } from "./drafts";
 import { EditorFrame, fieldError } from "./EditorFrame";
@@ -18,7 +19,7 @@ const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** What a class of devices may do on the broker. */
 export function ProfileEditor({ name }: { name: string | undefined }) {
-  const t = useT();
+  const t = useT(security);
   const navigate = useNavigate();
   const mayChange = usePermits("security.write");
   const editor = useEditor<Profile, ProfileDraft>({
@@ -102,7 +103,7 @@ export function ProfileEditor({ name }: { name: string | undefined }) {
 const builtIn = ["button", "watch", "repeater", "sensor"];
 
 function Value({ draft, field }: { draft: ProfileDraft; field: keyof ProfileDraft }) {
-  const t = useT();
+  const t = useT(security);
   const value = draft[field];
   if (field === "acl_pattern") {
     return draft.acl_pattern.length === 0 ? t("value.none") : <RuleTexts rules={draft.acl_pattern} />;
@@ -114,7 +115,7 @@ function Value({ draft, field }: { draft: ProfileDraft; field: keyof ProfileDraf
 }
 
 function Roles({ value, onChange }: { value: string[]; onChange: (ids: string[]) => void }) {
-  const t = useT();
+  const t = useT(security);
   const { list } = useServerList<AclDocument>("/security/acl", aclKey, true);
   const ids = useKeys(list, aclIds);
   const all = [...new Set([...ids, ...value])];

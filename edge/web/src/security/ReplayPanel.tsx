@@ -3,12 +3,13 @@ import { CircleCheck, History, TriangleAlert } from "lucide-react";
 import { useState } from "react";
 import type { DraftPolicy, Replay } from "../api/resources";
 import { useHub, useT } from "../context";
+import { security } from "../messages/security";
 
 const spans = [3_600_000, 86_400_000, 604_800_000];
 
 /** What the draft would have changed for the messages of the last hours, before it is saved. */
 export function ReplayPanel({ draft }: { draft: DraftPolicy }) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const work = useWork();
   const [span, setSpan] = useState(spans[1]!);
@@ -39,7 +40,7 @@ export function ReplayPanel({ draft }: { draft: DraftPolicy }) {
 }
 
 function Outcome({ replay: r }: { replay: Replay }) {
-  const t = useT();
+  const t = useT(security);
   const { number } = useFormats();
   const examined = t("replay.examined", { n: number(r.examined) });
   return (

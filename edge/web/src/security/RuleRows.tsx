@@ -2,7 +2,10 @@ import { Button, IconButton, Select, classes, controlClass } from "@obedio/web";
 import { ArrowDown, ArrowUp, Plus, Trash2 } from "lucide-react";
 import type { Rule } from "../api/resources";
 import { useT } from "../context";
+import { security } from "../messages/security";
 import { moved, ruleKinds, type RuleKind } from "./drafts";
+
+const ownTopics = "obedio/${site}/${room}/${type}/${device_id}/#";
 
 export interface RuleRowsProps {
   label: string;
@@ -15,7 +18,7 @@ export interface RuleRowsProps {
 
 /** Rules, one a row, in the order in which they are asked. */
 export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsProps) {
-  const t = useT();
+  const t = useT(security);
   const put = (i: number, part: Partial<Rule>) => onChange(rules.map((r, j) => (j === i ? { ...r, ...part } : r)));
   const kinds = ruleKinds.map((k) => ({ value: k as string, label: t(`rule.${k}`) }));
   const answers = [{ value: "allow", label: t("rule.allow") }, { value: "deny", label: t("rule.deny") }];
@@ -52,7 +55,7 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
                   aria-invalid={error ? true : undefined}
                   disabled={disabled}
                   value={r.topic}
-                  placeholder="obedio/${site}/${room}/${type}/${device_id}/#"
+                  placeholder={ownTopics}
                   autoCapitalize="none"
                   autoComplete="off"
                   spellCheck={false}
@@ -93,7 +96,7 @@ export function RuleRows({ label, rules, errors, disabled, onChange }: RuleRowsP
 
 /** Rules to read, one a line. */
 export function RuleTexts({ rules }: { rules: readonly Rule[] }) {
-  const t = useT();
+  const t = useT(security);
   return rules.map((rule, i) => (
     // oxlint-disable-next-line react/no-array-index-key
     <span key={i} className="block break-all">

@@ -1,5 +1,6 @@
 import { Link, useRouterState } from "@tanstack/react-router";
 import { useT } from "../context";
+import { security } from "../messages/security";
 import type { AclSearch } from "../router";
 
 type Place = "overview" | "certificates" | NonNullable<AclSearch["tab"]>;
@@ -18,7 +19,7 @@ export function placeOf(path: string, search: AclSearch): Place {
 
 /** The pages about the site's security, side by side. */
 export function SecurityNav() {
-  const t = useT();
+  const t = useT(security);
   const at = useRouterState({ select: (s) => placeOf(s.location.pathname, s.location.search as AclSearch) });
   const current = (place: Place) => (at === place ? ("page" as const) : undefined);
   return (

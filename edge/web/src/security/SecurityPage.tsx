@@ -5,6 +5,7 @@ import { useCallback, useEffect, type ReactNode } from "react";
 import type { Ban, Certificate, Denial } from "../api/resources";
 import { useHub, useReach, useT } from "../context";
 import { useServerList } from "../lists";
+import { security } from "../messages/security";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
 import { Bans, banKey } from "./Bans";
@@ -17,7 +18,7 @@ const dayLong = 86_400_000;
 
 /** What about the site's security needs somebody: certificates that end, denials, bans. */
 export function SecurityPage() {
-  const t = useT();
+  const t = useT(security);
   return (
     <Page title={t("security.title")}>
       <SecurityNav />
@@ -27,7 +28,7 @@ export function SecurityPage() {
 }
 
 function Overview() {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const { number } = useFormats();
   useEffect(() => hub.readDenials(), [hub]);
@@ -74,7 +75,7 @@ function Tile({ icon: Icon, tone, label, value, shown, known }: { icon: LucideIc
 }
 
 function Ending({ list, reload }: { list: Collection<Certificate>; reload: () => void }) {
-  const t = useT();
+  const t = useT(security);
   const rows = useDerived(list, soonestFirst);
   const state = viewStateOf({ status: useStatus(list), total: rows.length, shown: rows.length, reach: useReach() });
   return (

@@ -4,12 +4,14 @@ import { useState, type FormEvent } from "react";
 import type { AclDecision, AclTest, DraftPolicy, Profile } from "../api/resources";
 import { useHub, useT } from "../context";
 import { useServerList } from "../lists";
+import { security } from "../messages/security";
 import { DeviceField } from "./DeviceField";
 import { profileKey, profileNames } from "./profiles";
 
 const actions = ["publish", "receive", "subscribe", "unsubscribe"] as const;
 type Action = (typeof actions)[number];
 const oneDevice = "";
+const exampleTopic = "obedio/yacht-1/cabin-101/button/btn-101/press";
 
 export interface TestPanelProps {
   /** The policy is asked as it would be with this. */
@@ -23,7 +25,7 @@ export interface TestPanelProps {
 
 /** May X do this to T? And the rule that says so. */
 export function TestPanel({ draft, ...first }: TestPanelProps) {
-  const t = useT();
+  const t = useT(security);
   const hub = useHub();
   const work = useWork();
   const { list } = useServerList<Profile>("/security/profiles", profileKey, true);
@@ -65,7 +67,7 @@ export function TestPanel({ draft, ...first }: TestPanelProps) {
         <TextField
           label={t(action === "publish" || action === "receive" ? "test.topic" : "test.topicFilter")}
           value={topic} autoCapitalize="none" autoComplete="off" spellCheck={false} className="font-mono text-xs!" maxLength={1024}
-          placeholder="obedio/yacht-1/cabin-101/button/btn-101/press"
+          placeholder={exampleTopic}
           onChange={(e) => setTopic(e.target.value)}
         />
         {action === "publish" && (
@@ -88,7 +90,7 @@ function actionNamed(name: string | undefined): Action {
 }
 
 function Answer({ asked, decision: d }: { asked: AclTest; decision: AclDecision }) {
-  const t = useT();
+  const t = useT(security);
   const who = asked.client ?? t("test.any", { profile: asked.profile ?? "" });
   const sentence = { who, action: t(`test.${asked.action as Action}`).toLowerCase(), topic: asked.topic };
   const because = (): string => {

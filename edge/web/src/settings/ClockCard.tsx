@@ -4,6 +4,7 @@ import { CircleCheck, CircleHelp, ClockAlert, Smartphone } from "lucide-react";
 import { useState } from "react";
 import type { ClockReading } from "../api/resources";
 import { useCanWrite, useHub, usePermits, useT } from "../context";
+import { settings } from "../messages/settings";
 import { instantOf } from "./instant";
 
 /** How often the clock is asked where it has the time from. */
@@ -21,7 +22,7 @@ function lookOfClock(reading: ClockReading): Look {
 
 /** What the hub's clock says, where it has the time from, and the way to put it right. */
 export function ClockCard({ title }: { title?: string }) {
-  const t = useT();
+  const t = useT(settings);
   const hub = useHub();
   const readings = useCell(hub.readings);
   const query = useQuery<{ reading: ClockReading; at: number }, ApiError>({
@@ -51,7 +52,7 @@ export function ClockCard({ title }: { title?: string }) {
 }
 
 function Reading({ reading, at, onChanged }: { reading: ClockReading; at: number; onChanged: () => void }) {
-  const t = useT();
+  const t = useT(settings);
   const hub = useHub();
   const toast = useToast();
   const may = usePermits("system.write");

@@ -2,12 +2,13 @@ import { Button, Facts, RelativeTime, Section, classes, useToast, useWork } from
 import { FileUp, Link2 } from "lucide-react";
 import { useState } from "react";
 import { useCanWrite, useHub, usePermits, useSystem, useT } from "../context";
+import { settings } from "../messages/settings";
 import { buttonLook } from "../shell/ButtonLink";
 import { parseClaim, type Claim } from "./claim";
 
 /** The console that this hub belongs to, or the claim file that makes it belong to one. */
 export function ConsoleCard({ title }: { title?: string }) {
-  const t = useT();
+  const t = useT(settings);
   const uplink = useSystem()?.uplink;
   const may = usePermits("system.write");
   if (!uplink) return null;
@@ -30,7 +31,7 @@ export function ConsoleCard({ title }: { title?: string }) {
 }
 
 function Enrol() {
-  const t = useT();
+  const t = useT(settings);
   const hub = useHub();
   const toast = useToast();
   const site = useSystem()?.site;
@@ -67,7 +68,7 @@ function Enrol() {
             items={[
               { label: t("shore.console"), value: <span className="normal-nums">{claim.url}</span> },
               { label: t("console.site"), value: <span className="normal-nums">{claim.site_id}</span> },
-              { label: t("provision.expires"), value: <RelativeTime at={claim.expires_at} /> },
+              { label: t("console.expires"), value: <RelativeTime at={claim.expires_at} /> },
             ]}
           />
           {other && <p role="status" className="text-sm text-bad">{t("console.otherSite", { site: site ?? "", theirs: claim.site_id })}</p>}

@@ -1,11 +1,12 @@
 import { Button, ErrorNote, Facts, Section, TextField, useToast, useWork } from "@obedio/web";
 import { useState, type FormEvent } from "react";
 import { useCanWrite, useHub, usePermits, useSystem, useT } from "../context";
+import { settings } from "../messages/settings";
 import type { System } from "../api/resources";
 
 /** What people call the site, and in which time zone pages show times. */
 export function SiteCard({ title }: { title?: string }) {
-  const t = useT();
+  const t = useT(settings);
   const system = useSystem();
   const may = usePermits("system.write");
   if (!system) return null;
@@ -26,7 +27,7 @@ export function SiteCard({ title }: { title?: string }) {
 const zones = typeof Intl.supportedValuesOf === "function" ? Intl.supportedValuesOf("timeZone") : [];
 
 function Form({ system }: { system: System }) {
-  const t = useT();
+  const t = useT(settings);
   const hub = useHub();
   const toast = useToast();
   const work = useWork();

@@ -2,13 +2,14 @@ import { Fold, QrCode, Section } from "@obedio/web";
 import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import { useHub, usePermits, useSystem, useT } from "../context";
+import { settings } from "../messages/settings";
 import { FileLink } from "../shell/ButtonLink";
 
 const systems = ["apple", "android", "computer"] as const;
 
 /** The certificate that phones and computers are given, so that they know this hub. */
 export function SiteCertificate({ title }: { title?: string }) {
-  const t = useT();
+  const t = useT(settings);
   const hub = useHub();
   const site = useSystem()?.site ?? "site";
   const mayDraw = usePermits("provision.write");

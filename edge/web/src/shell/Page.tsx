@@ -1,6 +1,7 @@
-import { OfflineBanner, StalePill } from "@obedio/web";
+import { OfflineBanner, RelativeTime, StalePill, useCell } from "@obedio/web";
 import { useEffect, type ReactNode } from "react";
 import { useHub, useReach, useSystem, useT } from "../context";
+import { QueueBadge } from "../queue/QueuePanel";
 import { ShoreLink } from "./ShoreLink";
 
 export interface PageProps {
@@ -15,6 +16,7 @@ export function Page({ title, actions, children }: PageProps) {
   const system = useSystem();
   const reach = useReach();
   const hub = useHub();
+  const kept = useCell(hub.keptAt);
   useEffect(() => {
     document.title = `${title} · ${system?.site_name ?? t("app.name")}`;
   }, [title, system?.site_name, t]);
@@ -27,11 +29,19 @@ export function Page({ title, actions, children }: PageProps) {
             <p className="truncate text-sm text-fg-muted">{system?.site_name}</p>
           </div>
           {actions}
-          {system && <div className="flex min-w-0 basis-full flex-wrap items-center gap-2 sm:basis-auto"><ShoreLink uplink={system.uplink} /></div>}
+          <div className="flex min-w-0 basis-full flex-wrap items-center gap-2 empty:hidden sm:basis-auto">
+            <QueueBadge />
+            {system && <ShoreLink uplink={system.uplink} />}
+          </div>
         </div>
       </header>
       <main id="content" tabIndex={-1} className="mx-auto w-full max-w-400 px-4 py-5 outline-none sm:px-6">
-        {reach.kind === "offline" && <OfflineBanner since={reach.since} onRetry={hub.retry} />}
+        {reach.kind === "offline" && (
+          <OfflineBanner since={reach.since} onRetry={hub.retry}>
+            {t("queue.offline")}
+            {kept !== undefined && <> {t("queue.kept")} <RelativeTime at={kept} />.</>}
+          </OfflineBanner>
+        )}
         {reach.kind === "stale" && <StalePill asOf={reach.asOf} />}
         {children}
       </main>

@@ -1,6 +1,6 @@
 import { ErrorBoundary, classes } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { EmergencyScreen } from "../calls/Emergency";
 import { RingProvider } from "../calls/RingContext";
@@ -16,6 +16,7 @@ export function Shell() {
   const mayAdd = usePermits("provision.write");
   const mayAudit = usePermits("audit.read");
   const mayPeople = usePermits("users.read");
+  const mayTraffic = usePermits("traffic.read");
   const maySecure = usePermits("security.read");
   return (
     <RingProvider>
@@ -25,13 +26,14 @@ export function Shell() {
       <div className="md:pl-24 print:pl-0">
         <nav
           aria-label={t("nav.label")}
-          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-2 md:py-4"
+          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-1 md:py-4"
         >
           <CallsLink active={path === "/mqtt/dashboard"} />
           <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
           {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
           {mayPeople && <NavLink to="/mqtt/people" icon={Users} active={path === "/mqtt/people"} wide>{t("people.title")}</NavLink>}
           {maySecure && <NavLink to="/mqtt/security" icon={ShieldCheck} active={path.startsWith("/mqtt/security")} wide>{t("nav.security")}</NavLink>}
+          {mayTraffic && <NavLink to="/mqtt/traffic" icon={Activity} active={path.startsWith("/mqtt/traffic")} wide>{t("nav.traffic")}</NavLink>}
           {mayAudit && <NavLink to="/mqtt/audit" icon={ScrollText} active={path === "/mqtt/audit"} wide>{t("nav.audit")}</NavLink>}
           <NavLink to="/mqtt/settings" icon={Settings} active={path === "/mqtt/settings"} wide>{t("nav.settings")}</NavLink>
           <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
@@ -56,13 +58,13 @@ const adding = "/mqtt/devices/provision";
 function itemClass(active: boolean, wide = false): string {
   return classes(
     wide ? "hidden md:flex" : "flex",
-    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
+    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-center text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
     active ? "text-accent-fg md:bg-accent-soft" : "text-fg-muted hover:text-fg md:hover:bg-ink-850",
   );
 }
 
 interface NavLinkProps {
-  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/people" | "/mqtt/security" | "/mqtt/audit" | "/mqtt/settings";
+  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/people" | "/mqtt/security" | "/mqtt/traffic" | "/mqtt/audit" | "/mqtt/settings";
   icon: LucideIcon;
   active: boolean;
   /** Only where there is room for it; on a phone the menu has it. */

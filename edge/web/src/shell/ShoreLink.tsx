@@ -1,12 +1,15 @@
 import {
   Button, Dialog, DialogActions, Facts, RelativeTime, classes, spanOf, toneText, useFormats, useTicking, useToast, type Tone,
 } from "@obedio/web";
+import { Link } from "@tanstack/react-router";
 import { CloudUpload, RefreshCw, SatelliteDish, ShieldX, Unplug, type LucideIcon } from "lucide-react";
 import { useState } from "react";
 import type { Uplink } from "../api/resources";
 import { useHub, usePermits, useT } from "../context";
+import { buttonLook } from "./ButtonLink";
 
-const looks: Record<Uplink["state"], { icon: LucideIcon; tone: Tone }> = {
+/** How the states of the link look. */
+export const shoreLooks: Record<Uplink["state"], { icon: LucideIcon; tone: Tone }> = {
   none: { icon: Unplug, tone: "idle" },
   connecting: { icon: SatelliteDish, tone: "idle" },
   online: { icon: SatelliteDish, tone: "ok" },
@@ -19,7 +22,7 @@ export function ShoreLink({ uplink }: { uplink: Uplink }) {
   const t = useT();
   const { number } = useFormats();
   const [open, setOpen] = useState(false);
-  const look = looks[uplink.state];
+  const look = shoreLooks[uplink.state];
   const { word, more } = useShoreWords(uplink);
   const waiting = Object.values(uplink.backlog).reduce((sum, n) => sum + n, 0);
   return (
@@ -55,7 +58,8 @@ export function ShoreLink({ uplink }: { uplink: Uplink }) {
   );
 }
 
-function useShoreWords(uplink: Uplink): { word: string; more: string | undefined } {
+/** The state of the link in words. */
+export function useShoreWords(uplink: Uplink): { word: string; more: string | undefined } {
   const t = useT();
   const since = Date.parse(uplink.last_contact ?? uplink.since);
   const down = useTicking((now) => t("shore.offline", { span: spanOf(now - since) }));
@@ -79,6 +83,7 @@ function ShoreDetails({ uplink, word, onDone }: { uplink: Uplink; word: string; 
   const toast = useToast();
   const { number } = useFormats();
   const mayControl = usePermits("sync.control");
+  const mayRead = usePermits("sync.read");
   const [busy, setBusy] = useState(false);
   const sync = async () => {
     setBusy(true);
@@ -109,11 +114,10 @@ function ShoreDetails({ uplink, word, onDone }: { uplink: Uplink; word: string; 
         <>
           <h3 className="mt-2 text-sm font-medium">{t("shore.backlog")}</h3>
           <Facts className="px-0! pt-2!" items={lanes.map((lane) => ({ label: t(`shore.backlog.${lane}`), value: number(uplink.backlog[lane]) }))} />
-          {mayControl && (
-            <DialogActions>
-              <Button icon={RefreshCw} busy={busy} onClick={() => void sync()}>{t("shore.syncNow")}</Button>
-            </DialogActions>
-          )}
+          <DialogActions>
+            {mayRead && <Link to="/mqtt/uplink" onClick={onDone} className={buttonLook()}>{t("shore.more")}</Link>}
+            {mayControl && <Button icon={RefreshCw} busy={busy} onClick={() => void sync()}>{t("shore.syncNow")}</Button>}
+          </DialogActions>
         </>
       )}
     </>

@@ -3,7 +3,7 @@ import { jsonResponse, renderWithin } from "@obedio/web/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HubProvider } from "../context";
 import { Hub } from "../hub";
-import { en } from "../messages/en";
+import { hub as texts } from "../messages/hub";
 import { aSession } from "../testing";
 import { HubSignIn } from "./HubSignIn";
 import { initials } from "./TileGrid";
@@ -28,7 +28,7 @@ afterEach(() => void vi.useRealTimers());
 
 function show() {
   const hub = new Hub();
-  renderWithin(<HubProvider value={hub}><HubSignIn over={false} /></HubProvider>, { messages: en, clock: hub.clock });
+  renderWithin(<HubProvider value={hub}><HubSignIn over={false} /></HubProvider>, { messages: texts.en, clock: hub.clock });
   return hub;
 }
 const typeKeys = (text: string) => act(() => void [...text].forEach((key) => fireEvent.keyDown(window, { key })));

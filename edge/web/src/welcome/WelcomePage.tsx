@@ -1,5 +1,6 @@
 import { BellRing, QrCode } from "lucide-react";
 import { useT } from "../context";
+import { settings } from "../messages/settings";
 import { ClockCard } from "../settings/ClockCard";
 import { ConsoleCard } from "../settings/ConsoleCard";
 import { SiteCard } from "../settings/SiteCard";
@@ -9,7 +10,7 @@ import { Page } from "../shell/Page";
 
 /** After the first administrator has been made: what is worth a look before the first device. */
 export function WelcomePage() {
-  const t = useT();
+  const t = useT(settings);
   return (
     <Page title={t("welcome.title")}>
       <div data-testid="welcome" className="mx-auto flex max-w-3xl flex-col gap-6">

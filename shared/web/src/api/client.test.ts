@@ -66,6 +66,11 @@ describe("ApiClient", () => {
     expect(await failure(api.get("/x", { signal: abort.signal }))).not.toBeInstanceOf(ApiError);
   });
 
+  test("answers an empty 202 with nothing", async () => {
+    const { api } = client(() => new Response("", { status: 202 }));
+    expect(await api.post("/sync")).toBeUndefined();
+  });
+
   test("answers 204 with nothing", async () => {
     const { api } = client(() => new Response(null, { status: 204 }));
     expect(await api.delete("/sessions/current")).toBeUndefined();

@@ -27,14 +27,20 @@ export interface ApiClientConfig {
   timeout?: number;
   /** Called after every 401, for instance to show the sign-in page. */
   onUnauthenticated?: () => void;
+  /** Called when an answer is one that the service worker has kept; at is when it came, in this browser's time. */
+  onKept?: (at: number) => void;
 }
+
+/** The header by which the service worker says when an answer that it has kept came. */
+export const keptHeader = "X-Kept-At";
+
 
 /**
  * Talks JSON to our own program, with the session's cookie. Every failure is
  * an ApiError. Holds no state; safe to share.
  */
 export class ApiClient {
-  readonly #config: Required<Omit<ApiClientConfig, "onUnauthenticated">> & Pick<ApiClientConfig, "onUnauthenticated">;
+  readonly #config: Required<Omit<ApiClientConfig, "onUnauthenticated" | "onKept">> & Pick<ApiClientConfig, "onUnauthenticated" | "onKept">;
 
   constructor(config: ApiClientConfig) {
     this.#config = { fetch: (...args) => fetch(...args), timeout: 20_000, ...config };
@@ -77,7 +83,10 @@ export class ApiClient {
     const response = await this.#fetch(method, path, sent, "application/json, application/problem+json", options);
     if (response.status === 204) return undefined as T;
     try {
-      return (await response.json()) as T;
+      const text = await response.text();
+      // "Accepted" may have nothing to say.
+      if (response.status === 202 && text === "") return undefined as T;
+      return JSON.parse(text) as T;
     } catch (cause) {
       if (options.signal?.aborted) throw cause;
       // A captive portal answers 200 with a page of its own.
@@ -110,6 +119,8 @@ export class ApiClient {
       if (problem.status === 401) this.#config.onUnauthenticated?.();
       throw problem;
     }
+    const kept = Number(response.headers.get(keptHeader));
+    if (kept > 0) this.#config.onKept?.(kept);
     return response;
   }
 }

@@ -4,7 +4,7 @@ import { useSentences } from "../i18n/context";
 import { Button } from "../ui/Button";
 import { classes } from "../ui/classes";
 import { TextField } from "../ui/Field";
-import { en } from "./en";
+import { auditTexts } from "./texts";
 import { daysTurned, isFiltered } from "./query";
 import type { AuditFilter } from "./types";
 
@@ -12,7 +12,7 @@ import type { AuditFilter } from "./types";
 const settle = 350;
 
 export function AuditFilters({ value, onChange }: { value: AuditFilter; onChange: (filter: AuditFilter) => void }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   const [typed, setTyped] = useState(value);
   const [open, setOpen] = useState(isFiltered(value));
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);

@@ -13,7 +13,7 @@ import { viewStateOf, type Reach } from "../ui/view-state";
 import { Audit } from "./audit";
 import { AuditFilters } from "./AuditFilters";
 import { ChainMark } from "./ChainMark";
-import { en } from "./en";
+import { auditTexts } from "./texts";
 import { actorKind, daysTurned, entryKey, isFiltered, type ActorKind } from "./query";
 import type { AuditEntry, AuditFilter } from "./types";
 import { useAuditPages, type AuditPages } from "./useAuditPages";
@@ -30,7 +30,7 @@ export interface AuditViewProps {
 
 /** An audit: whether it is whole, and what it says, the newest first. */
 export function AuditView({ api, path, filter, onFilter, reach, onRetry }: AuditViewProps) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   const audit = useMemo(() => new Audit(api, path), [api, path]);
   // The same filter is the same object, so that a page is read once for it.
   const key = JSON.stringify(filter);
@@ -62,7 +62,7 @@ export function AuditView({ api, path, filter, onFilter, reach, onRetry }: Audit
 
 /** The files come from the program itself: they can be larger than a page holds. */
 function Export({ audit, filter }: { audit: Audit; filter: AuditFilter }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   return (
     <>
       {(["csv", "ndjson"] as const).map((format) => (
@@ -82,7 +82,7 @@ function Export({ audit, filter }: { audit: Audit; filter: AuditFilter }) {
 }
 
 function Entries({ pages, filtered, reach, onRetry, onClear }: { pages: AuditPages; filtered: boolean; reach: Reach; onRetry: () => void; onClear: () => void }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   const { entries, phase, error, more } = pages;
   const total = entries.length;
   const state = viewStateOf({ status: { phase, error, loadedAt: undefined }, total, shown: total, reach });
@@ -119,7 +119,7 @@ function Entries({ pages, filtered, reach, onRetry, onClear }: { pages: AuditPag
 const columns = "lg:grid-cols-[minmax(7.5rem,.8fr)_minmax(9rem,1.2fr)_minmax(11rem,1.3fr)_minmax(8rem,1.3fr)_minmax(10rem,2.2fr)_2.25rem]";
 
 function Table({ entries }: { entries: readonly AuditEntry[] }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   return (
     <div data-testid="audit">
       <div aria-hidden className={classes("hidden gap-x-5 border-b border-line px-4 py-2 text-xs text-fg-dim lg:grid", columns)}>
@@ -135,7 +135,7 @@ function Table({ entries }: { entries: readonly AuditEntry[] }) {
 const actorIcons: Record<ActorKind, LucideIcon> = { user: UserRound, device: WatchIcon, system: Bot, unknown: UserRound };
 
 function Entry({ entry }: { entry: AuditEntry }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   const [open, setOpen] = useState(false);
   const kind = actorKind(entry);
   const Icon = actorIcons[kind];
@@ -174,7 +174,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
 
 /** All that an entry says, with what binds it to its chain. */
 function Whole({ entry }: { entry: AuditEntry }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   const { exact } = useFormats();
   const mono = (text: string) => <code className="font-mono break-all">{text}</code>;
   const facts: [string, ReactNode][] = [

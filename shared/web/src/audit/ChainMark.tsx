@@ -8,14 +8,14 @@ import { classes } from "../ui/classes";
 import { useErrorText } from "../ui/DataView";
 import { toneText, type Tone } from "../ui/Pill";
 import { apiErrorOf, type Audit } from "./audit";
-import { en } from "./en";
+import { auditTexts } from "./texts";
 import type { AuditChain, AuditVerification } from "./types";
 
 type State = { kind: "checking" } | { kind: "checked"; at: number; result: AuditVerification } | { kind: "failed"; error: ApiError };
 
 /** Whether every entry is what was written: green, red, or not known. */
 export function ChainMark({ audit }: { audit: Audit }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   const clock = useClock();
   const errorText = useErrorText();
   const [state, setState] = useState<State>({ kind: "checking" });
@@ -69,7 +69,7 @@ function lookOf(state: State, chains: number): { mark: "checking" | "ok" | "brok
 }
 
 function Chains({ chains, open }: { chains: readonly AuditChain[]; open: boolean }) {
-  const t = useSentences(en);
+  const t = useSentences(auditTexts);
   return (
     <details open={open} className="mt-2 text-xs text-fg-muted">
       <summary className="min-h-6 w-fit cursor-pointer rounded-md">{t("chain.details")}</summary>

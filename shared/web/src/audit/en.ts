@@ -1,4 +1,4 @@
-import { pluralsOf, type Translation } from "../i18n/catalogue";
+import { pluralsOf } from "../i18n/catalogue";
 import { actionWords } from "./words";
 
 const plural = pluralsOf("en");
@@ -78,6 +78,3 @@ export const en = {
   "chain.continues": ({ chain, n }: { chain: string; n: number }) => `continues ${chain} behind entry ${n}`,
   "chain.details": "Hashes",
 } as const;
-
-export type AuditMessages = typeof en;
-export type AuditTranslation = Translation<AuditMessages>;

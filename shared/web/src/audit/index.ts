@@ -2,6 +2,6 @@
 export { Audit } from "./audit";
 export { AuditView, type AuditViewProps } from "./AuditView";
 export { ChainMark } from "./ChainMark";
-export { en as auditEnglish, type AuditMessages, type AuditTranslation } from "./en";
 export { auditFilterOf, isFiltered } from "./query";
+export { auditTexts } from "./texts";
 export type * from "./types";

@@ -1,5 +1,5 @@
 /** What an action of the audit is in words: those that both programs write. */
-const did: Record<string, string> = {
+export const didEnglish: Readonly<Record<string, string>> = {
   "address.banned": "An address is kept out",
   "address.unbanned": "An address is let in again",
   "backup.downloaded": "Backup downloaded",
@@ -42,6 +42,7 @@ const did: Record<string, string> = {
   "tablet.revoked": "Tablet revoked",
   "token.added": "API token made",
   "token.revoked": "API token revoked",
+  "traffic.published": "Message published by hand",
   "user.added": "Person added",
   "user.changed": "Person changed",
   "user.password_set": "Password set",
@@ -50,8 +51,61 @@ const did: Record<string, string> = {
   "user.removed": "Person deleted",
 };
 
+/** The same in German. */
+export const didGerman: typeof didEnglish = {
+  "address.banned": "Adresse ausgesperrt",
+  "address.unbanned": "Adresse wieder zugelassen",
+  "backup.downloaded": "Sicherung heruntergeladen",
+  "backup.made": "Sicherung erstellt",
+  "backup.removed": "Sicherung gelöscht",
+  "certificate.issued": "Zertifikat ausgestellt",
+  "certificate.refused": "Zertifikat verweigert",
+  "certificate.revoked": "Zertifikat gesperrt",
+  "claim.made": "Anmeldedatei für einen Standort erstellt",
+  "clock.set": "Uhr gestellt",
+  "command.cancelled": "Befehl abgebrochen",
+  "command.sent": "Befehl gesendet",
+  "device.added": "Gerät hinzugefügt",
+  "device.changed": "Gerät geändert",
+  "device.moved": "Gerät verlegt",
+  "device.removed": "Gerät entfernt",
+  "disk.recovered": "Speicher hat wieder Platz",
+  "disk.stopped": "Speicher voll: Aufzeichnung angehalten",
+  "hub.enrolled": "Hub gehört zu einer Konsole",
+  "hub.renewed": "Zertifikat des Hubs erneuert",
+  "hub.restored": "Hub aus einer Sicherung hergestellt",
+  "mqtt.connection_refused": "Verbindung abgewiesen",
+  "mqtt.credentials_refused": "Anmeldung eines Geräts abgewiesen",
+  "mqtt.denied": "Gerät abgewiesen",
+  "policy.added": "Regeln oder Profil hinzugefügt",
+  "policy.changed": "Regeln oder Profil geändert",
+  "policy.removed": "Regeln oder Profil entfernt",
+  "provision.claimed": "Ein Gerät ist beigetreten",
+  "provision.opened": "Code für ein Gerät erstellt",
+  "provision.revoked": "Code zurückgezogen",
+  "room.added": "Raum hinzugefügt",
+  "room.changed": "Raum umbenannt",
+  "security.unwritten": "Mehr davon, nicht einzeln eingetragen",
+  "session.ended": "Abgemeldet",
+  "session.opened": "Angemeldet",
+  "session.refused": "Anmeldung abgewiesen",
+  "site.added": "Standort hinzugefügt",
+  "site.revoked": "Standort ausgesperrt",
+  "tablet.enrolled": "Tablet angemeldet",
+  "tablet.revoked": "Tablet gesperrt",
+  "token.added": "API-Token erstellt",
+  "token.revoked": "API-Token gesperrt",
+  "traffic.published": "Nachricht von Hand gesendet",
+  "user.added": "Person hinzugefügt",
+  "user.changed": "Person geändert",
+  "user.password_set": "Passwort gesetzt",
+  "user.pin_removed": "PIN entfernt",
+  "user.pin_set": "PIN gesetzt",
+  "user.removed": "Person gelöscht",
+};
+
 /** Words for an action; those of its name for one that is not known here. */
-export function actionWords(action: string): string {
-  const words = did[action] ?? action.replace(/[._]+/g, " ").trim();
+export function actionWords(action: string, known = didEnglish): string {
+  const words = known[action] ?? action.replace(/[._]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -1,16 +1,15 @@
 import type { Span } from "../time/span";
-import { pluralsOf, type Translation } from "./catalogue";
+import { pluralsOf } from "./catalogue";
+import { spanIn } from "./span-words";
 
 const plural = pluralsOf("en");
-const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
-const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
 
 /** The shared components' sentences in English. */
 export const en = {
   "time.now": "now",
-  "time.ago": ({ span }: { span: Span }) => `${spanText(span)} ago`,
-  "time.in": ({ span }: { span: Span }) => `in ${spanText(span)}`,
-  "time.span": ({ span }: { span: Span }) => spanText(span),
+  "time.ago": ({ span }: { span: Span }) => `${spanIn.en(span)} ago`,
+  "time.in": ({ span }: { span: Span }) => `in ${spanIn.en(span)}`,
+  "time.span": ({ span }: { span: Span }) => spanIn.en(span),
   "time.unknown": "unknown",
 
   "presence.ready": "Ready",
@@ -69,6 +68,7 @@ export const en = {
   "view.stale": "Not live at the moment. These are the last values known.",
   "view.stale.short": "Not live",
   "view.stale.age": "As of",
+  "view.asOf": "as of",
   "view.offline.title": "No connection to this program",
   "view.offline.since": "for",
   "view.offline.detail": "The last values are kept. Nothing can be changed until the connection is back.",
@@ -115,6 +115,7 @@ export const en = {
   "theme.dark": "Dark",
   "theme.light": "Daylight",
   "theme.night": "Night red",
+  "language.label": "Language",
 
   "auth.signIn": "Sign in",
   "auth.signingIn": "Signing in",
@@ -123,7 +124,7 @@ export const en = {
   "auth.password": "Password",
   "auth.showPassword": "Show the password",
   "auth.wrong": "User name or password is wrong.",
-  "auth.slowDown": ({ span }: { span: Span }) => `Too many tries. Try again in ${spanText(span)}.`,
+  "auth.slowDown": ({ span }: { span: Span }) => `Too many tries. Try again in ${spanIn.en(span)}.`,
   "auth.over": "Your session has ended. Sign in again.",
   "auth.setup.title": "First run",
   "auth.setup.lead": "Make the first administrator. The setup code stands in the program’s output.",
@@ -150,6 +151,3 @@ export const en = {
   "send.sending": "Sending",
   "send.sent": "Command sent on its way",
 } as const;
-
-export type WebMessages = typeof en;
-export type WebTranslation = Translation<WebMessages>;

@@ -1,9 +1,9 @@
 import type { Span } from "../time/span";
-import { pluralsOf, type Translation } from "../i18n/catalogue";
+import { pluralsOf } from "../i18n/catalogue";
+import { spanIn } from "../i18n/span-words";
 
 const plural = pluralsOf("en");
 const count = (n: number, one: string, other: string) => `${n} ${plural(n, { one, other })}`;
-const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
 
 /** What the pages about people say in English. They come after the first load, and so does this. */
 export const en = {
@@ -314,8 +314,5 @@ export const en = {
   "tablets.revoke.detail": "Whoever is signed in there with a PIN is signed out at once. The tablet can be enrolled again on itself.",
   "tablets.revoked": ({ name }: { name: string }) => `${name} is revoked`,
 
-  "wait.span": ({ span }: { span: Span }) => `${span.count} ${words[span.unit]}`,
+  "wait.span": ({ span }: { span: Span }) => spanIn.en(span),
 } as const;
-
-export type PeopleMessages = typeof en;
-export type PeopleTranslation = Translation<PeopleMessages>;

@@ -6,7 +6,7 @@ import type { Batcher } from "../live/batch";
 import { useCell } from "../live/hooks";
 import type { Collection } from "../live/collection";
 import type { Reach } from "../ui/view-state";
-import { en } from "./en";
+import { peopleTexts } from "./texts";
 import { People } from "./people";
 import type { NamedSite, Role } from "./types";
 
@@ -55,7 +55,7 @@ function useHeld(): Held {
 
 export const useProgram = (): Program => useHeld().program;
 export const usePeople = (): People => useHeld().people;
-export const usePeopleT = () => useSentences(en);
+export const usePeopleT = () => useSentences(peopleTexts);
 
 export function useMay(permission: string): boolean {
   return useProgram().session.permissions.includes(permission);

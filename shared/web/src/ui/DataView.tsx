@@ -101,13 +101,14 @@ export function StalePill({ asOf }: { asOf: number | undefined }) {
     <div className="pointer-events-none sticky top-2 z-20 flex h-0 justify-center">
       <p role="status" data-testid="view-stale" className="appear inline-flex h-9 -translate-y-3 items-center gap-2 rounded-full border border-warn/50 bg-warn-soft px-4 text-sm whitespace-nowrap text-warn shadow-raised">
         <History aria-hidden className="size-4 shrink-0" />
-        <span>{t("view.stale.short")} {asOf !== undefined && <>· {t("view.stale.age").toLowerCase()} <RelativeTime at={asOf} focusable={false} /></>}</span>
+        <span>{t("view.stale.short")} {asOf !== undefined && <>· {t("view.asOf")} <RelativeTime at={asOf} focusable={false} /></>}</span>
       </p>
     </div>
   );
 }
 
-export function OfflineBanner({ since, onRetry }: { since: number; onRetry?: (() => void) | undefined }) {
+/** `children` say what can be done nevertheless; nothing, if there are none. */
+export function OfflineBanner({ since, onRetry, children }: { since: number; onRetry?: (() => void) | undefined; children?: ReactNode }) {
   const t = useWebMessages();
   return (
     <div className="pb-3">
@@ -118,7 +119,7 @@ export function OfflineBanner({ since, onRetry }: { since: number; onRetry?: (()
         title={<>{t("view.offline.title")} {t("view.offline.since")} <RelativeTime at={since} bare /></>}
         actions={onRetry && <Button onClick={onRetry}>{t("view.retry")}</Button>}
       >
-        {t("view.offline.detail")}
+        {children ?? t("view.offline.detail")}
       </Banner>
     </div>
   );

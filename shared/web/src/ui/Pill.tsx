@@ -33,19 +33,20 @@ export interface PillProps {
   title?: string;
 }
 
-/** Icon, word and colour: a state at a glance, on one line. */
-export function Pill({ tone, icon: Icon, children, className, title }: PillProps) {
+/** Icon, word and colour: a state at a glance, on one line unless it `wraps`. */
+export function Pill({ tone, icon: Icon, children, className, title, wraps = false }: PillProps & { wraps?: boolean }) {
   return (
     <span
       title={title}
       className={classes(
-        "inline-flex min-w-0 items-center gap-1.5 rounded-full px-2.5 py-1 text-xs font-medium whitespace-nowrap",
+        "inline-flex min-w-0 max-w-full items-center gap-1.5 px-2.5 py-1 text-xs font-medium",
+        wraps ? "rounded-control" : "rounded-full whitespace-nowrap",
         toneFill[tone],
         className,
       )}
     >
       <Icon aria-hidden className="size-4 shrink-0" />
-      <span className="truncate">{children}</span>
+      <span className={wraps ? "min-w-0" : "truncate"}>{children}</span>
     </span>
   );
 }

@@ -1,16 +1,16 @@
-import { CircleCheck, CircleX, Info, X } from "lucide-react";
+import { CircleCheck, CircleX, Info, TriangleAlert, X } from "lucide-react";
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useWebMessages } from "../i18n/context";
 import { IconButton } from "./Button";
 import { toneText } from "./Pill";
 
 export interface Toast {
-  tone: "ok" | "bad" | "accent";
+  tone: "ok" | "warn" | "bad" | "accent";
   title: string;
   detail?: string | undefined;
 }
 
-const icons = { ok: CircleCheck, bad: CircleX, accent: Info };
+const icons = { ok: CircleCheck, warn: TriangleAlert, bad: CircleX, accent: Info };
 const ToastContext = createContext<(toast: Toast) => void>(() => {});
 
 /** Shows a short message that goes by itself; what must be read stays until it is dismissed (tone bad). */

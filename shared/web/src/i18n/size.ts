@@ -1,7 +1,3 @@
-import { useFormats } from "@obedio/web";
-import { useCallback } from "react";
-import { useT } from "../context";
-
 const units = ["B", "kB", "MB", "GB"] as const;
 
 /** A size in the unit that gives one to three digits before the point. */
@@ -13,16 +9,4 @@ export function sizeOf(bytes: number): { value: number; unit: (typeof units)[num
     place++;
   }
   return { value: place === 0 || value >= 100 ? Math.round(value) : Math.round(value * 10) / 10, unit: units[place]! };
-}
-
-export function useBytes(): (bytes: number) => string {
-  const t = useT();
-  const { number } = useFormats();
-  return useCallback(
-    (bytes: number) => {
-      const { value, unit } = sizeOf(bytes);
-      return t("traffic.bytes", { size: number(value), unit });
-    },
-    [t, number],
-  );
 }

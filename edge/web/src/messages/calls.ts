@@ -1,0 +1,121 @@
+import { pluralsOf, spanIn, type Span, type Texts, type Translation } from "@obedio/web";
+
+const pluralEn = pluralsOf("en");
+const pluralDe = pluralsOf("de");
+
+const en = {
+  "calls.title": "Calls",
+  "calls.waiting": "Waiting now",
+  "calls.quiet": "All quiet",
+  "calls.quiet.detail": "Nobody is calling. A new call rings here.",
+  "calls.quiet.last": ({ room, word }: { room: string; word: string }) => `Last call: ${room}, ${word.toLowerCase()}`,
+  "calls.accept": "I’m going",
+  "calls.accepting": "Taking it",
+  "calls.complete": "Mark done",
+  "calls.completing": "Marking",
+  "calls.acceptLabel": ({ room }: { room: string }) => `I’m going to ${room}`,
+  "calls.completeLabel": ({ room }: { room: string }) => `Mark the call from ${room} done`,
+  "calls.cancelLabel": ({ room }: { room: string }) => `Cancel the call from ${room}`,
+  "calls.with": ({ name }: { name: string }) => `With ${name}`,
+  "calls.withYou": "With you",
+  "calls.somebody": "somebody",
+  "calls.waitingTime": "Waiting",
+  "calls.acceptedTime": "Since it was accepted",
+  "calls.times": ({ n }: { n: number }) => `×${n}`,
+  "calls.timesLabel": ({ n }: { n: number }) => `Pressed ${n} times`,
+  "calls.late": ({ span }: { span: Span }) => `${spanIn.en(span)} late`,
+  "calls.lateLabel": ({ span }: { span: Span }) => `The press reached the hub ${spanIn.en(span)} late`,
+  "calls.told": ({ reached, watches }: { reached: number; watches: number }) =>
+    reached === watches
+      ? `${reached} ${pluralEn(reached, { one: "watch", other: "watches" })} told`
+      : `${reached} of ${watches} ${pluralEn(watches, { one: "watch", other: "watches" })} told`,
+  "calls.notReached": ({ n }: { n: number }) => `${n} not reached`,
+  "calls.notReachedTitle": ({ room }: { room: string }) => `Not reached for ${room}`,
+  "calls.nobodyTold": "No watch could be told",
+  "calls.noWatches": "0 watches can be reached. Calls ring only on screens.",
+  "calls.conflict": ({ name }: { name: string }) => `${name} was faster`,
+  "calls.conflict.ended": "This call is over already",
+  "calls.conflict.changed": "This call has changed; look again, then press once more",
+  "calls.failed": "That did not work",
+  "calls.silence": "Silence",
+  "calls.silence.detail": "Silences this screen only. The calls stay open.",
+  "calls.silenced": "Silenced",
+  "calls.soundOn": "Turn the sound on",
+
+  "cancel.title": ({ room }: { room: string }) => `Cancel the call from ${room}?`,
+  "cancel.detail": "It is kept in the record with the reason.",
+  "cancel.reason": "Reason",
+  "cancel.guest": "The guest took it back",
+  "cancel.false_press": "Pressed by mistake",
+  "cancel.duplicate": "Another call for the same",
+  "cancel.other": "Other",
+  "cancel.note": "Note (may be empty)",
+  "cancel.keep": "Keep the call",
+  "cancel.do": "Cancel the call",
+  "cancel.doing": "Cancelling",
+
+  "emergency.lead": ({ n }: { n: number }) => (n === 1 ? "Emergency call" : `${n} emergency calls`),
+  "emergency.hide": "Show the other calls",
+  "emergency.show": "Show the emergency",
+  "emergency.banner": ({ rooms }: { rooms: string }) => `Emergency: ${rooms}`,
+};
+
+const de: Translation<typeof en> = {
+  "calls.title": "Rufe",
+  "calls.waiting": "Wartet jetzt",
+  "calls.quiet": "Alles ruhig",
+  "calls.quiet.detail": "Niemand ruft. Ein neuer Ruf klingelt hier.",
+  "calls.quiet.last": ({ room, word }) => `Letzter Ruf: ${room}, ${word}`,
+  "calls.accept": "Ich gehe hin",
+  "calls.accepting": "Wird angenommen",
+  "calls.complete": "Erledigt",
+  "calls.completing": "Wird eingetragen",
+  "calls.acceptLabel": ({ room }) => `Ich gehe hin: ${room}`,
+  "calls.completeLabel": ({ room }) => `Erledigt: Ruf aus ${room}`,
+  "calls.cancelLabel": ({ room }) => `Ruf aus ${room} abbrechen`,
+  "calls.with": ({ name }) => `Bei ${name}`,
+  "calls.withYou": "Bei dir",
+  "calls.somebody": "jemandem",
+  "calls.waitingTime": "Wartet",
+  "calls.acceptedTime": "Seit der Annahme",
+  "calls.times": ({ n }) => `×${n}`,
+  "calls.timesLabel": ({ n }) => `${n}-mal gedrückt`,
+  "calls.late": ({ span }) => `${spanIn.de(span)} verspätet`,
+  "calls.lateLabel": ({ span }) => `Der Druck kam ${spanIn.de(span)} verspätet beim Hub an`,
+  "calls.told": ({ reached, watches }) =>
+    reached === watches
+      ? `${reached} ${pluralDe(reached, { one: "Uhr", other: "Uhren" })} erreicht`
+      : `${reached} von ${watches} ${pluralDe(watches, { one: "Uhr", other: "Uhren" })} erreicht`,
+  "calls.notReached": ({ n }) => `${n} nicht erreicht`,
+  "calls.notReachedTitle": ({ room }) => `Nicht erreicht für ${room}`,
+  "calls.nobodyTold": "Keine Uhr war zu erreichen",
+  "calls.noWatches": "0 Uhren sind erreichbar. Rufe klingeln nur auf Bildschirmen.",
+  "calls.conflict": ({ name }) => `${name} war schneller`,
+  "calls.conflict.ended": "Dieser Ruf ist schon vorbei",
+  "calls.conflict.changed": "Dieser Ruf hat sich geändert; ansehen, dann nochmal drücken",
+  "calls.failed": "Das hat nicht geklappt",
+  "calls.silence": "Stumm",
+  "calls.silence.detail": "Nur dieser Bildschirm wird stumm. Die Rufe bleiben offen.",
+  "calls.silenced": "Stumm geschaltet",
+  "calls.soundOn": "Ton einschalten",
+
+  "cancel.title": ({ room }) => `Ruf aus ${room} abbrechen?`,
+  "cancel.detail": "Er bleibt mit dem Grund im Verlauf.",
+  "cancel.reason": "Grund",
+  "cancel.guest": "Der Gast hat ihn zurückgenommen",
+  "cancel.false_press": "Aus Versehen gedrückt",
+  "cancel.duplicate": "Schon ein anderer Ruf dafür",
+  "cancel.other": "Anderer",
+  "cancel.note": "Notiz (darf leer sein)",
+  "cancel.keep": "Ruf behalten",
+  "cancel.do": "Ruf abbrechen",
+  "cancel.doing": "Wird abgebrochen",
+
+  "emergency.lead": ({ n }) => (n === 1 ? "Notruf" : `${n} Notrufe`),
+  "emergency.hide": "Die anderen Rufe zeigen",
+  "emergency.show": "Den Notruf zeigen",
+  "emergency.banner": ({ rooms }) => `Notruf: ${rooms}`,
+};
+
+/** Calls, emergencies too. */
+export const calls: Texts<typeof en> = { en, de };

@@ -1,0 +1,2 @@
+/** Under which Background Sync knows the queue. */
+export const syncTag = "obedio-actions";

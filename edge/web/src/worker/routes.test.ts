@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { wayOf } from "./routes";
+
+const get = (path: string, mode = "cors") => wayOf({ method: "GET", path, mode });
+
+test("the worker keeps the shell and the lists that pages begin with, and nothing else", () => {
+  expect(get("/mqtt/dashboard", "navigate")).toBe("page");
+  expect(get("/assets/index-abc.js")).toBe("asset");
+  for (const name of ["sessions/current", "system", "requests", "devices", "rooms"]) expect(get(`/api/v1/${name}`)).toBe("answer");
+});
+
+test("streams, exports, secrets and everything that changes something pass", () => {
+  for (const name of ["events", "traffic/live", "traffic/history", "provision/tokens", "provision/ca.crt", "audit", "users", "devices/btn-1", "backups"]) {
+    expect(get(`/api/v1/${name}`)).toBe("pass");
+  }
+  expect(wayOf({ method: "POST", path: "/api/v1/requests/r-1/accept", mode: "cors" })).toBe("pass");
+  expect(get("/api/docs", "navigate")).toBe("pass");
+  expect(get("/sw.js")).toBe("pass");
+});
+
+test("signing in and out forgets what was kept for the last person", () => {
+  expect(wayOf({ method: "POST", path: "/api/v1/sessions/pin", mode: "cors" })).toBe("forget");
+  expect(wayOf({ method: "DELETE", path: "/api/v1/sessions/current", mode: "cors" })).toBe("forget");
+});

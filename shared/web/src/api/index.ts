@@ -1,0 +1,3 @@
+/** The API client alone, for what runs beside the pages: it brings no component. */
+export * from "./client";
+export * from "./problem";

@@ -1,0 +1,2 @@
+/** Charts, with uPlot. They come after the first load. */
+export * from "./TimeChart";
