@@ -59,7 +59,7 @@ type systemView struct {
 			Open     int `json:"open"`
 			Accepted int `json:"accepted"`
 		} `json:"requests"`
-		WatchesReachable int `json:"watches_reachable" doc:"Connected and subscribed now."`
+		WatchesReachable int `json:"watches_reachable" doc:"Connected and subscribed now, and answering when asked."`
 		Watches          int `json:"watches"`
 	} `json:"counts"`
 	Storage  storageView   `json:"storage"`
@@ -207,7 +207,7 @@ func (a *API) system() (systemView, error) {
 			continue
 		}
 		v.Counts.Watches++
-		if a.Broker.Subscribes(string(d.ID), d.BaseTopic(a.Identity.Site)+"/cmd/notify") {
+		if a.Why(d) == "" {
 			v.Counts.WatchesReachable++
 		}
 	}

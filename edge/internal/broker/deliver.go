@@ -190,7 +190,7 @@ func (o *outbox) relax(small bool) {
 	}
 }
 
-// dropReferred forgets the messages that were sent to this device's connection
+// dropReferred forgets the messages that were sent over this client's connection
 // with a Ref: the hub sends them again.
 func (c *conn) dropReferred() {
 	if c.client == nil || c.session.Identity.Device.ID == "" {
@@ -203,14 +203,14 @@ func (c *conn) dropReferred() {
 	}
 }
 
-// referred reports whether a message was sent with a Ref to the device with
-// this client id.
+// referred reports whether a message was sent with a Ref over the connection of
+// this client.
 func (b *Broker) referred(pk *packets.Packet, clientID string) bool {
 	if pk.FixedHeader.Type != packets.Publish || pk.Connect.ClientIdentifier == "" {
 		return false
 	}
 	t, err := topic.Parse(pk.TopicName)
-	return err == nil && string(t.Device) == clientID
+	return err == nil && noteOf(pk).carries(clientID, t.Device)
 }
 
 // forgetInflight removes a message from a session of the library.

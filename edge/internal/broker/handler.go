@@ -124,6 +124,10 @@ type Message struct {
 	// topic names has acknowledged. A message with a Ref is for that device's
 	// present connection: it is not kept for a later one.
 	Ref string
+	// Through, in Send with Ref: the client whose connection carries the message,
+	// and who acknowledges it: a repeater, for a device behind it. The device's own
+	// if empty.
+	Through string
 	// Expires, in Send: the broker does not begin to send the message to anyone
 	// after this time. Zero: never expires.
 	Expires time.Time

@@ -185,7 +185,7 @@ func (r *routed) hand(cl *mqtt.Client, sub packets.Subscription) {
 	}
 	c := gate(cl)
 	live := c != nil && !c.isClosed()
-	if !live && r.about.ref != "" && string(r.topic.Device) == cl.ID {
+	if !live && r.about.ref != "" && r.about.carries(cl.ID, r.topic.Device) {
 		r.b.drop(cl.ID, DroppedGone)
 		return
 	}

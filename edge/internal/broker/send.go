@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -45,6 +46,10 @@ func (b *Broker) Send(ctx context.Context, m Message) error {
 		return fmt.Errorf("send to %s: %w: the broker stops", m.Name, fleet.ErrUnavailable)
 	}
 	about := note{ref: m.Ref}
+	carrier := cmp.Or(m.Through, string(t.Device))
+	if carrier != string(t.Device) {
+		about.through = carrier
+	}
 	var props packets.Properties
 	if !m.Expires.IsZero() {
 		left := m.Expires.Sub(b.now())
@@ -56,8 +61,8 @@ func (b *Broker) Send(ctx context.Context, m Message) error {
 		// In whole seconds, for MQTT 5 clients; the gate knows the exact time.
 		props.MessageExpiryInterval = uint32(min(left/time.Second+1, 1<<31))
 	}
-	if m.Ref != "" && !b.Subscribes(string(t.Device), m.Name) {
-		b.drop(string(t.Device), DroppedGone)
+	if m.Ref != "" && !b.Subscribes(carrier, m.Name) {
+		b.drop(carrier, DroppedGone)
 		return fmt.Errorf("send to %s: %w: device not connected, or not subscribed", m.Name, fleet.ErrUnavailable)
 	}
 	m.Topic = t

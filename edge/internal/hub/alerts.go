@@ -20,7 +20,7 @@ import (
 // sources are where alerts take their evidence from.
 func (h *Hub) sources() alert.Sources {
 	return alert.Sources{
-		Devices: h.registry.Devices, State: h.presence.State, Via: h.via, Reach: reachability{h}, Disk: h.diskEvidence,
+		Devices: h.registry.Devices, State: h.presence.State, Via: h.devices.via, Reach: reachability{h}, Disk: h.diskEvidence,
 		ClockTrusted: func() bool {
 			_, trusted := h.clock.Now()
 			return trusted
@@ -28,15 +28,6 @@ func (h *Hub) sources() alert.Sources {
 		Link: h.linkEvidence, Backup: h.backupEvidence(), Certificates: h.liveCertificates, Storage: h.storageEvidence,
 		BadPayloads: func() map[string]uint64 { return h.devices.BadPayloads() }, Audit: h.readAudit,
 	}
-}
-
-// via is the repeater that a device is heard through: the last one that it was,
-// or the one whose profile says so.
-func (h *Hub) via(d fleet.Device) fleet.DeviceID {
-	if via, known := h.presence.Via(d.ID); known {
-		return via
-	}
-	return h.policies.RelayOf(d.ID, h.registry.Devices)
 }
 
 // reachability says which watches can be told of a call, for alerts.

@@ -214,3 +214,62 @@ func TestDuty_ShowsWhoIsOnAndCanBeReached(t *testing.T) {
 		}
 	}
 }
+
+func TestRepeater_CarriesReceiptsAndCommandsToTheDevicesBehindIt(t *testing.T) {
+	r := start(t)
+	r.want(http.StatusCreated, "POST", "/security/profiles", map[string]any{
+		"profile_name": "aft", "acl_pattern": []any{}, "relay": []string{"btn-9"},
+	})
+	for id, body := range map[string]map[string]any{
+		"rpt-1": {"type": "repeater", "security_profile": "aft"}, "btn-9": {"type": "button"},
+	} {
+		body["device_id"], body["room"], body["password"] = id, "deck-3", "pass-"+id
+		r.want(http.StatusCreated, "POST", "/devices", body)
+	}
+	repeater := r.dial("rpt-1")
+	child := "obedio/yacht-1/deck-3/button/btn-9"
+	if qos := r.subscribe(repeater, child+"/cmd/#"); qos != 1 {
+		t.Fatalf("granted %d", qos)
+	}
+	press := repeater.Publish(child+"/press", 1, false, `{"device_id":"btn-9","press_type":"single","sequence_id":1,"boot_id":"b"}`)
+	if !press.WaitTimeout(10*time.Second) || press.Error() != nil {
+		t.Fatal("the press was not taken", press.Error())
+	}
+	next := func() (topic string, body map[string]any) {
+		t.Helper()
+		select {
+		case m := <-repeater.got:
+			if err := json.Unmarshal(m.Payload(), &body); err != nil {
+				t.Fatal(err)
+			}
+			return m.Topic(), body
+		case <-time.After(15 * time.Second):
+			t.Fatal("the repeater was given nothing")
+		}
+		return "", nil
+	}
+	if topic, body := next(); topic != child+"/cmd/receipt" || body["stage"] != "stored" || body["sequence_id"] != 1.0 {
+		t.Errorf("%s %v", topic, body)
+	}
+	r.until("the receipt is owed no more", func() bool {
+		owed, err := r.hub.Store().Receipts()
+		return err == nil && len(owed) == 0
+	})
+	sent := r.want(http.StatusAccepted, "POST", "/devices/btn-9/command", map[string]any{"name": "locate"})
+	topic, body := next()
+	if topic != child+"/cmd/locate" {
+		t.Errorf("%s %v", topic, body)
+	}
+	one := "/commands/" + sent.body["command_id"].(string)
+	ack := repeater.Publish(child+"/ack", 1, false, fmt.Sprintf(`{"command_id":%q,"status":"succeeded"}`, body["command_id"]))
+	if !ack.WaitTimeout(10*time.Second) || ack.Error() != nil {
+		t.Fatal("the answer was not taken", ack.Error())
+	}
+	var steps []any
+	for _, s := range r.want(200, "GET", one, nil).body["steps"].([]any) {
+		steps = append(steps, s.(map[string]any)["state"])
+	}
+	if !slices.Equal(steps, []any{"queued", "at_hub", "sent", "succeeded"}) {
+		t.Errorf("its life was %v: what the repeater has is no evidence of what the device has", steps)
+	}
+}

@@ -127,6 +127,7 @@ func (d *devices) Connected(s broker.Session) {
 	d.tellMoved(s.Identity.Device)
 	d.presence.Connected(id, s.Generation)
 	d.wake(id) // a resumed session has its subscriptions already
+	d.wakeChildren(s.Identity.Device)
 }
 
 // Disconnected implements broker.Handler.
@@ -157,6 +158,7 @@ func (d *devices) Subscribed(s broker.Session, filters []string) {
 	}
 	d.mu.Unlock()
 	d.wake(id)
+	d.wakeChildren(s.Identity.Device)
 }
 
 // Unsubscribed implements broker.Handler.
@@ -419,6 +421,14 @@ func (d *devices) wearer(watch *fleet.Device) fleet.Actor {
 
 // Delivered implements broker.Handler.
 func (d *devices) Delivered(clientID, ref string) {
+	if child, rest, ok := cutChild(ref); ok {
+		// The repeater has it. That is no evidence of what the device has: a command
+		// waits for the device's own answer.
+		clientID, ref = string(child), rest
+		if strings.HasPrefix(ref, commandRef) {
+			return
+		}
+	}
 	if d.selftest.Delivered(ref) {
 		return
 	}
@@ -456,12 +466,57 @@ func (d *devices) Listens(dev fleet.Device, name string) bool { return d.Why(dev
 // Why implements notify.Sender.
 func (d *devices) Why(dev fleet.Device, name string) string {
 	if _, ok := d.broker.Connected(string(dev.ID)); !ok {
+		if d.repeater(dev, name) != "" {
+			return ""
+		}
 		return "not connected"
 	}
 	if !d.subscribes(dev.ID, d.baseOf(dev, name), name) {
 		return "not subscribed"
 	}
 	return ""
+}
+
+// via is the repeater that a device is heard through: the last one that it was,
+// or the one whose profile says so; empty for none.
+func (d *devices) via(dev fleet.Device) fleet.DeviceID {
+	if via, known := d.presence.Via(dev.ID); known {
+		return via
+	}
+	return d.policies.RelayOf(dev.ID, d.registry.Devices)
+}
+
+// repeater is the one that takes a message for a device which has no connection
+// of its own; empty when none does.
+func (d *devices) repeater(dev fleet.Device, name string) fleet.DeviceID {
+	if via := d.via(dev); via != "" && d.subscribes(via, d.baseOf(dev, name), name) {
+		return via
+	}
+	return ""
+}
+
+// childRef marks the messages that a repeater takes for a device.
+const childRef = "child\x00"
+
+func cutChild(ref string) (child fleet.DeviceID, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(ref, childRef)
+	if !ok {
+		return "", ref, false
+	}
+	id, rest, ok := strings.Cut(rest, "\x00")
+	return fleet.DeviceID(id), rest, ok
+}
+
+// wakeChildren tells that devices can be reached, or not any more, because their
+// repeater can, or not.
+func (d *devices) wakeChildren(repeater fleet.Device) {
+	profile, err := d.policies.ProfileOf(repeater.Profile)
+	if err != nil {
+		return
+	}
+	for _, child := range profile.Relay {
+		d.wake(child)
+	}
 }
 
 func (d *devices) subscribes(id fleet.DeviceID, base, name string) bool {
@@ -479,7 +534,11 @@ func (d *devices) Notify(ctx context.Context, o notify.Outbound) error {
 }
 
 func (d *devices) send(ctx context.Context, dev fleet.Device, name string, payload []byte, ref string, expires time.Time) error {
-	return d.broker.Send(ctx, broker.Message{
-		Name: topic.Command(d.baseOf(dev, name), name), Payload: payload, QoS: 1, Ref: ref, Expires: expires,
-	})
+	m := broker.Message{Name: topic.Command(d.baseOf(dev, name), name), Payload: payload, QoS: 1, Ref: ref, Expires: expires}
+	if _, ok := d.broker.Connected(string(dev.ID)); !ok {
+		if via := d.repeater(dev, name); via != "" {
+			m.Through, m.Ref = string(via), childRef+string(dev.ID)+"\x00"+ref
+		}
+	}
+	return d.broker.Send(ctx, m)
 }
