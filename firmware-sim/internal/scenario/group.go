@@ -72,6 +72,9 @@ type Group struct {
 	AnswersTwice   bool          `yaml:"answers_twice"`
 	StrayAnswers   bool          `yaml:"stray_answers"`
 
+	// Duty, of watches with names: the hub is told that people of these names wear
+	// them, and are on duty or its backup.
+	Duty string `yaml:"duty"` // duty, backup
 	// Of watches: who wears them. A watch without reaction is worn by nobody.
 	Reaction    Span     `yaml:"reaction"`
 	Work        Span     `yaml:"work"`
@@ -141,6 +144,10 @@ func (g *Group) parse(n *yaml.Node) error {
 		return at(value(n, "stuck_every"), "stuck_every: only a button sticks")
 	case g.Type != fleet.Watch && value(n, "doze_for") != nil:
 		return at(value(n, "doze_for"), "doze_for: only a watch dozes; the others sleep_after a while")
+	case g.Duty != "" && g.Duty != "duty" && g.Duty != "backup":
+		return at(value(n, "duty"), "duty %q: want duty or backup", g.Duty)
+	case g.Duty != "" && (g.Type != fleet.Watch || len(g.Names) == 0):
+		return at(value(n, "duty"), "duty: only people have one: want watches with names")
 	case g.ReportsEvery < 0 || g.SleepAfter < 0:
 		return at(n, "reports_every, sleep_after: want more than 0")
 	case g.ReportsEvery > 0 && g.Heartbeat > 0:
@@ -178,6 +185,8 @@ type planned struct {
 	reports time.Duration
 	// profile is its security profile; that of its type if empty.
 	profile string
+	// duty of whoever wears it; empty when the hub is not told.
+	duty string
 }
 
 // plan is what the group's devices are. chance decides what the script leaves
@@ -212,7 +221,7 @@ func (g *Group) plan(prefix string, seed uint64) []planned {
 				c.Wearer.Attention = *g.Attention
 			}
 		}
-		all[i] = planned{group: g.Group, config: c, room: fleet.RoomID(numbered(turn(g.Rooms, i), i+1)), reports: g.ReportsEvery}
+		all[i] = planned{group: g.Group, config: c, room: fleet.RoomID(numbered(turn(g.Rooms, i), i+1)), reports: g.ReportsEvery, duty: g.Duty}
 	}
 	return all
 }

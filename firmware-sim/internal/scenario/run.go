@@ -105,7 +105,11 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 			return nil, fmt.Errorf("make security profile %s: %w", p.Name, err)
 		}
 	}
-	if err := r.provision(ctx, plans); err != nil {
+	err = r.provision(ctx, plans)
+	if err == nil {
+		err = r.crew(ctx, plans)
+	}
+	if err != nil {
 		// Those that have joined have joined.
 		return nil, errors.Join(err, state.save(c.StateFile))
 	}
