@@ -50,10 +50,10 @@ func (k *Courier) sounding() Buzzer {
 			return r.Buzzer && !r.Disabled && !quiet && wants(r)
 		})
 	}
-	open, err := k.c.Store.OpenRequests()
-	if err == nil && loud(fleet.AlertCritical, func(r Rule) bool { return slices.Contains(r.On, OnEmergency) }) {
+	if loud(fleet.AlertCritical, func(r Rule) bool { return slices.Contains(r.On, OnEmergency) }) {
+		open, err := k.c.Store.OpenRequests()
 		for _, r := range open {
-			if r.State == fleet.RequestOpen && r.Priority == fleet.Emergency {
+			if err == nil && r.State == fleet.RequestOpen && r.Priority == fleet.Emergency {
 				return Buzzer{On: true, Reason: "emergency " + string(r.Room), Since: r.OpenedAt}
 			}
 		}

@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/document"
@@ -78,6 +79,8 @@ type Courier struct {
 	// Owned by Run: how far lane 0 was read, and how far that is on disk.
 	read, saved fleet.Seq
 	begun       bool // saved is on disk
+	// skipped is how far lane 0 need not be read: no rule was about requests then.
+	skipped atomic.Uint64
 
 	mu     sync.Mutex // guards all below
 	all    map[string]store.Delivery
@@ -151,11 +154,21 @@ func New(c Config) (*Courier, error) {
 	}
 	k.saved = k.read
 	c.Journal.Follow(func(e journal.Event) {
-		if e.Lane == fleet.LaneRequests || e.Body.Kind() == fleet.KindAlertChanged {
+		switch {
+		case e.Lane == fleet.LaneRequests && !k.aboutRequests():
+			k.skipped.Store(uint64(e.Seq)) // a busy site has thousands a minute
+		case e.Lane == fleet.LaneRequests, e.Body.Kind() == fleet.KindAlertChanged:
 			k.Wake()
 		}
 	})
 	return k, nil
+}
+
+// aboutRequests reports whether a rule is about requests.
+func (k *Courier) aboutRequests() bool {
+	return slices.ContainsFunc(k.rules.All(), func(r document.Of[Rule]) bool {
+		return !r.Value.Disabled && (slices.Contains(r.Value.On, OnMissed) || slices.Contains(r.Value.On, OnEmergency))
+	})
 }
 
 // Wake has what waits tried now, such as when the network is back.
@@ -456,6 +469,7 @@ const saveEvery = 1000
 // readRequests queues what rules say of requests, from the records that were
 // not read yet.
 func (k *Courier) readRequests(ctx context.Context) error {
+	k.read = max(k.read, fleet.Seq(k.skipped.Load()))
 	for {
 		batch, err := k.c.Store.Read(fleet.LaneRequests, k.read, 256<<10)
 		if err != nil {
@@ -530,17 +544,27 @@ func (k *Courier) requestEvent(r fleet.Record) (Payload, bool) {
 		if b.Priority != fleet.Emergency { // one that joins may raise the request
 			return p, false
 		}
-		p.Event, p.Title, p.Request, p.Room = EventEmergency, "Emergency in "+string(b.Room), b.Press.Request, b.Room
+		p.Event, p.Request = EventEmergency, b.Press.Request
+	case fleet.RequestOpened:
+		if b.Priority != fleet.Emergency {
+			return p, false
+		}
+		p.Event, p.Request = EventEmergency, b.Request
 	case fleet.RequestStepped:
 		if b.State != fleet.RequestMissed {
 			return p, false
 		}
-		p.Event, p.Title, p.Request = EventMissed, "A call was missed", b.Request
-		if req, found, err := fleet.Get[fleet.Request](k.c.Store, fleet.RequestRef(b.Request)); err == nil && found {
-			p.Title, p.Room = "A call from "+string(req.Room)+" was missed", req.Room
-		}
+		p.Event, p.Request = EventMissed, b.Request
 	default:
 		return p, false
+	}
+	req, found, err := fleet.Get[fleet.Request](k.c.Store, fleet.RequestRef(p.Request))
+	if err != nil || !found || req.Purpose != fleet.PurposeCall {
+		return p, false // nobody off the ship is told of drills and tests
+	}
+	p.Room, p.Title = req.Room, "Emergency in "+string(req.Room)
+	if p.Event == EventMissed {
+		p.Title = "A call from " + string(req.Room) + " was missed"
 	}
 	p.Text = "At " + r.At.Format(time.RFC3339) + "."
 	return p, true

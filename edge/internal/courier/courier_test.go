@@ -381,6 +381,29 @@ func TestRequests_AnEmergencyAndAMissedCallAreToldOnceOverAKill(t *testing.T) {
 	}
 }
 
+func TestRequests_DrillsAndTheHubsOwnTestsAreToldToNobody(t *testing.T) {
+	s, r := newSite(t), newReceiver(t)
+	s.rule("shore", Rule{On: []string{OnEmergency, OnMissed}, Webhook: &Webhook{URL: r.URL}})
+	now, _ := s.Now()
+	for _, purpose := range []fleet.Purpose{fleet.PurposeDrill, fleet.PurposeSelfTest, fleet.PurposeCall} {
+		id := fleet.NewUUID[fleet.RequestID](now)
+		err := s.journal.Do(t.Context(), func(tx *journal.Tx) error {
+			opened := fleet.RequestOpened{Request: id, Room: "cabin-1", Priority: fleet.Emergency, Purpose: purpose}
+			if err := tx.Append(fleet.System("test"), opened); err != nil {
+				return err
+			}
+			return tx.Append(fleet.System("test"), fleet.RequestStepped{Request: id, Version: 2, State: fleet.RequestMissed})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.after(time.Minute)
+	if len(r.got) != 2 { // of the call: that it was an emergency, and that it was missed
+		t.Errorf("%+v", r.got)
+	}
+}
+
 func TestBuzzer_SoundsUntilTheAlertIsSeenOrSilenced(t *testing.T) {
 	s := newSite(t)
 	s.rule("engine", Rule{On: []string{OnAlert}, Buzzer: true, Kinds: []fleet.AlertKind{"disk_low"}})
