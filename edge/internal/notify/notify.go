@@ -137,8 +137,8 @@ type Notifier struct {
 
 	mu    sync.Mutex // guards what follows
 	reach map[fleet.RequestID]Reach
-	// unanswered counts what a watch was sent since it answered last.
-	unanswered map[fleet.DeviceID]int
+	// asked is when a watch was sent the first thing that it has not answered.
+	asked map[fleet.DeviceID]time.Time
 }
 
 // late is a watch that tried to step a request that had gone on.
@@ -170,7 +170,7 @@ func New(c Config) *Notifier {
 	n := &Notifier{
 		c: c, wake: make(chan struct{}, 1), gone: make(chan struct{}, 1), many: make(chan struct{}, 1),
 		buttons: map[fleet.DeviceID]*button{}, requests: map[fleet.RequestID]*request{},
-		news: map[fleet.RequestID]struct{}{}, reach: map[fleet.RequestID]Reach{}, unanswered: map[fleet.DeviceID]int{},
+		news: map[fleet.RequestID]struct{}{}, reach: map[fleet.RequestID]Reach{}, asked: map[fleet.DeviceID]time.Time{},
 	}
 	n.inbox.awake, n.inbox.changed = map[fleet.DeviceID]bool{}, map[fleet.RequestID]fleet.Request{}
 	c.Journal.Follow(n.event)

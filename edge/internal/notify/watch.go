@@ -312,7 +312,9 @@ func (n *Notifier) tellWatch(
 	n.send(ctx, d, "notify", n.payload(r, d.ID, now), requestRef+mark)
 	w.begun = true
 	n.mu.Lock()
-	n.unanswered[d.ID]++
+	if n.asked[d.ID].IsZero() {
+		n.asked[d.ID] = time.Now()
+	}
 	n.mu.Unlock()
 	pause := n.c.RepeatEvery
 	if w.told == mark {
@@ -322,8 +324,9 @@ func (n *Notifier) tellWatch(
 	w.sent(now, pause, wait)
 }
 
-// maxUnanswered messages in a row, and a watch is connected but deaf.
-const maxUnanswered = 3
+// deafAfter so many times the pause between two tries without an answer, a watch
+// is connected but deaf.
+const deafAfter = 2
 
 // WhyNoAnswer is why a watch is not counted on that is connected and subscribed.
 const WhyNoAnswer = "does not answer"
@@ -336,7 +339,7 @@ func (n *Notifier) Why(watch fleet.Device) string {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.unanswered[watch.ID] >= maxUnanswered {
+	if at := n.asked[watch.ID]; !at.IsZero() && time.Since(at) > deafAfter*n.c.RepeatEvery {
 		return WhyNoAnswer
 	}
 	return ""
@@ -345,7 +348,7 @@ func (n *Notifier) Why(watch fleet.Device) string {
 // answered notes that a watch has answered, or has begun to listen anew.
 func (n *Notifier) answered(watch fleet.DeviceID) {
 	n.mu.Lock()
-	delete(n.unanswered, watch)
+	delete(n.asked, watch)
 	n.mu.Unlock()
 }
 
