@@ -90,6 +90,10 @@ const (
 	PurposeWalk     Purpose = "walk"      // a button is tried while the site is commissioned
 )
 
+// ForPeople reports whether people are told of such a request and work on it:
+// calls and drills. The others are the hub's own business.
+func (p Purpose) ForPeople() bool { return p == PurposeCall || p == PurposeDrill }
+
 // Recipients says who is told of a request at a level of its escalation: each
 // has those of the ones before.
 type Recipients string

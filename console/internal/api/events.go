@@ -176,7 +176,7 @@ func (a *API) entityEvent(site fleet.SiteID, v store.SiteView, ref fleet.Ref, na
 	switch ref.Kind {
 	case fleet.EntityRequest:
 		r, found, err := fleet.Get[fleet.Request](v, ref)
-		if err != nil || !found {
+		if err != nil || !found || !r.Purpose.ForPeople() {
 			return err
 		}
 		shown, err := a.requestOf(v, r, names)

@@ -39,7 +39,9 @@ func (a *API) listRequests(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	wanted := func(r fleet.Request) bool { return len(states) == 0 || slices.Contains(states, r.State) }
+	wanted := func(r fleet.Request) bool {
+		return r.Purpose.ForPeople() && (len(states) == 0 || slices.Contains(states, r.State))
+	}
 	out := &requestsOutput{}
 	err = a.view(ctx, in.SitePath, func(_ fleet.SiteID, v store.SiteView) error {
 		var rows []fleet.Request

@@ -93,8 +93,8 @@ type securityAlert struct {
 func (a *API) entityEvent(e fleet.Entity) error {
 	switch e := e.(type) {
 	case fleet.Request:
-		if e.Purpose == fleet.PurposeSelfTest {
-			return nil // the trust page says how they went
+		if !e.Purpose.ForPeople() {
+			return nil // the pages of tests and walks show them
 		}
 		v, err := a.oneRequest(e)
 		if err != nil {

@@ -192,9 +192,11 @@ func (a *API) system() (systemView, error) {
 		return v, fmt.Errorf("read open requests: %w", err)
 	}
 	for _, r := range open {
-		if r.State == fleet.RequestOpen {
+		switch {
+		case !r.Purpose.ForPeople():
+		case r.State == fleet.RequestOpen:
 			v.Counts.Requests.Open++
-		} else {
+		default:
 			v.Counts.Requests.Accepted++
 		}
 	}

@@ -52,7 +52,7 @@ func (m *meters) event(e journal.Event) {
 	for _, c := range e.Changes {
 		switch after := c.After.(type) {
 		case fleet.Request:
-			if before, _ := c.Before.(fleet.Request); after.State == fleet.RequestAccepted && before.State == fleet.RequestOpen {
+			if before, _ := c.Before.(fleet.Request); after.State == fleet.RequestAccepted && before.State == fleet.RequestOpen && after.Purpose == fleet.PurposeCall {
 				m.accept.Observe(after.AcceptedAt.Sub(after.OpenedAt).Seconds())
 			}
 		case fleet.Command:

@@ -160,7 +160,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	if open, err := g.h.store.OpenRequests(); err == nil {
 		byPriority := map[fleet.Priority]int{}
 		for _, r := range open {
-			if r.State == fleet.RequestOpen {
+			if r.State == fleet.RequestOpen && r.Purpose.ForPeople() {
 				byPriority[r.Priority]++
 			}
 		}

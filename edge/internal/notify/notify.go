@@ -179,9 +179,7 @@ func New(c Config) *Notifier {
 
 // rings reports whether watches are told of a request: the hub's own tests and
 // those of a walk have ways of their own.
-func rings(r fleet.Request) bool {
-	return r.Purpose != fleet.PurposeSelfTest && r.Purpose != fleet.PurposeWalk
-}
+func rings(r fleet.Request) bool { return r.Purpose.ForPeople() }
 
 func signal(ch chan<- struct{}) {
 	select {

@@ -66,7 +66,7 @@ func (r *Requests) watch(req fleet.Request, now time.Time) {
 	w := &r.watched
 	w.Lock()
 	defer w.Unlock()
-	if req.State.Ended() || req.Purpose == fleet.PurposeSelfTest {
+	if req.State.Ended() || !req.Purpose.ForPeople() {
 		delete(w.requests, req.ID)
 		return
 	}

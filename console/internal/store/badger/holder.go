@@ -187,6 +187,9 @@ func countPresence(c *store.Counts, p fleet.Presence, n int) {
 }
 
 func countRequest(c *store.Counts, r fleet.Request, n int) {
+	if !r.Purpose.ForPeople() {
+		return
+	}
 	switch r.State {
 	case fleet.RequestOpen:
 		c.Open += n
