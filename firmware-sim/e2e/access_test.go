@@ -23,6 +23,7 @@ const (
 )
 
 func TestMosquittoFiles_DeviceMovesWithItsPasswordAndRights(t *testing.T) {
+	t.Parallel()
 	hub, api, data := startHub(t)
 	api.addDevice("btn-001", "button", "cabin-101")
 	dir := t.TempDir()

@@ -33,6 +33,7 @@ func other(t *testing.T, stdin []byte, name string, args ...string) (string, err
 
 // The clients of other hands: OpenSSL, and Debian's mosquitto-clients.
 func TestCertificate_OnlyTheDevicesOwnLetsItInAndEachDenialIsNamed(t *testing.T) {
+	t.Parallel()
 	// The first hub issues certificates that are soon over.
 	hub, api, data := startHub(t, "--auth-failures", "1000000", "--certificate-quarantine", "1ms", "--device-certificate-life", "1s")
 	button := api.addDevice("btn-001", "button", "cabin-101")
@@ -114,6 +115,7 @@ func TestCertificate_OnlyTheDevicesOwnLetsItInAndEachDenialIsNamed(t *testing.T)
 
 // F18: a certificate is revoked while its device is connected.
 func TestF18_RevokedWhileConnectedTheSocketIsClosedWithoutWillAndResumptionIsRefused(t *testing.T) {
+	t.Parallel()
 	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		t.Run(version, func(t *testing.T) {
 			hub, api, _ := startHub(t)
@@ -200,6 +202,7 @@ func mbedTLS(t *testing.T) string {
 }
 
 func TestMbedTLS_ConnectsWhateverNameConstraintsTheFleetSetsAndPeopleTrustTheFleetRoot(t *testing.T) {
+	t.Parallel()
 	client := mbedTLS(t)
 	hub, api, data := startHub(t)
 	api.addDevice("btn-001", "button", "cabin-101")
@@ -257,6 +260,7 @@ func fleetRoot(t *testing.T, data string, claim identity.Claim) *x509.Certificat
 }
 
 func TestMbedTLS_ConnectsWithItsCertificate(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	api.addDevice("btn-001", "button", "cabin-101")
 	own, anchors := api.certify("btn-001"), api.anchors()

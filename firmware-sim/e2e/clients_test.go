@@ -11,6 +11,7 @@ import (
 
 // The clients of another hand: MQTT.js, over TCP and over WebSocket.
 func TestMQTTJS_PressIsReceiptedOverEveryWayInEveryVersion(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	b := api.addDevice("btn-001", "button", "cabin-101")
 	button, err := json.Marshal(map[string]string{"id": b.ID, "password": b.Password, "base": b.Base})

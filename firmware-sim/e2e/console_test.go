@@ -94,6 +94,7 @@ func (f *fleet) linkIs(t *testing.T, state string) {
 }
 
 func TestCommand_FromShoreEndsSucceededOnBothSides(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	w := dial(t, f.hub.Listeners["mqtt"], f.board.addDevice("watch-001", "watch", "bridge"))
 	f.inSync(t)
@@ -127,6 +128,7 @@ func TestCommand_FromShoreEndsSucceededOnBothSides(t *testing.T) {
 // A thousand presses on board and fifty commands ashore while neither knows of
 // the other.
 func TestAway_ThousandPressesAndFiftyCommandsThenBothFoldsAreEqual(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	w := dial(t, f.hub.Listeners["mqtt"], f.board.addDevice("watch-001", "watch", "bridge"))
 	var buttons []*client
@@ -184,6 +186,7 @@ func TestAway_ThousandPressesAndFiftyCommandsThenBothFoldsAreEqual(t *testing.T)
 }
 
 func TestConsole_StoppedKilledAndBackChangesNothingOnBoardAndCatchesUp(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	b := dial(t, f.hub.Listeners["mqtt"], f.board.addDevice("btn-001", "button", "cabin-101"))
 	f.inSync(t)
@@ -209,6 +212,7 @@ func TestConsole_StoppedKilledAndBackChangesNothingOnBoardAndCatchesUp(t *testin
 }
 
 func TestHub_KilledWhileItSyncsLosesNothingAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	buttonOnBoard := f.board.addDevice("btn-001", "button", "cabin-101")
 	seq := 0
@@ -228,6 +232,7 @@ func TestHub_KilledWhileItSyncsLosesNothingAndRepeatsNothing(t *testing.T) {
 
 // Whatever answers at the console's address, the hub works.
 func TestUplink_WrongConsoleOrRubbishIsALinkFaultAndNothingElse(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	b := dial(t, f.hub.Listeners["mqtt"], f.board.addDevice("btn-001", "button", "cabin-101"))
 	f.inSync(t)

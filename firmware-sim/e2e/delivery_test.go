@@ -109,6 +109,7 @@ func TestDelivery_SubscriberThatKeepsUpLosesNothingBesideBusyLoops(t *testing.T)
 }
 
 func TestDelivery_SixtyQueuedMessagesComeInOrderAlsoOverKill9(t *testing.T) {
+	t.Parallel()
 	for _, h := range []hello{{keep: true}, {keep: true, version: 5}} {
 		for _, kill := range []bool{false, true} {
 			t.Run(fmt.Sprintf("version %d, kill %v", max(4, h.version), kill), func(t *testing.T) {

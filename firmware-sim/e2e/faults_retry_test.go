@@ -117,6 +117,7 @@ func located(a *api) []commandView {
 }
 
 func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	b := dial(t, hub.Listeners["mqtt"], api.addDevice("btn-001", "button", "cabin-101"))
 	if !b.send("press", press(1)) {
@@ -198,6 +199,7 @@ func TestF2_KillAfterTheLogBeforeTheAnswerTheRetryIsTheSameDecision(t *testing.T
 }
 
 func TestF2_KillAtAnyMomentOfADecisionIsAllOrNothing(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	rng := seeded(t)
 	d := api.addDevice("watch-001", "watch", "room-0")

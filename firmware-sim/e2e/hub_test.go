@@ -50,6 +50,7 @@ type commandView struct {
 }
 
 func TestAccept_TwoClientsAtOnce200TimesOneWinsAndTheOtherLearnsWho(t *testing.T) {
+	t.Parallel()
 	hub, api, data := startHub(t)
 	b := dial(t, hub.Listeners["mqtt"], api.addDevice("btn-001", "button", "cabin-101"))
 	tokens := []string{api.token, hub.face(data).token}
@@ -97,6 +98,7 @@ func TestAccept_TwoClientsAtOnce200TimesOneWinsAndTheOtherLearnsWho(t *testing.T
 }
 
 func TestCommand_ToAnAbsentDeviceExpiresAndIsNeverPublishedAfterwards(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	watch := api.addDevice("watch-001", "watch", "bridge")
 	var c commandView
@@ -120,6 +122,7 @@ func TestCommand_ToAnAbsentDeviceExpiresAndIsNeverPublishedAfterwards(t *testing
 
 // The clients of another hand: Debian's mosquitto-clients.
 func TestMosquitto_PressIsStoredOnceReceiptedAndEverythingElseIsRefused(t *testing.T) {
+	t.Parallel()
 	hub, api, data := startHub(t)
 	out := cli(t, "", "obedio-hub", "device", "add", "--data", data, "--id", "btn-001", "--type", "button", "--room", "cabin-101", "--generate-password", "--json")
 	var b struct {
@@ -172,6 +175,7 @@ func TestMosquitto_PressIsStoredOnceReceiptedAndEverythingElseIsRefused(t *testi
 }
 
 func TestRestart_RequestsCommandsAndDevicesAreThereAndOpenOnesRingAgain(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	watch := api.addDevice("watch-001", "watch", "bridge")
 	b := dial(t, hub.Listeners["mqtt"], api.addDevice("btn-001", "button", "cabin-101"))

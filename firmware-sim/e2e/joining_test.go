@@ -121,6 +121,7 @@ func setUp(t *testing.T, hub *program) *api {
 }
 
 func TestJoining_FromNothingAndThroughEnrolmentReconnectAndRestarts(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "hub")
 	hub := start(t, "obedio-hub", data, "--site", "yacht-1", "--mqtt", "", "--mqtt-ws", "", "--mqtts", "127.0.0.1:0", "--https", "127.0.0.1:0",
 		"--http", "127.0.0.1:0", "--uplink-state-every", "500ms", "--uplink-retry-first", "300ms", "--uplink-retry-most", "1s")
@@ -169,6 +170,7 @@ func TestJoining_FromNothingAndThroughEnrolmentReconnectAndRestarts(t *testing.T
 
 // The other ways to join.
 func TestJoining_ByCodeLabelMQTTAndPassword(t *testing.T) {
+	t.Parallel()
 	_, api, _ := startHub(t)
 	for way, certified := range map[string]int{"code": 1, "label": 1, "mqtt": 1, "password": 0} {
 		dir := t.TempDir()
@@ -217,6 +219,7 @@ func newHardware(t *testing.T) *join.Hardware {
 }
 
 func TestJoining_OfTwoDevicesWithOneTokenOneGetsIt(t *testing.T) {
+	t.Parallel()
 	_, api, _ := startHub(t)
 	for i := range 20 {
 		id := fmt.Sprintf("btn-%03d", i)
@@ -249,6 +252,7 @@ func TestJoining_OfTwoDevicesWithOneTokenOneGetsIt(t *testing.T) {
 
 // F1 for joining: kill -9 in the middle of claims.
 func TestF1_Kill9DuringClaimsATokenIsUsedWithItsDeviceOrOpenWithout(t *testing.T) {
+	t.Parallel()
 	hub, api, data := startHub(t)
 	rng := seeded(t)
 	const claims, kills = 100, 4
@@ -339,6 +343,7 @@ func TestF1_Kill9DuringClaimsATokenIsUsedWithItsDeviceOrOpenWithout(t *testing.T
 // A device renews its certificate in time; one that was away until it had expired
 // renews it in its quarantine.
 func TestRenewal_InTimeAndInTheQuarantine(t *testing.T) {
+	t.Parallel()
 	_, api, _ := startHub(t, "--device-certificate-life", "4s")
 	dir := t.TempDir()
 	sim := simulate(t, api, dir)

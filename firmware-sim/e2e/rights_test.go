@@ -48,6 +48,7 @@ func denied(api *api, client, action string) bool {
 // A change of the rules over REST reaches a client that is connected: it loses
 // the subscription, and gets neither what is retained nor what is queued.
 func TestRights_ChangeTakesASubscriptionRetainedAndQueuedMessagesAway(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	profile := map[string]any{"profile_name": "ears", "acl_pattern": []rule{
 		{"subscribePattern", "obedio/${site}/+/sensor/#", true}, {"publishClientReceive", "obedio/${site}/+/sensor/#", true},
@@ -154,6 +155,7 @@ func TestRights_ChangeTakesASubscriptionRetainedAndQueuedMessagesAway(t *testing
 
 // The tools for Mosquitto find its $SYS topics, if they may.
 func TestSys_HasMosquittosNamesForWhoMayReadThem(t *testing.T) {
+	t.Parallel()
 	hub, api, _ := startHub(t)
 	reader, other := api.addTo(api.wide("wide"), "reader", "watch", "bridge"), api.addDevice("other", "watch", "bridge")
 	host, port, err := net.SplitHostPort(hub.Listeners["mqtt"])
