@@ -1,4 +1,4 @@
-// The pages of the hub that walk.spec.ts goes through. A page is added by its
+// The pages of the hub that all-pages.spec.ts goes through. A page is added by its
 // line here.
 
 /** One page of the hub. */

@@ -44,12 +44,27 @@ export function licences({ program, also = [] }) {
         const { name, version, license } = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
         return { name, version, ...(typeof license === "string" ? { licence: license } : {}), texts: textsOf(dir) };
       });
-      const inProgram = goModules(root, program).map(({ name, version, dir }) => ({ name, version, texts: textsOf(dir) }));
+      const inProgram = goModules(root, program).map(({ name, version, dir }) => {
+        const own = textsOf(dir);
+        const licence = [...new Set(own.flatMap((i) => nameOf(texts[i]) ?? []))].join(", ");
+        return { name, version, ...(licence ? { licence } : {}), texts: own };
+      });
       const order = (a, b) => (a.name < b.name ? -1 : 1);
       const source = JSON.stringify({ program: inProgram.sort(order), pages: pages.sort(order), texts });
       this.emitFile({ type: "asset", fileName: "licences.json", source });
     },
   };
+}
+
+/** What a licence is called, by words that only it has; Go modules do not say. */
+function nameOf(text) {
+  const flat = text.replace(/\s+/g, " ");
+  if (/Apache License,? Version 2\.0/i.test(flat)) return "Apache-2.0";
+  if (/Mozilla Public License,? (Version|v\.) ?2\.0/i.test(flat)) return "MPL-2.0";
+  if (flat.includes("Permission is hereby granted, free of charge")) return "MIT";
+  if (/Permission to use, copy, modify, and(\/or)? distribute/.test(flat)) return "ISC";
+  if (flat.includes("Redistribution and use in source and binary forms")) return /Neither the name/i.test(flat) ? "BSD-3-Clause" : "BSD-2-Clause";
+  return undefined;
 }
 
 /** The directory of the npm package that a module is of; none for our own. */

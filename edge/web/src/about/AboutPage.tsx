@@ -13,8 +13,8 @@ export function AboutPage() {
   const t = useT(texts);
   return (
     <Page title={t("about.title")}>
-      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-2">
-        <div className="flex flex-col gap-5">
+      <div className="flex flex-col gap-5">
+        <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-2">
           <This />
           <ForPrograms />
         </div>
@@ -89,7 +89,7 @@ function LicencesCard() {
       ) : (
         <div className="flex flex-col gap-4 p-4">
           <p className="text-sm text-fg-muted">{t("about.licences.detail")}</p>
-          <TextField label={t("about.licences.find")} type="search" value={word} onChange={(e) => setWord(e.target.value)} />
+          <div className="max-w-md"><TextField label={t("about.licences.find")} type="search" value={word} onChange={(e) => setWord(e.target.value)} /></div>
           <DataView
             state={isPending ? { kind: "loading" } : shown === 0 ? { kind: "filtered-empty", total } : { kind: "live" }}
             onClearFilter={() => setWord("")}
@@ -114,8 +114,8 @@ function Group({ title, libraries, texts: all }: { title: ReactNode; libraries: 
   return (
     <section className="mb-4 last:mb-0">
       <h3 className="text-sm font-medium">{title}</h3>
-      <ul className="divide-y divide-line">
-        {libraries.map((l) => <li key={l.name} data-library={l.name}><OneLibrary library={l} texts={all} /></li>)}
+      <ul className="mt-1 grid grid-cols-[minmax(0,1fr)] items-start gap-x-6 lg:grid-cols-2 2xl:grid-cols-3">
+        {libraries.map((l) => <li key={l.name} data-library={l.name} className="border-t border-line"><OneLibrary library={l} texts={all} /></li>)}
       </ul>
     </section>
   );

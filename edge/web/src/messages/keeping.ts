@@ -49,7 +49,7 @@ const en = {
   "keep.self-test-every": "Tried by itself every",
   "keep.self-test-after": "First time after a start",
   "keep.value.none": "none",
-  "keep.value.unlimited": "no limit",
+  "keep.value.never": "never by itself",
 
   "about.title": "About",
   "about.hub": "This hub",
@@ -122,7 +122,7 @@ const de: Translation<typeof en> = {
   "keep.self-test-every": "Von selbst alle",
   "keep.self-test-after": "Das erste Mal nach dem Start",
   "keep.value.none": "nichts",
-  "keep.value.unlimited": "ohne Grenze",
+  "keep.value.never": "nie von selbst",
 
   "about.title": "Über den Hub",
   "about.hub": "Dieser Hub",

@@ -83,6 +83,13 @@ const doDe: Record<TrustItem["id"], string> = {
   updates: "",
 };
 
+// The hub says it in English.
+function whyDe(why: string): string {
+  const watch = /^watch (\S+) does not answer$/.exec(why)?.[1];
+  if (watch) return `Die Uhr ${watch} antwortet nicht.`;
+  return { "no watch is registered": "Keine Uhr ist angelegt.", "no watch can be reached": "Keine Uhr ist erreichbar." }[why] ?? why;
+}
+
 const en = {
   "trust.title": "Trust",
   "trust.all.ok": "This hub can be relied on",
@@ -155,6 +162,7 @@ const en = {
   "selfTest.result": "Result",
   "selfTest.ok": "Came through",
   "selfTest.failed": "Did not come through",
+  "selfTest.why": ({ why }: { why: string }) => why,
   "selfTest.when": "When",
   "selfTest.watch": "Watch",
   "selfTest.times": "Stored, answered",
@@ -265,6 +273,7 @@ const de: Translation<typeof en> = {
   "selfTest.result": "Ergebnis",
   "selfTest.ok": "Kam an",
   "selfTest.failed": "Kam nicht an",
+  "selfTest.why": ({ why }) => whyDe(why),
   "selfTest.when": "Wann",
   "selfTest.watch": "Uhr",
   "selfTest.times": "Gespeichert, beantwortet",

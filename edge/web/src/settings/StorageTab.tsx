@@ -1,4 +1,4 @@
-import { DataView, Facts, Fold, Pill, RelativeTime, Section, Skeletons, useFormats, type Look } from "@obedio/web";
+import { DataView, Facts, Fold, Pill, RelativeTime, Section, Skeletons, useFormats, type Look, type Span } from "@obedio/web";
 import { CircleCheck, HardDrive, OctagonAlert, TriangleAlert } from "lucide-react";
 import type { Settings, System } from "../api/resources";
 import { usePermits, useSystem, useT } from "../context";
@@ -108,6 +108,23 @@ function Started() {
   );
 }
 
+const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** Milliseconds of a duration as the program writes it, such as 1h30m0s. */
+export function durationOf(text: string): number | undefined {
+  const parts = /^(-?)((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)$/.exec(text);
+  if (!parts) return undefined;
+  const ms = [...parts[2]!.matchAll(/([\d.]+)(ms|h|m|s)/g)].reduce((sum, [, n, unit]) => sum + Number(n) * units[unit!]!, 0);
+  return parts[1] ? -ms : ms;
+}
+
+/** Limits are told in days and not in weeks: 30 d, 730 d. What is no whole unit keeps a smaller one. */
+export function lengthOf(ms: number): Span {
+  const steps = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]] as const;
+  const [unit, size] = steps.find(([u, s]) => ms % s === 0 && ms >= (u === "d" ? 2 * s : s)) ?? (["s", 1000] as const);
+  return { unit, count: ms / size };
+}
+
 /** How a setting is named where it is changed. */
 const flag = (name: string) => `--${name}`;
 
@@ -117,5 +134,7 @@ function Value({ name, value }: { name: string; value: unknown }) {
   if (value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return <span className="text-fg-dim">{t("keep.value.none")}</span>;
   if (typeof value === "number") return name.endsWith("budget") || name.endsWith("-bytes") ? bytes(value) : number(value);
   if (Array.isArray(value)) return value.join(", ");
-  return typeof value === "string" ? value.replace(/(?<=[a-z])0s$/, "").replace(/(?<=h)0m$/, "") : JSON.stringify(value);
+  if (typeof value !== "string") return JSON.stringify(value);
+  const ms = durationOf(value);
+  return ms === undefined ? value : ms < 0 ? t("keep.value.never") : t("time.span", { span: lengthOf(ms) });
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { escalationDraft, inOrder, nextLevel, pressBody, pressDraft, serviceBody } from "./calls";
+import { durationOf, lengthOf } from "./StorageTab";
 import { blankRule, ruleBody, ruleDraft, tells } from "./rules";
 
 test("a rule that is read and written is the same, and its secret stays where it is", () => {
@@ -35,4 +36,10 @@ test("what is not said of a profile or a service is not sent", () => {
   expect(pressBody(pressDraft(view))).toEqual({ types: view.types });
   expect(pressBody({ ...pressDraft(view), burst_presses: 4 })).toEqual({ types: view.types, burst_presses: 4, burst_priority: "urgent" });
   expect(serviceBody({ kind: "towels", label: " Towels ", team: "", priority: "normal" })).toEqual({ label: "Towels" });
+});
+
+test("durations of settings are told in whole units, and what is none is left as it is", () => {
+  expect(["720h0m0s", "1h30m0s", "500ms", "2m0s", "-1s", "1.5s"].map(durationOf)).toEqual([2_592_000_000, 5_400_000, 500, 120_000, -1000, 1500]);
+  expect(["age1abc", "", "30", ":8080"].map(durationOf)).toEqual([undefined, undefined, undefined, undefined]);
+  expect([2_592_000_000, 5_400_000, 86_400_000, 90_000].map(lengthOf)).toEqual([{ unit: "d", count: 30 }, { unit: "min", count: 90 }, { unit: "h", count: 24 }, { unit: "s", count: 90 }]);
 });

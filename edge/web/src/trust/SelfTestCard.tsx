@@ -61,7 +61,7 @@ function Zone({ result }: { result: SelfTestResult }) {
         <span className="text-sm font-medium">{result.zone || t("selfTest.zone.none")}</span>
         {result.ok ? <Mark tone="ok" icon={CircleCheck} className="text-sm">{t("selfTest.ok")}</Mark> : <Mark tone="bad" icon={OctagonAlert} className="text-sm">{t("selfTest.failed")}</Mark>}
       </div>
-      {!result.ok && result.why && <p className="mt-1 text-sm">{result.why}</p>}
+      {!result.ok && result.why && <p className="mt-1 text-sm">{t("selfTest.why", { why: result.why })}</p>}
       <dl className="mt-1 flex flex-wrap gap-x-4 gap-y-1 text-xs text-fg-dim">
         <div className="flex gap-1"><dt>{t("selfTest.when")}</dt><dd><RelativeTime at={result.at} /></dd></div>
         <div className="flex gap-1"><dt>{t("selfTest.room")}</dt><dd>{result.room}</dd></div>
