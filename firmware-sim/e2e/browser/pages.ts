@@ -39,6 +39,15 @@ export async function signIn(page: Page, base: string, username: string): Promis
   await expect(page.getByTestId('sign-in')).toHaveCount(0)
 }
 
+/** Signs in as a person does; for a program that only the browser can reach, too. */
+export async function signInByForm(page: Page, base: string, username: string): Promise<void> {
+  await page.goto(base)
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByTestId('sign-in')).toHaveCount(0)
+}
+
 /** What is wrong for people of some ability. With `only`, no other rules of axe are tried. */
 export async function axe(page: Page, only?: string[]): Promise<string[]> {
   // Our pages have no frames: the whole is read at once, without a page beside it.

@@ -17,7 +17,7 @@ test.beforeAll(async () => {
   const data = join(dir, 'trust')
   const [child, at] = await start('obedio-hub', join(dir, 'trust.json'), [
     'serve', '--data', data, '--site', 'yacht-5', '--site-name', 'M/Y Verity', '--mqtt', '127.0.0.1:0', '--mqtts', '', '--mqtt-ws', '', '--https', '', '--http', '127.0.0.1:0',
-    '--alert-every', '300ms', '--self-test-every', '-1s',
+    '--alert-every', '300ms', '--self-test-every=-1s',
   ])
   hub = child
   run('obedio-hub', ['setup', '--data', data], JSON.stringify({ username: 'captain', password }))
@@ -146,8 +146,9 @@ test('what presses mean and who is told is changed, with a preview in plain word
   await look(page, 'hub-escalation')
 
   // Somebody else is faster: both are seen, and a person decides.
+  const now = await api<{ etag: string }>(here.hub, here.hubToken, 'GET', '/api/v1/escalations/normal')
   const theirs = await fetch(`${here.hub}/api/v1/escalations/normal`, {
-    method: 'PUT', headers: { Authorization: `Bearer ${here.hubToken}`, 'Content-Type': 'application/json', 'If-Match': '"0"' },
+    method: 'PUT', headers: { Authorization: `Bearer ${here.hubToken}`, 'Content-Type': 'application/json', 'If-Match': now.etag },
     body: JSON.stringify({ levels: [{ to: 'all', after_s: 0 }], ring_every_s: 20, missed_after_s: 0, late_max_s: 0 }),
   })
   expect(theirs.status).toBe(200)

@@ -1,4 +1,4 @@
-import { Button, Pill, RelativeTime, classes, spanOf, toneText, useFormats, useItem, useToast, useWork, useWebMessages } from "@obedio/web";
+import { Button, Facts, Fold, Pill, RelativeTime, classes, spanOf, toneText, useFormats, useItem, useToast, useWork, useWebMessages } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import { BellOff, Check } from "lucide-react";
 import { useState } from "react";
@@ -7,7 +7,7 @@ import { useCanWrite, useHub, usePermits, useT } from "../context";
 import { alerts as texts } from "../messages/alerts";
 import { alertStateLooks, severityLooks, wantsSomebody } from "./alert";
 import { SilenceDialog } from "./SilenceDialog";
-import { useAlertWords } from "./words";
+import { everywhere, useAlertWords } from "./words";
 
 /** How many members of an alert about many are named at once. */
 const named = 6;
@@ -55,6 +55,7 @@ export function AlertCard({ alert }: { alert: Alert }) {
         </p>
         {!over && action && <p className="mt-2 text-sm">{action}</p>}
         <Members alert={alert} />
+        <Details alert={alert} title={words.title(alert)} />
         <p className="mt-2 flex flex-wrap items-center gap-x-2 gap-y-1">
           <Pill tone={state.tone} icon={state.icon} wraps>
             {alert.state === "acknowledged" && alert.acknowledged_by?.name ? t("alerts.seenBy", { name: alert.acknowledged_by.name }) : t(`alerts.state.${alert.state}`)}
@@ -83,7 +84,7 @@ function Subject({ alert }: { alert: Alert }) {
   const device = useItem(useHub().devices, alert.subject_kind === "device" ? (alert.subject ?? "") : "");
   const link = "text-accent-fg underline underline-offset-4";
   if (alert.count) return <span>{t("alerts.about", { n: number(alert.count) })}</span>;
-  if (!alert.subject) return alert.room ? <span>{alert.room_name ?? alert.room}</span> : null;
+  if (!alert.subject || alert.subject === everywhere) return alert.room ? <span>{alert.room_name ?? alert.room}</span> : null;
   switch (alert.subject_kind) {
     case "device":
       return (
@@ -112,12 +113,24 @@ function Members({ alert }: { alert: Alert }) {
   );
 }
 
+/** What the hub has seen, as it names it: for those who look for the cause. */
+function Details({ alert, title }: { alert: Alert; title: string }) {
+  const t = useT(texts);
+  const all = Object.entries(alert.detail);
+  if (all.length === 0) return null;
+  return (
+    <Fold title={<>{t("alerts.details")}<span className="sr-only"> {title}</span></>}>
+      <Facts className="px-0! pt-1! pb-2!" items={all.map(([key, value]) => ({ label: key.replaceAll("_", " "), value: <span className="break-words">{value}</span> }))} />
+    </Fold>
+  );
+}
+
 function Actions({ alert, title }: { alert: Alert; title: string }) {
   const t = useT(texts);
   const hub = useHub();
   const toast = useToast();
   const work = useWork();
-  const may = usePermits("alerts.ack");
+  const may = usePermits("alerts.acknowledge");
   const canWrite = useCanWrite();
   const [silencing, setSilencing] = useState(false);
   if (!may) return null;
