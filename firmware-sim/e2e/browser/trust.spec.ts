@@ -141,7 +141,7 @@ test('what presses mean and who is told is changed, with a preview in plain word
   await expect(normal).toContainText('of the program')
   await normal.getByRole('button', { name: 'Change Calls: Normal' }).click()
   const form = page.getByTestId('document')
-  await form.getByLabel('Step 2: after (seconds)').fill('30')
+  await form.getByLabel('Step 2: after (s)').fill('30')
   await expect(form.getByTestId('preview')).toContainText('If nobody has taken it after 30 s: their backup, too.')
   await look(page, 'hub-escalation')
 

@@ -49,7 +49,7 @@ export function AlertCard({ alert }: { alert: Alert }) {
               {alert.cleared_at && <Lasted alert={alert} />}
             </>
           ) : (
-            <span>{t("alerts.since")} <RelativeTime at={alert.since} /></span>
+            <span>{t("alerts.since")} <RelativeTime at={alert.since} bare /></span>
           )}
           {alert.occurrences > 1 && <span>{t("alerts.times", { n: number(alert.occurrences) })}</span>}
         </p>
@@ -84,7 +84,8 @@ function Subject({ alert }: { alert: Alert }) {
   const device = useItem(useHub().devices, alert.subject_kind === "device" ? (alert.subject ?? "") : "");
   const link = "text-accent-fg underline underline-offset-4";
   if (alert.count) return <span>{t("alerts.about", { n: number(alert.count) })}</span>;
-  if (!alert.subject || alert.subject === everywhere) return alert.room ? <span>{alert.room_name ?? alert.room}</span> : null;
+  if (alert.subject === everywhere) return null;
+  if (!alert.subject) return alert.room ? <span>{alert.room_name ?? alert.room}</span> : null;
   switch (alert.subject_kind) {
     case "device":
       return (

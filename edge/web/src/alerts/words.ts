@@ -14,6 +14,6 @@ export function useAlertWords(): { title: (a: Pick<Alert, "kind" | "title">) => 
   return {
     title: (a) => known(`alerts.kind.${a.kind}`) ?? a.title ?? a.kind,
     action: (a) => known(`alerts.do.${a.kind}`) ?? a.action ?? "",
-    where: (a) => a.room_name ?? a.room ?? (a.subject === everywhere ? undefined : a.subject),
+    where: (a) => (a.subject === everywhere ? undefined : (a.room_name ?? a.room ?? a.subject)),
   };
 }

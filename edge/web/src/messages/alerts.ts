@@ -17,7 +17,7 @@ const en = {
   "alerts.state.acknowledged": "Seen",
   "alerts.state.silenced": "Silenced",
   "alerts.state.cleared": "Over",
-  "alerts.since": "since",
+  "alerts.since": "for",
   "alerts.times": ({ n }: { n: string }) => `came ${n} times`,
   "alerts.about": ({ n }: { n: string }) => `about ${n}`,
   "alerts.more": ({ n }: { n: string }) => `and ${n} more`,

@@ -16,7 +16,7 @@ const en = {
   "keep.free": "Free",
   "keep.size": "Size of the disk",
   "keep.ballast": "Reserve that is given up when it is full",
-  "keep.since": "since",
+  "keep.since": "for",
   "keep.order": "When room gets short, the record of traffic stops first. Calls, commands, audit and configuration are never dropped.",
   "keep.settings": "What the hub was started with",
   "keep.settings.note": "read only",

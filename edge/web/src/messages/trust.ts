@@ -17,6 +17,8 @@ const sourceDe: Record<string, string> = {
 function knownEn({ item, ago }: Said): string {
   if (item.id === "clock" && item.detail["source"]) return `${item.state === "ok" ? "The time is from" : "The hub is not sure what time it is; it has it from"} ${sourceEn[item.detail["source"]] ?? item.detail["source"]}.`;
   if (item.id === "backups" && item.detail["newest"]) return `The newest was made ${ago(item.detail["newest"])}.`;
+  if (item.id === "broker" && item.state === "ok" && item.detail["connected"] === "1") return "1 client is connected.";
+  if (item.id === "alerts" && Object.values(item.detail).reduce((sum, v) => sum + Number(v), 0) === 1) return "One stands.";
   return item.text;
 }
 
@@ -25,6 +27,7 @@ function knownDe({ item, ago }: Said): string {
   switch (item.id) {
     case "broker":
       if (item.state === "bad") return "Er nimmt keine Verbindungen an.";
+      if (item.state === "ok" && n("connected") === "1") return "1 Gerät oder Programm ist verbunden.";
       return item.state === "unknown" ? "Kein Gerät ist angelegt: Nichts zeigt, dass er läuft." : item.state === "warn" ? "Kein Gerät ist verbunden." : `${n("connected")} Geräte und Programme sind verbunden.`;
     case "storage":
       if (item.detail["level"] === "ok") return item.state === "ok" ? "Alles wird gespeichert." : item.text;
@@ -43,6 +46,7 @@ function knownDe({ item, ago }: Said): string {
       return item.state === "unknown" ? "Dieser Hub macht keine Sicherungen." : "Es gibt keine.";
     case "devices": {
       if (n("total") === "0") return "Kein Gerät ist angelegt.";
+      if (item.state === "ok" && n("total") === "1") return "Das eine ist da.";
       if (item.state === "ok") return `Alle ${n("total")} sind da.`;
       const away = Number(n("lost")) + Number(n("late")) + Number(n("disconnected"));
       return item.state === "unknown" ? "Von keinem Gerät war je etwas zu hören." : `${away} von ${n("total")} sind nicht da, ${n("never_seen")} waren nie zu hören.`;
@@ -98,10 +102,10 @@ const en = {
   "trust.all.bad": "Do not rely on it",
   "trust.all.ok.detail": "Everything that is looked at is as it should be.",
   "trust.all.unknown.detail": "Nothing is known to be wrong, and something is not proven. What is not known is never green.",
-  "trust.all.warn.detail": "Calls are answered. What is below should not stay so.",
+  "trust.all.warn.detail": "Nothing that is known stands in the way of calls. What is below should not stay so.",
   "trust.all.bad.detail": "Calls may not be answered, or records may be lost. Begin with what is red.",
   "trust.asOf": "as of",
-  "trust.since": "since",
+  "trust.since": "for",
   "trust.counts.not": "for your information",
   "trust.state.ok": "Good",
   "trust.state.unknown": "Not known",
@@ -162,11 +166,10 @@ const en = {
   "selfTest.result": "Result",
   "selfTest.ok": "Came through",
   "selfTest.failed": "Did not come through",
-  "selfTest.why": ({ why }: { why: string }) => why,
+  "selfTest.why": ({ why }: { why: string }) => `${why.charAt(0).toUpperCase()}${why.slice(1)}.`,
   "selfTest.when": "When",
   "selfTest.watch": "Watch",
-  "selfTest.times": "Stored, answered",
-  "selfTest.ms": ({ stored, answered }: { stored: string; answered: string | undefined }) => `${stored} ms${answered ? `, ${answered} ms` : ""}`,
+  "selfTest.ms": ({ stored, answered }: { stored: string; answered: string | undefined }) => `Stored in ${stored} ms${answered ? `, answered after ${answered} ms` : ""}`,
 
   "backups.title": "Backups",
   "backups.none": "There is no backup on the hub",
@@ -209,7 +212,7 @@ const de: Translation<typeof en> = {
   "trust.all.bad": "Darauf ist kein Verlass",
   "trust.all.ok.detail": "Alles, was geprüft wird, ist, wie es sein soll.",
   "trust.all.unknown.detail": "Nichts ist als falsch bekannt, und etwas ist nicht bewiesen. Unbekanntes ist nie grün.",
-  "trust.all.warn.detail": "Rufe werden beantwortet. Was unten steht, sollte nicht so bleiben.",
+  "trust.all.warn.detail": "Rufen steht nichts Bekanntes im Weg. Was unten steht, sollte nicht so bleiben.",
   "trust.all.bad.detail": "Rufe könnten unbeantwortet bleiben oder Aufzeichnungen verloren gehen. Mit dem Roten anfangen.",
   "trust.asOf": "Stand",
   "trust.since": "seit",
@@ -276,8 +279,7 @@ const de: Translation<typeof en> = {
   "selfTest.why": ({ why }) => whyDe(why),
   "selfTest.when": "Wann",
   "selfTest.watch": "Uhr",
-  "selfTest.times": "Gespeichert, beantwortet",
-  "selfTest.ms": ({ stored, answered }) => `${stored} ms${answered ? `, ${answered} ms` : ""}`,
+  "selfTest.ms": ({ stored, answered }) => `Gespeichert in ${stored} ms${answered ? `, beantwortet nach ${answered} ms` : ""}`,
 
   "backups.title": "Sicherungen",
   "backups.none": "Auf dem Hub liegt keine Sicherung",

@@ -1,6 +1,6 @@
 import { Banner, Button, Dialog, DialogActions, ErrorNote, Skeletons, useToast } from "@obedio/web";
 import { GitMerge, Save, Trash2, Undo2 } from "lucide-react";
-import { useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useCanWrite, useT } from "../context";
 import { calling } from "../messages/calling";
 import type { Editor } from "../security/useEditor";
@@ -27,6 +27,11 @@ export function DocumentDialog<V, D>({ editor, title, wrong, removal, theirs, on
   const [tried, setTried] = useState(false);
   const [removing, setRemoving] = useState(false);
   const { draft, work } = editor;
+  const clash = useRef<HTMLDivElement>(null);
+  const clashes = editor.theirs !== undefined;
+  useEffect(() => {
+    if (clashes) clash.current?.scrollIntoView({ block: "nearest" });
+  }, [clashes]);
   const finish = (done: boolean, word: string) => {
     if (!done) return;
     toast({ tone: "ok", title: word });
@@ -48,7 +53,7 @@ export function DocumentDialog<V, D>({ editor, title, wrong, removal, theirs, on
           }}
         >
           {children(draft, tried)}
-          {editor.theirs && (
+          <div ref={clash} className="empty:hidden">{editor.theirs && (
             <Banner
               tone="warn"
               icon={GitMerge}
@@ -63,7 +68,7 @@ export function DocumentDialog<V, D>({ editor, title, wrong, removal, theirs, on
             >
               {theirs(editor.theirs)}
             </Banner>
-          )}
+          )}</div>
           {tried && wrong && <p role="status" className="text-sm text-warn">{wrong}</p>}
           {work.failure && !editor.theirs && <p role="status" className="text-sm text-bad">{work.failure}</p>}
           {removing && removal ? (

@@ -34,10 +34,10 @@ export function EscalationDialog({ priority, builtIn, onClose, onSaved }: { prio
               {d.levels.map((level, i) => (
                 // Steps have no name but their place.
                 // oxlint-disable-next-line react/no-array-index-key
-                <li key={i} className="grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)_auto] items-end gap-3">
-                  <SelectField label={t("calling.level.to", { n: i + 1 })} value={recipientsOf(level.to)} onChange={(e) => set(i, { to: e.target.value })} options={recipients.map((r) => ({ value: r, label: t(`calling.to.${r}`) }))} />
-                  {i === 0 ? <span /> : <NumberField label={t("calling.level.after", { n: i + 1 })} min={0} value={level.after_s} onChange={(n) => set(i, { after_s: n ?? 0 })} />}
-                  {i === 0 ? <span /> : <IconButton icon={Trash2} label={t("calling.level.remove", { n: i + 1 })} onClick={() => editor.set({ ...d, levels: d.levels.filter((_, at) => at !== i) })} />}
+                <li key={i} className="grid grid-cols-[minmax(0,1fr)_auto] items-end gap-3 border-b border-line pb-3 sm:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_auto] sm:border-0 sm:pb-0">
+                  <div className="col-span-2 sm:col-span-1"><SelectField label={t("calling.level.to", { n: i + 1 })} value={recipientsOf(level.to)} onChange={(e) => set(i, { to: e.target.value })} options={recipients.map((r) => ({ value: r, label: t(`calling.to.${r}`) }))} /></div>
+                  {i > 0 && <NumberField label={t("calling.level.after", { n: i + 1 })} min={0} value={level.after_s} onChange={(n) => set(i, { after_s: n ?? 0 })} />}
+                  {i > 0 && <IconButton icon={Trash2} label={t("calling.level.remove", { n: i + 1 })} onClick={() => editor.set({ ...d, levels: d.levels.filter((_, at) => at !== i) })} />}
                 </li>
               ))}
             </ol>

@@ -47,7 +47,7 @@ function Room() {
     <Section title={t("keep.room")} testId="room">
       <div className="flex flex-wrap items-center gap-3 px-4 pt-4">
         <Pill tone={look.tone} icon={look.icon} wraps>{t(`keep.level.${storage.level}`)}</Pill>
-        <span className="text-xs text-fg-dim">{t("keep.since")} <RelativeTime at={storage.since} /></span>
+        <span className="text-xs text-fg-dim">{t("keep.since")} <RelativeTime at={storage.since} bare /></span>
       </div>
       {storage.error && <p className="px-4 pt-3 text-sm break-words text-bad">{storage.error}</p>}
       <Facts

@@ -67,8 +67,8 @@ function Zone({ result }: { result: SelfTestResult }) {
         <div className="flex gap-1"><dt>{t("selfTest.when")}</dt><dd><RelativeTime at={result.at} /></dd></div>
         <div className="flex gap-1"><dt>{t("selfTest.room")}</dt><dd>{result.room}</dd></div>
         {watch && <div className="flex gap-1"><dt>{t("selfTest.watch")}</dt><dd>{watch}</dd></div>}
-        <div className="flex gap-1"><dt>{t("selfTest.times")}</dt><dd>{t("selfTest.ms", { stored: number(result.stored_ms), answered: result.answered_ms === undefined ? undefined : number(result.answered_ms) })}</dd></div>
       </dl>
+      <p className="mt-1 text-xs text-fg-dim">{t("selfTest.ms", { stored: number(result.stored_ms), answered: result.answered_ms === undefined ? undefined : number(result.answered_ms) })}</p>
     </li>
   );
 }

@@ -98,7 +98,7 @@ function Item({ item }: { item: TrustItem }) {
       <p className="mt-1 text-sm break-words">{t("trust.known", { item, ago })}</p>
       {todo && item.state !== "ok" && <p className="mt-1 text-sm font-medium break-words">{todo}</p>}
       <p className="mt-2 flex flex-wrap gap-x-3 gap-y-1 text-xs text-fg-dim">
-        {item.since && <span>{t("trust.since")} <RelativeTime at={item.since} /></span>}
+        {item.since && <span>{t("trust.since")} <RelativeTime at={item.since} bare /></span>}
         <span>{t("trust.asOf")} <RelativeTime at={item.as_of} /></span>
         {!item.counts && <span>{t("trust.counts.not")}</span>}
       </p>
