@@ -5,4 +5,5 @@ export default userInterface({
   port: 5173,
   firstLoadLimit: 250_000,
   worker: "src/worker/sw.ts",
+  program: "./edge/cmd/obedio-hub",
 });

@@ -109,7 +109,7 @@ func (a *API) entityEvent(e fleet.Entity) error {
 		a.publish(eventConfig, account.DevicesRead, removed{fleet.EntityDevice, string(e.ID), e.Removed})
 		return a.deviceEvent(e)
 	case fleet.Document:
-		a.publish(eventConfig, account.SecurityRead, removed{fleet.EntityKind(e.Kind), e.Name, e.Removed})
+		a.publish(eventConfig, mayHear(e.Kind), removed{fleet.EntityKind(e.Kind), e.Name, e.Removed})
 	case fleet.Room:
 		a.publish(eventConfig, account.RoomsRead, removed{fleet.EntityRoom, string(e.ID), e.Removed})
 	case fleet.AuditEntry:
@@ -118,6 +118,21 @@ func (a *API) entityEvent(e fleet.Entity) error {
 		}
 	}
 	return nil
+}
+
+// mayHear is what somebody must be allowed to read to be told that a document of
+// a kind has changed.
+func mayHear(kind fleet.DocumentKind) account.Action {
+	switch kind {
+	case fleet.DocumentPerson, fleet.DocumentTeam, fleet.DocumentShift, fleet.DocumentOverride, fleet.DocumentHandover:
+		return account.CrewRead
+	case fleet.DocumentService, fleet.DocumentPressProfile, fleet.DocumentEscalation:
+		return account.RequestsRead
+	case fleet.DocumentNotification:
+		return account.AlertsRead // screens sound by the rules
+	case fleet.DocumentProfile, fleet.DocumentACL, fleet.DocumentConfiguration:
+	}
+	return account.SecurityRead
 }
 
 func (a *API) journalEvent(e journal.Event) {

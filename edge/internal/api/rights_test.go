@@ -183,6 +183,7 @@ var rights = resttest.Rights{
 	"GET /api/v1/backups/{name}":                   "admin",
 	"DELETE /api/v1/backups/{name}":                "admin",
 	"GET /api/v1/system/support":                   "admin",
+	"GET /api/v1/system/settings":                  "admin",
 	"GET /api/v1/security/bans":                    "admin chief",
 	"DELETE /api/v1/security/bans/{address}":       "admin",
 	"GET /metrics":                                 "admin",

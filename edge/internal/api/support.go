@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,7 +23,22 @@ type Support struct {
 	Metrics  func(io.Writer) error
 }
 
+type settingsView struct {
+	Settings map[string]any `json:"settings" doc:"By the name of the program's flag; durations as 1h30m. Secrets are removed."`
+}
+
 func (a *API) supportRoute() {
+	rest.Register(a.rest, rest.Route{
+		OperationID: "get-settings", Method: http.MethodGet, Path: "/api/v1/system/settings", Permission: account.SystemWrite,
+		Summary: "What the hub was started with", Tags: []string{"system"},
+		Description: "Changed by its flags, environment or file, and a restart.",
+	}, func(context.Context, *struct{}) (*struct{ Body settingsView }, error) {
+		v := settingsView{a.Support.Settings}
+		if v.Settings == nil {
+			v.Settings = map[string]any{}
+		}
+		return &struct{ Body settingsView }{v}, nil
+	})
 	a.rest.Raw(rest.Route{
 		OperationID: "get-support", Method: http.MethodGet, Path: "/api/v1/system/support", Permission: account.SystemWrite,
 		Summary: "A zip for those who help: state, log, metrics, no secrets", Tags: []string{"system"}, Produces: "application/zip",

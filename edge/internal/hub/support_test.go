@@ -56,4 +56,8 @@ func TestSupport_HasNoSecretsAndNoNames(t *testing.T) {
 			t.Errorf("%s lacks %q: %.300s", name, want, parts[name])
 		}
 	}
+	_, settings := h.Try("GET", "/api/v1/system/settings", nil, nil)
+	if want := `"password-file":"/etc/obedio/passphrase"`; !strings.Contains(settings, want) || strings.Contains(settings, planted[4]) {
+		t.Errorf("settings lack %s, or show a secret: %.300s", want, settings)
+	}
 }

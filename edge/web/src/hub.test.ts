@@ -2,7 +2,7 @@ import { jsonResponse } from "@obedio/web/testing";
 import { FakeStream } from "@obedio/web/testing";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Hub } from "./hub";
-import { aDevice, aRequest, at } from "./testing";
+import { aDevice, aRequest, anAlert, at } from "./testing";
 
 const asked: string[] = [];
 let stream: FakeStream;
@@ -39,6 +39,23 @@ describe("Hub", () => {
     expect(asked.length).toBe(before);
     stop();
     expect(hub.devices.size).toBe(0);
+  });
+
+  test("alerts come and go by events; an older word about one changes nothing, and no list is read for it", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.devices.status.phase).toBe("ready"));
+    const before = asked.length;
+    stream.event("alert", anAlert({ version: 2 }), "a-1");
+    stream.event("alert", anAlert({ version: 1, state: "silenced" }), "a-2");
+    stream.event("alert", anAlert({ alert_id: "a-2", version: 1, state: "cleared" }), "a-3");
+    await vi.waitFor(() => expect(hub.alerts.get("a-2")?.state).toBe("cleared"));
+    expect(hub.alerts.get("a-1")?.state).toBe("active");
+    expect(asked.length).toBe(before);
+    stream.event("config", { kind: "notification", id: "bridge", removed: false }, "a-4");
+    await vi.waitFor(() => expect(asked.slice(before)).toEqual(["/notifications/rules"]));
+    stop();
+    expect(hub.alerts.size).toBe(0);
   });
 
   test("takes a new device from its event, and forgets one that was removed", async () => {

@@ -1,7 +1,7 @@
 import {
   ApiClient, ApiError, Batcher, Cell, Clock, Collection, Live, SessionKeeper, newIdempotencyKey, reachOf, type CommandDraft, type Page,
 } from "@obedio/web";
-import type { CallRequest, CancelReason, Command, ConfigChange, Denial, Device, Press, SecurityAlert, System, Uplink } from "./api/resources";
+import type { Alert, CallRequest, CancelReason, Command, ConfigChange, Denial, Device, NotificationRule, Press, SecurityAlert, System, Uplink } from "./api/resources";
 import type { DrainReport } from "./queue/drain";
 import { ActionQueue, type Wanted } from "./queue/queue";
 import { DatabaseStore } from "./queue/store";
@@ -12,6 +12,8 @@ const pageSize = 500;
 const keepEnded = 50;
 /** Milliseconds without a change of rooms, rules or certificates until they are read again, once for many. */
 const settle = 1000;
+/** How many alerts that are over stay beside those that stand. */
+const keepCleared = 50;
 /** How many groups of denials are kept, as the hub does. */
 const keepDenials = 1000;
 
@@ -30,6 +32,10 @@ export class Hub {
   readonly devices: Collection<Device>;
   readonly requests: Collection<CallRequest>;
   readonly system: Cell<System | undefined>;
+  /** Those that stand, and those that were over while the page was there. */
+  readonly alerts: Collection<Alert>;
+  /** By which rules alerts are heard on screens. */
+  readonly rules: Cell<readonly NotificationRule[]>;
   readonly live: Live;
   /** What the broker held against clients; read while a page shows it (readDenials). */
   readonly denials: Collection<Denial>;
@@ -65,6 +71,12 @@ export class Hub {
       supersedes: (next, held) => next.version >= held.version && next.entries >= held.entries && next.presses >= held.presses,
     });
     this.system = new Cell<System | undefined>(batcher, undefined);
+    this.alerts = new Collection<Alert>({
+      key: (a) => a.alert_id,
+      batcher,
+      supersedes: (next, held) => next.version >= held.version,
+    });
+    this.rules = new Cell<readonly NotificationRule[]>(batcher, []);
     this.denials = new Collection<Denial>({
       key: (d) => String(d.id),
       batcher,
@@ -95,6 +107,7 @@ export class Hub {
         "mqtt:system-health": (s: System) => this.system.set(s),
         sync: (u: Uplink) => this.#uplink(u),
         "mqtt:security-alert": (a: SecurityAlert) => this.#alert(a),
+        alert: (a: Alert) => this.#standing(a),
         config: (c: ConfigChange) => this.#config(c),
       },
     });
@@ -114,6 +127,7 @@ export class Hub {
       this.batcher.run(() => {
         this.devices.clear();
         this.denials.clear();
+        this.alerts.clear();
         this.requests.clear();
         this.system.set(undefined);
       });
@@ -124,6 +138,7 @@ export class Hub {
   reload(): void {
     void this.#readSystem();
     this.#readLists();
+    this.#readAlerts();
     for (const id of this.#commands.keys()) this.#readCommands(id);
     this.readings.set(this.readings.get() + 1);
   }
@@ -165,6 +180,24 @@ export class Hub {
 
   presses(deviceId: string, signal: AbortSignal): Promise<Page<Press>> {
     return this.api.get(`/devices/${encodeURIComponent(deviceId)}/presses`, { query: { limit: 20 }, signal });
+  }
+
+  /** Says that an alert was seen. */
+  async acknowledge(alert: Alert): Promise<void> {
+    this.#standing(await this.api.post<Alert>(`/alerts/${alert.alert_id}/acknowledge`, {}, { idempotencyKey: newIdempotencyKey() }));
+  }
+
+  /** Does not hear an alert for so many minutes, or until a time (RFC 3339). */
+  async silence(alert: Alert, how: { minutes: number } | { until: string }): Promise<void> {
+    this.#standing(await this.api.post<Alert>(`/alerts/${alert.alert_id}/silence`, how, { idempotencyKey: newIdempotencyKey() }));
+  }
+
+  /** Reads anew by which rules alerts are heard. */
+  readRules(): void {
+    this.api.get<Page<NotificationRule>>("/notifications/rules", { query: { limit: pageSize } }).then(
+      ({ items }) => this.rules.set(items),
+      () => {}, // what was read last holds on
+    );
   }
 
   /** Takes a request. Throws a conflict when somebody else was faster; the store then holds who. */
@@ -280,6 +313,7 @@ export class Hub {
       if (removed) this.devices.remove(id);
       return;
     }
+    if (kind === "notification") this.readRules();
     if (kind !== "room") {
       this.#policy();
       return;
@@ -287,6 +321,14 @@ export class Hub {
     // A room's name is part of many devices and requests: read them once for many changes.
     clearTimeout(this.#roomsChanged);
     this.#roomsChanged = setTimeout(() => this.#readLists(), settle);
+  }
+
+  #standing(alert: Alert): void {
+    this.alerts.upsert(alert);
+    if (alert.state !== "cleared") return;
+    // A tablet runs for months.
+    const over = [...this.alerts.values()].filter((a) => a.state === "cleared").sort((a, b) => b.updated_at.localeCompare(a.updated_at));
+    for (const a of over.slice(keepCleared)) this.alerts.remove(a.alert_id);
   }
 
   #alert(alert: SecurityAlert): void {
@@ -310,6 +352,12 @@ export class Hub {
       this.api.get<Page<CallRequest>>("/requests", { query: { state: "open,accepted", limit: pageSize, cursor }, signal }));
     void this.devices.load((cursor, signal) =>
       this.api.get<Page<Device>>("/devices", { query: { limit: pageSize, cursor }, signal }));
+  }
+
+  #readAlerts(): void {
+    void this.alerts.load((cursor, signal) =>
+      this.api.get<Page<Alert>>("/alerts", { query: { state: "open", limit: pageSize, cursor }, signal }));
+    this.readRules();
   }
 
   async #readSystem(): Promise<void> {

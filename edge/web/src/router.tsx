@@ -57,6 +57,16 @@ export interface AnalyticsSearch {
   by?: "type" | "room";
 }
 
+/** Which part of the page is shown. */
+export interface AlertsSearch {
+  tab?: "now" | "history";
+}
+
+/** Which part of the settings is shown. */
+export interface SettingsSearch {
+  tab?: "calls" | "notifications" | "storage";
+}
+
 /** What of the audit is shown. */
 export interface AuditSearch {
   action?: string | undefined;
@@ -171,6 +181,29 @@ const settings = createRoute({
   getParentRoute: () => root,
   path: "/mqtt/settings",
   component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+  validateSearch: (search: Record<string, unknown>): SettingsSearch => {
+    const tab = oneOf(search["tab"], "calls", "notifications", "storage");
+    return tab ? { tab } : {};
+  },
+});
+const trust = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/trust",
+  component: lazyRouteComponent(() => import("./trust/TrustPage"), "TrustPage"),
+});
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/alerts",
+  component: lazyRouteComponent(() => import("./alerts/AlertsPage"), "AlertsPage"),
+  validateSearch: (search: Record<string, unknown>): AlertsSearch => {
+    const tab = oneOf(search["tab"], "now", "history");
+    return tab ? { tab } : {};
+  },
+});
+const about = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/about",
+  component: lazyRouteComponent(() => import("./about/AboutPage"), "AboutPage"),
 });
 const welcome = createRoute({
   getParentRoute: () => root,
@@ -179,7 +212,7 @@ const welcome = createRoute({
 });
 
 const routeTree = root.addChildren([
-  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, settings, welcome,
+  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, trust, alerts, settings, about, welcome,
 ]);
 
 export function makeRouter() {

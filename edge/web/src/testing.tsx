@@ -2,7 +2,7 @@
 import type { Session } from "@obedio/web";
 import { renderWithin } from "@obedio/web/testing";
 import type { ReactNode } from "react";
-import type { CallRequest, Device } from "./api/resources";
+import type { Alert, CallRequest, Device } from "./api/resources";
 import { HubProvider, SessionProvider } from "./context";
 import { Hub } from "./hub";
 import { hub as texts } from "./messages/hub";
@@ -22,6 +22,13 @@ export function aDevice(over: Partial<Device> = {}): Device {
     device_id: "btn-001", site: "yacht-1", room: "cabin-101", room_name: "Cabin 101", type: "button", mqtt_client_id: "btn-001",
     base_topic: "obedio/yacht-1/cabin-101/button/btn-001", security_profile: "button", created_at: at(0), updated_at: at(0),
     mqtt_subscriptions: [], presence: { state: "ready", since: at(0), as_of: at(0) }, metadata: {}, tags: [], version: 1, etag: '"1"', ...over,
+  };
+}
+
+export function anAlert(over: Partial<Alert> = {}): Alert {
+  return {
+    alert_id: "a-1", kind: "device_lost", severity: "warning", subject_kind: "device", subject: "btn-001", room: "cabin-101", room_name: "Cabin 101",
+    state: "active", since: at(0), raised_at: at(0), updated_at: at(0), occurrences: 1, members: [], detail: {}, version: 1, ...over,
   };
 }
 

@@ -19,12 +19,46 @@ export async function onlyFrom(context: BrowserContext, base: string): Promise<v
   )
 }
 
+/** Sessions that are there already, by program and user: signing in is slow on purpose. */
+const sessions = new Map<string, Parameters<BrowserContext['addCookies']>[0]>()
+
+/** Opens a program as somebody. The form itself has stories of its own. */
 export async function signIn(page: Page, base: string, username: string): Promise<void> {
+  const context = page.context()
+  const key = `${base} ${username}`
+  const kept = sessions.get(key)
+  if (kept) await context.addCookies(kept)
+  // A story may have signed out, or ended the session.
+  if (!kept || !(await context.request.get(`${base}/api/v1/sessions/current`)).ok()) {
+    const answer = await context.request.post(`${base}/api/v1/sessions`, { data: { username, password } })
+    if (!answer.ok()) throw new Error(`sign in as ${username}: ${answer.status()} ${await answer.text()}`)
+    sessions.set(key, await context.cookies(base))
+  }
+  await page.goto(base)
+  await expect(page.getByRole('main')).toBeVisible()
+  await expect(page.getByTestId('sign-in')).toHaveCount(0)
+}
+
+/** Signs in as a person does; for a program that only the browser can reach, too. */
+export async function signInByForm(page: Page, base: string, username: string): Promise<void> {
   await page.goto(base)
   await page.getByLabel('User name').fill(username)
   await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await expect(page.getByTestId('sign-in')).toHaveCount(0)
+}
+
+/** What is wrong for people of some ability. With `only`, no other rules of axe are tried. */
+export async function axe(page: Page, only?: string[]): Promise<string[]> {
+  // Our pages have no frames: the whole is read at once, without a page beside it.
+  const builder = new AxeBuilder({ page }).setLegacyMode(true)
+  const found = await (only ? builder.withRules(only) : builder.withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])).analyze()
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)
+}
+
+/** How far the page can be scrolled sideways, in pixels. */
+export function sideways(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 }
 
 /** Looks at the page as a person with any ability, and keeps a picture of it. */
@@ -33,15 +67,14 @@ export async function look(page: Page, name: string): Promise<void> {
   for (const [size, viewport] of Object.entries({ phone, desktop })) {
     await page.setViewportSize(viewport)
     await page.screenshot({ path: `${screens}/${name}-${size}.png`, animations: 'disabled' })
-    const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
-    expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`), `${name} at ${size} width`).toEqual([])
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'scrolls sideways').toBeLessThanOrEqual(0)
+    expect(await axe(page), `${name} at ${size} width`).toEqual([])
+    expect(await sideways(page), 'scrolls sideways').toBeLessThanOrEqual(0)
   }
 }
 
 /** The page can be read at 320 px (WCAG 1.4.10) without scrolling sideways. */
 export async function reflows(page: Page): Promise<void> {
   await page.setViewportSize({ width: 320, height: 640 })
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'scrolls sideways at 320 px').toBeLessThanOrEqual(0)
+  expect(await sideways(page), 'scrolls sideways at 320 px').toBeLessThanOrEqual(0)
   await page.setViewportSize(desktop)
 }

@@ -5,7 +5,8 @@ export default defineConfig({
   testDir: '.',
   globalSetup: './programs.ts',
   outputDir: '../../../.run/browser',
-  workers: 1, // one hub, one console: the stories follow each other
+  // Each has a hub and a console of its own; the stories of one file follow each other.
+  workers: 2,
   timeout: 60_000,
   expect: { timeout: 15_000 },
   use: {

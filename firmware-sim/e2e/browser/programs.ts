@@ -1,5 +1,6 @@
-// Starts a console, a hub enrolled at it, and some devices, once for all
+// Starts a console and a hub enrolled at it for each worker, once for all
 // stories; ends them afterwards.
+import type { FullConfig } from '@playwright/test'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { join, resolve } from 'node:path'
 
 export const bin = resolve(import.meta.dirname, '../../../bin')
 
-/** What the stories need to know; written to OBEDIO_BROWSER_FILE. */
+/** What the stories of one worker need to know; written to a file of the directory OBEDIO_BROWSER_DIR. */
 export interface Programs {
   hub: string
   console: string
@@ -22,8 +23,10 @@ export interface Programs {
   dir: string
 }
 
-export const file = join(tmpdir(), 'obedio-browser.json')
-export const programs = (): Programs => JSON.parse(readFileSync(file, 'utf8')) as Programs
+const fileOf = (dir: string, worker: string): string => join(dir, `programs-${worker}.json`)
+
+/** The programs of this worker: stories at the same time do not meet on one hub, where a call rings on every page. */
+export const programs = (): Programs => JSON.parse(readFileSync(fileOf(process.env['OBEDIO_BROWSER_DIR']!, process.env['TEST_PARALLEL_INDEX']!), 'utf8')) as Programs
 export const password = 'a-long-password'
 
 export function run(name: string, args: string[], input = ''): string {
@@ -51,8 +54,18 @@ export async function end(child: ChildProcess): Promise<void> {
   await gone
 }
 
-export default async function setup(): Promise<() => Promise<void>> {
-  const dir = mkdtempSync(join(tmpdir(), 'obedio-browser-'))
+export default async function setup(config: FullConfig): Promise<() => Promise<void>> {
+  const top = mkdtempSync(join(tmpdir(), 'obedio-browser-'))
+  process.env['OBEDIO_BROWSER_DIR'] = top
+  const stops = await Promise.all(Array.from({ length: config.workers }, (_, i) => startFor(top, String(i))))
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()))
+    rmSync(top, { recursive: true, force: true })
+  }
+}
+
+async function startFor(top: string, worker: string): Promise<() => Promise<void>> {
+  const dir = mkdtempSync(join(top, `${worker}-`))
   const hubData = join(dir, 'hub')
   const consoleData = join(dir, 'console')
   const consoleArgs = ['serve', '--data', consoleData, '--http', '127.0.0.1:0', '--hublink', '127.0.0.1:0']
@@ -74,11 +87,9 @@ export default async function setup(): Promise<() => Promise<void>> {
     hub: `http://${hubAt.http}`, console: `http://${shoreAt.http}`, mqtt: hubAt.mqtt!, mqtts: hubAt.mqtts!, https: `https://${hubAt.https}`, password, dir, consoleArgs,
     hubToken: token('obedio-hub', hubData, 'admin'), consoleToken: token('obedio-console', consoleData, 'owner'), consolePid: shore.pid!,
   }
-  writeFileSync(file, JSON.stringify(out))
+  writeFileSync(fileOf(top, worker), JSON.stringify(out))
   return async () => {
     await end(hub)
     await end(shore)
-    rmSync(dir, { recursive: true, force: true })
-    rmSync(file, { force: true })
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { chromium, expect, test, type Page } from '@playwright/test'
 import { api, Device } from './device'
-import { look, signIn } from './pages'
+import { look, signIn, signInByForm } from './pages'
 import { end, password, programs, run, start } from './programs'
 
 interface Call {
@@ -115,7 +115,7 @@ test('the app can be installed with a trusted certificate only, and Settings say
   const { https, hub } = programs()
   const { launchOptions, locale } = info.project.use
   const settings = async (page: Page, base: string): Promise<void> => {
-    await signIn(page, base, 'captain')
+    await signInByForm(page, base, 'captain')
     await page.goto(`${base}/mqtt/settings`)
   }
   const trusting = await chromium.launch({

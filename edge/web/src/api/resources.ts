@@ -3,6 +3,8 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 export type Actor = Schemas["Actor"];
+export type Alert = Schemas["Alert"];
+export type AlertSeverity = Alert["severity"];
 export type CallRequest = Schemas["Request"];
 export type Command = Schemas["Command"];
 export type Device = Schemas["Device"];
@@ -27,15 +29,31 @@ export type NewProvisionToken = Schemas["NewProvisionToken"];
 export type NewTokenInput = Schemas["NewTokenInput"];
 export type Profile = Schemas["ProfileView"];
 export type ProfileBody = Schemas["ProfileBody"];
+export type NotificationRule = Schemas["RuleView"];
+export type NotificationRuleBody = Schemas["NotificationRuleBody"];
+export type Delivery = Schemas["DeliveryView"];
 export type ProvisionToken = Schemas["ProvisionToken"];
 export type Replay = Schemas["ACLReplayResult"];
 export type Room = Schemas["Room"];
 export type Rule = Schemas["ACL"];
+export type Trust = Schemas["TrustView"];
+export type TrustItem = Schemas["TrustItem"];
+export type SelfTest = Schemas["SelfTestView"];
+export type SelfTestResult = Schemas["Result"];
+export type Backup = Schemas["Kept"];
+export type BackupInput = Schemas["BackupInput"];
+export type Escalation = Schemas["EscalationView"];
+export type EscalationLevel = Schemas["Level"];
+export type PressProfile = Schemas["PressProfileView"];
+export type Service = Schemas["ServiceView"];
+export type Team = Schemas["TeamView"];
+export type Drill = Schemas["DrillView"];
+export type Settings = Schemas["SettingsView"]["settings"];
 /** The data of a security alert: a group of denials, or an entry of the audit. */
 export type SecurityAlert = Denial | { kind: "audit"; reason: string; target?: string; entry: AuditEntry };
 /** The data of a `config` event, which the document does not name. */
 export interface ConfigChange {
-  kind: "device" | "room" | "profile" | "acl";
+  kind: "device" | "room" | "profile" | "acl" | "notification" | "service" | "press_profile" | "escalation" | "drill";
   id: string;
   removed: boolean;
 }

@@ -1889,6 +1889,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the hub was started with
+         * @description Changed by its flags, environment or file, and a restart.
+         */
+        get: operations["get-settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system/site": {
         parameters: {
             query?: never;
@@ -3145,6 +3165,7 @@ export interface components {
         };
         EscalationView: {
             built_in?: boolean;
+            etag: string;
             /** Format: int64 */
             late_max_s: number;
             levels: components["schemas"]["Level"][] | null;
@@ -3154,6 +3175,13 @@ export interface components {
             priority: "normal" | "urgent" | "emergency";
             /** Format: int64 */
             ring_every_s: number;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         FieldError: {
             /**
@@ -3961,11 +3989,19 @@ export interface components {
             watch?: string;
         };
         PersonView: {
+            etag: string;
             lead?: boolean;
             name: string;
             person_id: string;
             teams?: string[] | null;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
             user_id?: string;
+            /** Format: int64 */
+            version: number;
             watch?: string;
         };
         Place: {
@@ -4021,10 +4057,18 @@ export interface components {
             /** Format: int64 */
             burst_presses?: number;
             burst_priority?: string;
+            etag: string;
             name: string;
             types: {
                 [key: string]: components["schemas"]["Meaning"];
             };
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         Problem: {
             /** @description What was wrong this time. */
@@ -4455,11 +4499,19 @@ export interface components {
             team?: string;
         };
         ServiceView: {
+            etag: string;
             /** @description What requests for it are called. */
             kind: string;
             label: string;
             priority?: string;
             team?: string;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         ServingView: {
             /** @enum {string} */
@@ -4496,6 +4548,12 @@ export interface components {
             tablet_id?: string;
             user_id: string;
         };
+        SettingsView: {
+            /** @description By the name of the program's flag; durations as 1h30m. Secrets are removed. */
+            settings: {
+                [key: string]: unknown;
+            };
+        };
         Setup: {
             /** @description The setup code that the program has printed. */
             code: string;
@@ -4521,6 +4579,7 @@ export interface components {
         ShiftView: {
             as: string;
             days?: string[] | null;
+            etag: string;
             first_day?: string;
             from: string;
             last_day?: string;
@@ -4528,6 +4587,13 @@ export interface components {
             shift_id: string;
             title: string;
             to: string;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         SignIn: {
             password: string;
@@ -4656,8 +4722,16 @@ export interface components {
             name: string;
         };
         TeamView: {
+            etag: string;
             name: string;
             team_id: string;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         TileView: {
             name: string;
@@ -19332,6 +19406,80 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,9 @@
+/** Tones of [Hz, seconds]. */
+export type Tones = readonly (readonly [number, number])[];
+
 /** How a call sounds: tones of [Hz, seconds], and the seconds between repeats. */
 interface Chime {
-  tones: readonly (readonly [number, number])[];
+  tones: Tones;
   every: number;
 }
 
@@ -58,24 +61,27 @@ export class Ringer {
   #strike(urgency: Urgency): void {
     const { tones, every } = chimes[urgency];
     const context = this.#context;
-    if (context?.state === "running") {
-      let at = context.currentTime + 0.02;
-      for (const [hz, seconds] of tones) {
-        const tone = context.createOscillator();
-        const volume = context.createGain();
-        tone.type = "triangle";
-        tone.frequency.value = hz;
-        volume.gain.setValueAtTime(0.0001, at);
-        volume.gain.exponentialRampToValueAtTime(0.4, at + 0.02);
-        volume.gain.exponentialRampToValueAtTime(0.0001, at + seconds);
-        tone.connect(volume).connect(context.destination);
-        tone.start(at);
-        tone.stop(at + seconds);
-        at += seconds;
-      }
-    }
+    if (context?.state === "running") sound(context, tones);
     // A browser without a touch so far refuses; then there is only the sight of it.
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(vibrations[urgency]);
     this.#timer = setTimeout(() => this.#strike(urgency), every * 1000);
+  }
+}
+
+/** Lets tones sound one after the other, from now on. */
+export function sound(context: AudioContext, tones: Tones): void {
+  let at = context.currentTime + 0.02;
+  for (const [hz, seconds] of tones) {
+    const tone = context.createOscillator();
+    const volume = context.createGain();
+    tone.type = "triangle";
+    tone.frequency.value = hz;
+    volume.gain.setValueAtTime(0.0001, at);
+    volume.gain.exponentialRampToValueAtTime(0.4, at + 0.02);
+    volume.gain.exponentialRampToValueAtTime(0.0001, at + seconds);
+    tone.connect(volume).connect(context.destination);
+    tone.start(at);
+    tone.stop(at + seconds);
+    at += seconds;
   }
 }

@@ -1,6 +1,6 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { Activity, ChevronRight, Download, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
+import { Activity, Bell, ChevronRight, Download, Info, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, Stethoscope, type LucideIcon } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 import { PeopleLink } from "../people/PeopleLink";
 import { useInstall } from "../worker/registration";
@@ -42,12 +42,15 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
 function MorePages({ onGo }: { onGo: () => void }) {
   const t = useT();
   const pages = [
+    { to: "/mqtt/trust", icon: Stethoscope, label: t("nav.trust"), may: usePermits("system.read"), everywhere: true },
+    { to: "/mqtt/alerts", icon: Bell, label: t("nav.alerts"), may: usePermits("alerts.read"), everywhere: true },
     { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },
     { to: "/mqtt/security", icon: ShieldCheck, label: t("nav.security"), may: usePermits("security.read") },
     { to: "/mqtt/traffic", icon: Activity, label: t("nav.traffic"), may: usePermits("traffic.read") },
     { to: "/mqtt/uplink", icon: SatelliteDish, label: t("shore.title"), may: usePermits("sync.read"), everywhere: true },
     { to: "/mqtt/audit", icon: ScrollText, label: t("nav.audit"), may: usePermits("audit.read") },
     { to: "/mqtt/settings", icon: Settings, label: t("nav.settings"), may: true },
+    { to: "/mqtt/about", icon: Info, label: t("nav.about"), may: true, everywhere: true },
   ] satisfies { to: string; icon: LucideIcon; label: string; may: boolean; everywhere?: boolean }[];
   const shown = pages.filter((p) => p.may);
   return (

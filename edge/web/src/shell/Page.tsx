@@ -1,5 +1,6 @@
 import { OfflineBanner, RelativeTime, StalePill, useCell } from "@obedio/web";
 import { useEffect, type ReactNode } from "react";
+import { AlertBell } from "../alerts/AlertBell";
 import { useHub, useReach, useSystem, useT } from "../context";
 import { QueueBadge } from "../queue/QueuePanel";
 import { ShoreLink } from "./ShoreLink";
@@ -31,6 +32,7 @@ export function Page({ title, actions, children }: PageProps) {
           {actions}
           <div className="flex min-w-0 basis-full flex-wrap items-center gap-2 empty:hidden sm:basis-auto">
             <QueueBadge />
+            <AlertBell />
             {system && <ShoreLink uplink={system.uplink} />}
           </div>
         </div>

@@ -1,18 +1,22 @@
 import { ErrorBoundary, classes } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { Activity, BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
-import { useState, type ReactNode } from "react";
+import { Suspense, lazy, useState, type ReactNode } from "react";
 import { EmergencyScreen } from "../calls/Emergency";
 import { RingProvider } from "../calls/RingContext";
 import { useOpenRequests } from "../calls/order";
 import { usePermits, useT } from "../context";
 import { Menu } from "./Menu";
 
+// Calls do not wait for it, and go on without it.
+const AlertWatch = lazy(() => import("../alerts/AlertWatch").then((m) => ({ default: m.AlertWatch }), () => ({ default: () => null })));
+
 /** The frame of every page: navigation, the emergency screen above all, and the sound. */
 export function Shell() {
   const t = useT();
   const path = useRouterState({ select: (s) => s.location.pathname });
   const [menu, setMenu] = useState(false);
+  const mayAlerts = usePermits("alerts.read");
   const mayAdd = usePermits("provision.write");
   const mayAudit = usePermits("audit.read");
   const mayPeople = usePermits("users.read");
@@ -43,6 +47,7 @@ export function Shell() {
         </nav>
         <div className="pb-[calc(5rem+env(safe-area-inset-bottom))] md:pb-0">
           <EmergencyScreen />
+          {mayAlerts && <Suspense><AlertWatch /></Suspense>}
           <ErrorBoundary resetKey={path}>
             <Outlet />
           </ErrorBoundary>
