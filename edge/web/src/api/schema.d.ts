@@ -4694,7 +4694,7 @@ export interface components {
             watches: number;
             /**
              * Format: int64
-             * @description Connected and subscribed now.
+             * @description Connected and subscribed now, and answering when asked.
              */
             watches_reachable: number;
         };
