@@ -21,7 +21,7 @@ type NewService struct {
 type serviceView struct {
 	Kind string `json:"kind" doc:"What requests for it are called."`
 	request.Service
-	documentView
+	DocumentView
 }
 
 // NewPressProfile is a press profile with its name.
@@ -34,7 +34,7 @@ type pressProfileView struct {
 	Name string `json:"name"`
 	request.PressProfile
 	BuiltIn bool `json:"built_in,omitempty" doc:"It is part of the program; changing it stores one in its place."`
-	documentView
+	DocumentView
 }
 
 // NewEscalation is an escalation with the priority that it is for.
@@ -47,7 +47,7 @@ type escalationView struct {
 	Priority string `json:"priority" enum:"normal,urgent,emergency"`
 	request.Escalation
 	BuiltIn bool `json:"built_in,omitempty"`
-	documentView
+	DocumentView
 }
 
 type drillView struct {

@@ -15,7 +15,7 @@ type NewPerson struct {
 type personView struct {
 	PersonID string `json:"person_id"`
 	roster.Person
-	documentView
+	DocumentView
 }
 
 // NewTeam is a team with its id.
@@ -27,7 +27,7 @@ type NewTeam struct {
 type teamView struct {
 	TeamID string `json:"team_id"`
 	roster.Team
-	documentView
+	DocumentView
 }
 
 // NewShift is a shift with its id.
@@ -39,7 +39,7 @@ type NewShift struct {
 type shiftView struct {
 	ShiftID string `json:"shift_id"`
 	roster.Shift
-	documentView
+	DocumentView
 }
 
 func (a *API) crewRoutes() {

@@ -10,15 +10,15 @@ import (
 	"github.com/obedio/obedio/shared/rest"
 )
 
-// documentView is what each document is shown with.
-type documentView struct {
+// DocumentView is what each document is shown with. Exported, as DeviceBody is.
+type DocumentView struct {
 	UpdatedAt *time.Time `json:"updated_at,omitempty" doc:"Absent for what is part of the program."`
 	Version   uint64     `json:"version"`
 	ETag      string     `json:"etag"`
 }
 
-func documentViewOf[T any](d document.Of[T]) documentView {
-	v := documentView{Version: d.Version, ETag: rest.ETag(d.Version)}
+func documentViewOf[T any](d document.Of[T]) DocumentView {
+	v := DocumentView{Version: d.Version, ETag: rest.ETag(d.Version)}
 	if !d.UpdatedAt.IsZero() {
 		v.UpdatedAt = &d.UpdatedAt
 	}

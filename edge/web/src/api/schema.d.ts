@@ -3145,6 +3145,7 @@ export interface components {
         };
         EscalationView: {
             built_in?: boolean;
+            etag: string;
             /** Format: int64 */
             late_max_s: number;
             levels: components["schemas"]["Level"][] | null;
@@ -3154,6 +3155,13 @@ export interface components {
             priority: "normal" | "urgent" | "emergency";
             /** Format: int64 */
             ring_every_s: number;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         FieldError: {
             /**
@@ -3961,11 +3969,19 @@ export interface components {
             watch?: string;
         };
         PersonView: {
+            etag: string;
             lead?: boolean;
             name: string;
             person_id: string;
             teams?: string[] | null;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
             user_id?: string;
+            /** Format: int64 */
+            version: number;
             watch?: string;
         };
         Place: {
@@ -4021,10 +4037,18 @@ export interface components {
             /** Format: int64 */
             burst_presses?: number;
             burst_priority?: string;
+            etag: string;
             name: string;
             types: {
                 [key: string]: components["schemas"]["Meaning"];
             };
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         Problem: {
             /** @description What was wrong this time. */
@@ -4301,9 +4325,19 @@ export interface components {
             open: number;
         };
         ResponseGroup: {
+            /** @description Until somebody took it; absent when nobody took any. */
+            accept?: components["schemas"]["ResponseSpread"];
+            /** Format: int64 */
+            cancelled: number;
+            /** @description Until it was done. */
+            complete?: components["schemas"]["ResponseSpread"];
             /** @description A room, a team, a kind, an hour of the day as 08, or a day as 2026-05-01. */
             key: string;
+            /** Format: int64 */
+            missed: number;
             name?: string;
+            /** Format: int64 */
+            requests: number;
         };
         ResponseSpread: {
             /** Format: int64 */
@@ -4455,11 +4489,19 @@ export interface components {
             team?: string;
         };
         ServiceView: {
+            etag: string;
             /** @description What requests for it are called. */
             kind: string;
             label: string;
             priority?: string;
             team?: string;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         ServingView: {
             /** @enum {string} */
@@ -4521,6 +4563,7 @@ export interface components {
         ShiftView: {
             as: string;
             days?: string[] | null;
+            etag: string;
             first_day?: string;
             from: string;
             last_day?: string;
@@ -4528,6 +4571,13 @@ export interface components {
             shift_id: string;
             title: string;
             to: string;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         SignIn: {
             password: string;
@@ -4656,8 +4706,16 @@ export interface components {
             name: string;
         };
         TeamView: {
+            etag: string;
             name: string;
             team_id: string;
+            /**
+             * Format: date-time
+             * @description Absent for what is part of the program.
+             */
+            updated_at?: string;
+            /** Format: int64 */
+            version: number;
         };
         TileView: {
             name: string;
