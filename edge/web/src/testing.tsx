@@ -1,11 +1,13 @@
 // Fixtures for this workspace's tests; not part of the build.
 import type { Session } from "@obedio/web";
 import { renderWithin } from "@obedio/web/testing";
+import { RouterContextProvider } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { CallRequest, Device } from "./api/resources";
 import { HubProvider, SessionProvider } from "./context";
 import { Hub } from "./hub";
 import { hub as texts } from "./messages/hub";
+import { makeRouter } from "./router";
 
 export const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, second)).toISOString();
 
@@ -32,7 +34,8 @@ export function aSession(permissions: string[] = ["requests.accept", "requests.c
 }
 
 export function renderInHub(node: ReactNode, { hub = new Hub(), session = aSession() } = {}) {
-  const wrap = (inner: ReactNode) => <HubProvider value={hub}><SessionProvider value={session}>{inner}</SessionProvider></HubProvider>;
+  const router = makeRouter();
+  const wrap = (inner: ReactNode) => <HubProvider value={hub}><SessionProvider value={session}><RouterContextProvider router={router}>{inner}</RouterContextProvider></SessionProvider></HubProvider>;
   const result = renderWithin(wrap(node), { messages: texts.en, clock: hub.clock });
   return { ...result, hub };
 }

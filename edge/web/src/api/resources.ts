@@ -35,7 +35,27 @@ export type Rule = Schemas["ACL"];
 export type SecurityAlert = Denial | { kind: "audit"; reason: string; target?: string; entry: AuditEntry };
 /** The data of a `config` event, which the document does not name. */
 export interface ConfigChange {
-  kind: "device" | "room" | "profile" | "acl";
+  kind:
+    | "device" | "room" | "profile" | "acl" | "person" | "team" | "shift" | "override" | "handover" | "service" | "press_profile" | "escalation" | "drill" | "walk";
   id: string;
   removed: boolean;
 }
+export type Drill = Schemas["DrillView"];
+export type Duty = Schemas["DutyView"];
+export type Escalation = Schemas["EscalationView"];
+export type HandoverNote = Schemas["HandoverNote"];
+export type NewCall = Schemas["NewRequest"];
+export type Person = Schemas["PersonView"];
+export type ResponseGroup = Schemas["ResponseGroup"];
+export type ResponseStatistics = Schemas["ResponseStatistics"];
+export type ResponseTimes = Schemas["ResponseTimes"];
+export type Service = Schemas["ServiceView"];
+export type Serving = Schemas["ServingView"];
+export type Shift = Schemas["ShiftView"];
+export type Team = Schemas["TeamView"];
+export type Timeline = Schemas["Timeline"];
+export type TimelineEntry = Schemas["TimelineEntry"];
+export type Walk = Schemas["WalkView"];
+export type WalkButton = Schemas["WalkButton"];
+export type WalkRoom = Schemas["WalkRoom"];
+export type WatchReach = Schemas["WatchReach"];

@@ -1,6 +1,6 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { Activity, ChevronRight, Download, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
+import { Activity, ChevronRight, ClipboardCheck, DoorOpen, Download, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, Timer, type LucideIcon } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 import { PeopleLink } from "../people/PeopleLink";
 import { useInstall } from "../worker/registration";
@@ -42,6 +42,9 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
 function MorePages({ onGo }: { onGo: () => void }) {
   const t = useT();
   const pages = [
+    { to: "/mqtt/rooms", icon: DoorOpen, label: t("nav.rooms"), may: usePermits("rooms.read") },
+    { to: "/mqtt/requests/statistics", icon: Timer, label: t("nav.statistics"), may: usePermits("requests.read"), everywhere: true },
+    { to: "/mqtt/walk", icon: ClipboardCheck, label: t("nav.walk"), may: usePermits("devices.write"), everywhere: true },
     { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },
     { to: "/mqtt/security", icon: ShieldCheck, label: t("nav.security"), may: usePermits("security.read") },
     { to: "/mqtt/traffic", icon: Activity, label: t("nav.traffic"), may: usePermits("traffic.read") },
