@@ -1,4 +1,5 @@
 import type { TimelineEntry } from "../api/resources";
+import { csv } from "../export/csv";
 
 /** Somebody, or a watch, and what they knew at a moment. */
 export interface Knowing {
@@ -54,18 +55,11 @@ export function spanOfEntries(entries: readonly TimelineEntry[]): { from: number
 
 const header = ["at", "after_ms", "event", "by", "device_id", "person_id", "name", "level", "to", "why", "stage", "press_type", "sequence_id", "note"];
 
-/** The timeline as CSV. A cell that a spreadsheet would calculate is made text. */
+/** The timeline as CSV. */
 export function csvOf(entries: readonly TimelineEntry[]): string {
   const rows = entries.map((e) => [
     e.at, e.after_ms, e.event, e.by?.name || e.by?.id, e.device_id, e.person_id, e.name, e.level, e.to, e.why, e.stage, e.press?.press_type,
     e.press?.sequence_id, e.note,
   ]);
-  return [header, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
-}
-
-function cell(value: string | number | undefined): string {
-  if (value === undefined) return "";
-  if (typeof value === "number") return String(value);
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csv([header, ...rows]);
 }
