@@ -485,7 +485,7 @@ export class Hub {
     if (this.rooms.status.phase !== "ready") return;
     // A room's name is part of devices and requests: they are not read again for it.
     const rename = <T extends { room: string; room_name?: string }>(held: Collection<T>) => {
-      for (const item of [...held.values()]) {
+      for (const item of held.values()) {
         const name = this.rooms.get(item.room)?.name;
         if (name && name !== item.room_name) held.upsert({ ...item, room_name: name });
       }

@@ -3,7 +3,7 @@ import type { Session } from "@obedio/web";
 import { renderWithin } from "@obedio/web/testing";
 import { RouterContextProvider } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { CallRequest, Device } from "./api/resources";
+import type { CallRequest, Device, Duty, Serving } from "./api/resources";
 import { HubProvider, SessionProvider } from "./context";
 import { Hub } from "./hub";
 import { hub as texts } from "./messages/hub";
@@ -25,6 +25,11 @@ export function aDevice(over: Partial<Device> = {}): Device {
     base_topic: "obedio/yacht-1/cabin-101/button/btn-001", security_profile: "button", created_at: at(0), updated_at: at(0),
     mqtt_subscriptions: [], presence: { state: "ready", since: at(0), as_of: at(0) }, metadata: {}, tags: [], version: 1, etag: '"1"', ...over,
   };
+}
+
+export function aDuty(crew: Serving[] = []): Duty {
+  const on = crew.filter((p) => p.duty === "duty").length;
+  return { as_of: at(0), time_zone: "UTC", rostered: true, crew, watches: [], on_duty: on, reachable: on, notes: [], quiet_rooms: [] };
 }
 
 export function aSession(permissions: string[] = ["requests.accept", "requests.complete", "requests.cancel"]): Session {

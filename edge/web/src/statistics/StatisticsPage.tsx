@@ -187,13 +187,14 @@ function GroupTable({ data }: { data: ResponseStatistics }) {
   const nameOf = useGroupName(data.by);
   const none = t("statistics.none");
   const head = "px-4 py-2 font-normal whitespace-nowrap";
-  const columns = [
-    t("statistics.requests"), `${t("statistics.accept")}, ${t("statistics.median")}`, t("statistics.p95"),
-    `${t("statistics.complete")}, ${t("statistics.median")}`, t("statistics.p95"), t("statistics.missed"), t("statistics.cancelled"),
-  ];
-  const cells = (r: ResponseTimes) => [
-    number(r.requests), time(r.accept?.median_ms, none), time(r.accept?.p95_ms, none), time(r.complete?.median_ms, none), time(r.complete?.p95_ms, none),
-    number(r.missed), number(r.cancelled),
+  const columns: { key: string; label: string; of: (r: ResponseTimes) => string }[] = [
+    { key: "requests", label: t("statistics.requests"), of: (r) => number(r.requests) },
+    { key: "accept", label: `${t("statistics.accept")}, ${t("statistics.median")}`, of: (r) => time(r.accept?.median_ms, none) },
+    { key: "accept95", label: t("statistics.p95"), of: (r) => time(r.accept?.p95_ms, none) },
+    { key: "complete", label: `${t("statistics.complete")}, ${t("statistics.median")}`, of: (r) => time(r.complete?.median_ms, none) },
+    { key: "complete95", label: t("statistics.p95"), of: (r) => time(r.complete?.p95_ms, none) },
+    { key: "missed", label: t("statistics.missed"), of: (r) => number(r.missed) },
+    { key: "cancelled", label: t("statistics.cancelled"), of: (r) => number(r.cancelled) },
   ];
   const rows = [...data.groups.map((g) => ({ key: g.key, name: nameOf(g), times: g as ResponseTimes })), { key: " total", name: t("statistics.total"), times: data.total }];
   return (
@@ -203,14 +204,14 @@ function GroupTable({ data }: { data: ResponseStatistics }) {
         <thead>
           <tr className="border-b border-line text-left text-xs text-fg-dim">
             <th scope="col" className={head}>{t(`statistics.by.${data.by}`)}</th>
-            {columns.map((c, i) => <th key={`${c} ${i}`} scope="col" className={`${head} text-right`}>{c}</th>)}
+            {columns.map((c) => <th key={c.key} scope="col" className={`${head} text-right`}>{c.label}</th>)}
           </tr>
         </thead>
         <tbody>
           {rows.map(({ key, name, times }) => (
             <tr key={key} className="border-b border-line/60 last:border-0 last:font-semibold">
               <th scope="row" className="px-4 py-2.5 text-left font-medium">{name}</th>
-              {cells(times).map((c, i) => <td key={i} className="px-4 py-2.5 text-right">{c}</td>)}
+              {columns.map((c) => <td key={c.key} className="px-4 py-2.5 text-right">{c.of(times)}</td>)}
             </tr>
           ))}
         </tbody>

@@ -16,7 +16,7 @@ import { BackLink } from "../shell/BackLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
 import { useReading } from "../shell/reading";
-import { csvOf, knowingAfter, spanOfEntries, stateAfter, upTo, type Knowing } from "./replay";
+import { csvOf, keysOf, knowingAfter, spanOfEntries, stateAfter, upTo, type Knowing } from "./replay";
 
 const Reopen = lazy(() => import("../calls/Reopen").then((m) => ({ default: m.Reopen })));
 
@@ -185,7 +185,8 @@ function Player({ entries, from, to, now, done, onAt }: PlayerProps) {
     onAt(at);
   };
   const times = [...new Set(entries.map((e) => e.after_ms))];
-  const before = times.filter((ms) => ms < now).at(-1);
+  const keys = useMemo(() => keysOf(entries), [entries]);
+  const before = times.findLast((ms) => ms < now);
   const after = times.find((ms) => ms > now);
   const place100 = (ms: number) => `${((ms - from) / (to - from)) * 100}%`;
   const last = entries[done - 1];
@@ -205,7 +206,7 @@ function Player({ entries, from, to, now, done, onAt }: PlayerProps) {
           <div className="h-full rounded-full bg-accent" style={{ width: place100(now) }} />
           {entries.map((e, i) => (
             <span
-              key={`${e.event} ${i}`}
+              key={keys[i]}
               className={classes("absolute top-1/2 size-2.5 -translate-x-1/2 -translate-y-1/2 rounded-full border-2 border-ink-850", i < done ? dots[looks[e.event].tone] : "bg-edge")}
               style={{ left: place100(e.after_ms) }}
             />
@@ -323,6 +324,7 @@ function Moments({ request, entries, done, onAt }: { request: CallRequest; entri
   const say = useEvent();
   const { time } = useFormats();
   const [table, setTable] = useState(false);
+  const keys = useMemo(() => keysOf(entries), [entries]);
   const name = `call-${request.room}-${request.opened_at.slice(0, 19).replaceAll(":", "-")}`;
   const head = "px-4 py-2 font-normal whitespace-nowrap";
   return (
@@ -353,7 +355,7 @@ function Moments({ request, entries, done, onAt }: { request: CallRequest; entri
               {entries.map((e, i) => {
                 const { word, who, detail } = say(e);
                 return (
-                  <tr key={`${e.event} ${i}`} className="border-b border-line/60 align-top last:border-0">
+                  <tr key={keys[i]} className="border-b border-line/60 align-top last:border-0">
                     <td className="px-4 py-2 whitespace-nowrap">{time(Date.parse(e.at))}</td>
                     <td className="px-4 py-2">{seconds(e.after_ms)}</td>
                     <td className="px-4 py-2 font-medium">{word}</td>
@@ -370,7 +372,7 @@ function Moments({ request, entries, done, onAt }: { request: CallRequest; entri
           {entries.map((e, i) => {
             const { word, who, detail, icon: Icon, tone } = say(e);
             return (
-              <li key={`${e.event} ${i}`} data-event={e.event}>
+              <li key={keys[i]} data-event={e.event}>
                 <button
                   type="button"
                   aria-current={i === done - 1 ? "step" : undefined}

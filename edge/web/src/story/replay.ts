@@ -10,6 +10,17 @@ export interface Knowing {
   why: string | undefined;
 }
 
+/** A name for each entry that stays the same while entries are added. */
+export function keysOf(entries: readonly TimelineEntry[]): string[] {
+  const seen = new Map<string, number>();
+  return entries.map((e) => {
+    const name = [e.event, e.at, e.device_id, e.person_id, e.press?.sequence_id].join(" ");
+    const n = seen.get(name) ?? 0;
+    seen.set(name, n + 1);
+    return n === 0 ? name : `${name} ${n}`;
+  });
+}
+
 /** How many entries had happened `at` so many milliseconds after the opening. */
 export function upTo(entries: readonly TimelineEntry[], at: number): number {
   const i = entries.findIndex((e) => e.after_ms > at);
