@@ -2,6 +2,7 @@
 // decks, and calls that were answered. Its hub is its own, so that who is on
 // duty here is no matter of the other stories.
 import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { api, Device } from './device'
 import { end, password, programs, run, start, type Programs } from './programs'
@@ -20,8 +21,8 @@ export class Site {
   private constructor(private readonly program: ChildProcess, readonly here: Here) {}
 
   static async begin(): Promise<Site> {
-    const data = join(programs().dir, 'crew')
-    const [hub, at] = await start('obedio-hub', join(programs().dir, 'crew.json'), [
+    const data = mkdtempSync(join(programs().dir, 'crew-'))
+    const [hub, at] = await start('obedio-hub', `${data}.json`, [
       'serve', '--data', data, '--site', 'yacht-7', '--site-name', 'M/Y Calliope', '--mqtt', '127.0.0.1:0', '--mqtts', '', '--mqtt-ws', '', '--https', '', '--http', '127.0.0.1:0',
     ])
     run('obedio-hub', ['setup', '--data', data], JSON.stringify({ username: 'captain', password }))

@@ -9,7 +9,7 @@ import { useKind } from "./words";
 const Reopen = lazy(() => import("./Reopen").then((m) => ({ default: m.Reopen })));
 
 /** How many are shown at first. */
-const few = 8;
+const few = 6;
 
 const endedIds = (requests: Collection<CallRequest>) =>
   [...requests.values()]

@@ -19,26 +19,26 @@ export function Told({ request, icon }: { request: CallRequest; icon: ReactNode 
   if (quiet) {
     return <span className="inline-flex items-center gap-1.5 font-medium text-fg"><BellOff aria-hidden className="size-4" />{t("calls.quietRoom")}</span>;
   }
-  const told = watches === 0 ? (
-    !fresh && unreachable.length === 0 && (
-      <span className="inline-flex items-center gap-1.5 font-medium text-bad"><TriangleAlert aria-hidden className="size-4" />{t("calls.nobodyTold")}</span>
-    )
-  ) : (
-    <button type="button" onClick={() => setOpen(true)} className="-my-3 inline-flex min-h-control items-center gap-1.5 rounded-md underline decoration-dotted underline-offset-4">
-      {icon}
-      {t("calls.told", { reached, watches })}
-    </button>
-  );
+  if (watches === 0 && unreachable.length === 0) {
+    return (
+      <>
+        <Chain request={request} />
+        {!fresh && <span className="inline-flex items-center gap-1.5 font-medium text-bad"><TriangleAlert aria-hidden className="size-4" />{t("calls.nobodyTold")}</span>}
+      </>
+    );
+  }
   return (
     <>
       <Chain request={request} />
-      {told}
-      {unreachable.length > 0 && (
-        <button type="button" onClick={() => setOpen(true)} className="-my-3 inline-flex min-h-control items-center gap-1.5 rounded-md font-medium text-warn underline decoration-dotted underline-offset-4">
-          <TriangleAlert aria-hidden className="size-4" />
-          {t("calls.notReached", { n: unreachable.length })}
-        </button>
-      )}
+      <button type="button" onClick={() => setOpen(true)} className="-my-2 inline-flex min-h-control flex-wrap items-center gap-x-4 gap-y-1 rounded-md text-left underline decoration-dotted underline-offset-4">
+        {watches > 0 && <span className="inline-flex items-center gap-1.5">{icon}{t("calls.told", { reached, watches })}</span>}
+        {unreachable.length > 0 && (
+          <span className="inline-flex items-center gap-1.5 font-medium text-warn">
+            <TriangleAlert aria-hidden className="size-4" />
+            {t("calls.notReached", { n: unreachable.length })}
+          </span>
+        )}
+      </button>
       <WhoKnows request={request} open={open} onOpenChange={setOpen} />
     </>
   );

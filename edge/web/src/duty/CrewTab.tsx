@@ -195,7 +195,7 @@ function EditPerson({ person, taken, teams, users, onClose, onSaved }: PersonPro
             hint={t("crew.user.hint")}
             value={p.user_id}
             onChange={(e) => set({ user_id: e.target.value })}
-            options={[{ value: "", label: t("crew.user.none") }, ...users.map((u) => ({ value: u.user_id, label: u.name ? `${u.name} (${u.username})` : u.username }))]}
+            options={[{ value: "", label: t("crew.user.none") }, ...users.map((u) => ({ value: u.user_id, label: u.name && u.name !== u.username ? `${u.name} (${u.username})` : u.username }))]}
           />
         )}
         <SelectField label={t("crew.watch")} value={p.watch} onChange={(e) => set({ watch: e.target.value })} options={[{ value: "", label: t("crew.watch.none") }, ...worn]} />

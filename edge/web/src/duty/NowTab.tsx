@@ -1,6 +1,6 @@
 import {
   Banner, Battery, Button, Choice, Dialog, DialogActions, Mark, Notice, Pill, PresenceBadge, RelativeTime, RequestBadge, Section, TextField, classes, lowBattery,
-  useCell, useClock, useDerived, useFormats, useItem, useToast, useWork, type Collection,
+  useCell, useClock, useDerived, useFormats, useItem, useToast, useWords, useWork, type Collection,
 } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import { BellOff, Check, CircleCheck, Crown, GraduationCap, PenLine, Plus, TriangleAlert, Undo2, UserRoundX, Users, WatchIcon } from "lucide-react";
@@ -68,13 +68,16 @@ function Below({ duty }: { duty: Duty }) {
   );
 }
 
-/** A time of today as the clock shows it, another day's with its date. */
+/** How far ahead a time of day alone is not mistaken for another day's. */
+const nearby = 20 * 3_600_000;
+
+/** A time nearby as the clock shows it, others with their date. */
 function useWhen(): (at: string) => string {
-  const { clock, minute, day } = useFormats();
+  const { clock, minute } = useFormats();
   const now = useClock().now();
   return (at) => {
     const time = Date.parse(at);
-    return day(time) === day(now) ? clock(time) : minute(time);
+    return Math.abs(time - now) < nearby ? clock(time) : minute(time);
   };
 }
 
@@ -118,12 +121,14 @@ function Watch({ watch }: { watch: WatchReach | undefined }) {
   const t = useT(texts);
   const why = useWhy();
   const device = useItem(useHub().devices, watch?.device_id ?? "");
+  const words = useWords();
+  const { state, as_of: asOf } = device?.presence ?? watch?.presence ?? { state: "never_seen", as_of: undefined };
   if (!watch) return <Mark tone="idle" icon={WatchIcon} className="text-sm">{t("dutypage.watch.none")}</Mark>;
   return (
     <span className="flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-sm">
       {watch.reachable ? <Mark tone="ok" icon={CircleCheck}>{t("dutypage.watch.ok")}</Mark> : <Mark tone="bad" icon={TriangleAlert}>{why(watch.why ?? "")}</Mark>}
       <span className="text-fg-muted"><Battery percent={device?.battery ?? watch.battery} /></span>
-      <span className="text-xs text-fg-dim">{watch.name || watch.device_id} · {t("dutypage.watch.heard")} <RelativeTime at={(device?.presence ?? watch.presence).as_of} focusable={false} /></span>
+      <span className="text-xs text-fg-dim">{watch.name || watch.device_id} · {state === "never_seen" ? words.presence(state) : <>{t("dutypage.watch.heard")} <RelativeTime at={asOf} focusable={false} /></>}</span>
     </span>
   );
 }

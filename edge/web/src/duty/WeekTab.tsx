@@ -123,7 +123,7 @@ function DayRow({ day, today, title, names, onEdit }: { day: PlanDay; today: boo
           ))}
         </div>
         <div aria-hidden className="relative mt-1 h-4 text-xs text-fg-dim tabular-nums">
-          {hours.map((h) => <span key={h} className={classes("absolute", h === 0 ? "" : h === 24 ? "-translate-x-full" : "-translate-x-1/2")} style={{ left: place(h * 60) }}>{clockOf(h * 60)}</span>)}
+          {hours.map((h) => <span key={h} className={classes("absolute whitespace-nowrap", h === 0 ? "" : h === 24 ? "-translate-x-full" : "-translate-x-1/2")} style={{ left: place(h * 60) }}>{clockOf(h * 60)}</span>)}
         </div>
       </div>
       <ul className="flex flex-col gap-1 md:hidden">

@@ -70,7 +70,7 @@ function Rooms() {
   return (
     <>
       <div className="mb-5 flex flex-wrap items-center justify-between gap-3">
-        <label className="relative min-w-0 flex-1 sm:max-w-80">
+        <label className="relative min-w-0 flex-1 basis-full sm:max-w-80 sm:basis-auto">
           <span className="sr-only">{t("rooms.find")}</span>
           <Search aria-hidden className="pointer-events-none absolute top-1/2 left-3 size-4.5 -translate-y-1/2 text-fg-dim" />
           <input type="search" value={find} onChange={(e) => setFind(e.target.value)} placeholder={t("rooms.find")} className="min-h-control w-full rounded-control border border-edge bg-ink-900 pr-3 pl-10 text-sm" />

@@ -188,6 +188,7 @@ function Player({ entries, from, to, now, done, onAt }: PlayerProps) {
   const keys = useMemo(() => keysOf(entries), [entries]);
   const before = times.findLast((ms) => ms < now);
   const after = times.find((ms) => ms > now);
+  const step = Math.max(1, Math.round((to - from) / 500));
   const place100 = (ms: number) => `${((ms - from) / (to - from)) * 100}%`;
   const last = entries[done - 1];
   const words = (ms: number) => (ms < 0 ? t("story.before", { time: stopwatch(-ms) }) : t("story.at", { time: stopwatch(ms) }));
@@ -218,9 +219,9 @@ function Player({ entries, from, to, now, done, onAt }: PlayerProps) {
           aria-valuetext={[words(now), current?.word ?? ""].join(", ")}
           min={from}
           max={to}
-          step={Math.max(1, Math.round((to - from) / 500))}
+          step={step}
           value={Math.round(now)}
-          onChange={(e) => jump(Number(e.target.value) >= to ? undefined : Number(e.target.value))}
+          onChange={(e) => jump(Number(e.target.value) > to - step ? undefined : Number(e.target.value))}
           className="replay-slider absolute inset-x-0 h-11 w-full cursor-pointer"
         />
       </div>
