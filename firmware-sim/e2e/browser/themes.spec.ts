@@ -7,6 +7,7 @@ import { programs } from './programs'
 const pages = [
   '/mqtt/dashboard', '/mqtt/devices', '/mqtt/devices/provision', '/mqtt/security', '/mqtt/security/certificates',
   '/mqtt/security/acl', '/mqtt/security/acl?profile=button', '/mqtt/security/acl?add=acl', '/mqtt/security/acl?tab=test', '/mqtt/audit', '/mqtt/people', '/mqtt/traffic', '/mqtt/traffic/analytics', '/mqtt/uplink', '/mqtt/settings', '/mqtt/welcome',
+  '/mqtt/duty', '/mqtt/duty?tab=week', '/mqtt/duty?tab=crew', '/mqtt/rooms', '/mqtt/requests/statistics', '/mqtt/walk',
 ]
 
 for (const theme of ['light', 'night']) {

@@ -225,7 +225,7 @@ function Player({ entries, from, to, now, done, onAt }: PlayerProps) {
           className="replay-slider absolute inset-x-0 h-11 w-full cursor-pointer"
         />
       </div>
-      <div className="flex items-center justify-center gap-1 pb-3">
+      <div className="flex flex-wrap items-center justify-center gap-1 pb-3">
         <IconButton icon={SkipBack} label={t("story.first")} onClick={() => jump(from)} />
         <IconButton icon={StepBack} label={t("story.previous")} disabled={before === undefined} onClick={() => jump(before)} />
         <Button

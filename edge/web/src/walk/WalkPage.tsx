@@ -306,7 +306,7 @@ function Report({ walk }: { walk: Walk }) {
                     <td className={cell}><Mark tone={b.state === "waiting" ? "warn" : look.tone} icon={look.icon} className="print:text-on-paper">{t(`walk.${b.state}`)}</Mark></td>
                     <td className={cell}>{b.at ? time(Date.parse(b.at)) : ""}</td>
                     <td className={cell}>{b.signal_strength === undefined ? "" : t("walk.signal", { value: b.signal_strength })}</td>
-                    <td className={cell}>{b.battery === undefined ? "" : t("walk.battery", { percent: b.battery })}</td>
+                    <td className={cell}>{b.battery === undefined ? "" : t("walk.percent", { percent: b.battery })}</td>
                     <td className={cell}>{b.note}</td>
                   </tr>
                 );
