@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -44,6 +46,7 @@ func (a *API) Run(ctx context.Context) error {
 	all.Go(func() { follow(ctx, a, a.Denials.Alerts(), a.denialEvent) })
 	all.Go(func() { follow(ctx, a, a.Disk.Changes(), a.diskEvent) })
 	all.Go(func() { a.healthEvents(ctx) })
+	all.Go(func() { a.reachEvents(ctx) })
 	all.Wait()
 	return nil
 }
@@ -257,6 +260,59 @@ func (a *API) healthEvents(ctx context.Context) {
 		})
 		before = now
 	}
+}
+
+// reachEvery is how often it is looked who has been told of the open requests:
+// that is no decision of the journal, so no event of its own tells of it.
+const reachEvery = time.Second
+
+// reachEvents tells of open requests of which other watches know, or cannot be
+// told, than was said last.
+func (a *API) reachEvents(ctx context.Context) {
+	tick := time.NewTicker(reachEvery)
+	defer tick.Stop()
+	said := map[fleet.RequestID]string{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if a.rest.Streams() == 0 {
+			clear(said) // who comes reads them
+			continue
+		}
+		if err := a.tellReach(said); err != nil {
+			a.Logger.Error("events not written", "error", err)
+		}
+	}
+}
+
+// tellReach tells of the open requests whose reach differs from what was said.
+func (a *API) tellReach(said map[fleet.RequestID]string) error {
+	open, err := a.Store.OpenRequests()
+	if err != nil {
+		return err
+	}
+	names, err := a.roomNames()
+	if err != nil {
+		return err
+	}
+	waiting := map[fleet.RequestID]bool{}
+	for _, r := range open {
+		if r.State != fleet.RequestOpen || r.Purpose == fleet.PurposeSelfTest {
+			continue
+		}
+		waiting[r.ID] = true
+		now := fmt.Sprint(a.Notifier.Reach(r.ID))
+		if said[r.ID] == now {
+			continue
+		}
+		said[r.ID] = now
+		a.publish(eventRequest, account.RequestsRead, a.requestResource(r, names))
+	}
+	maps.DeleteFunc(said, func(id fleet.RequestID, _ string) bool { return !waiting[id] })
+	return nil
 }
 
 // healthEvent tells how the hub is; false when it cannot be read, which the

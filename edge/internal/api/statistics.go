@@ -22,8 +22,9 @@ type responseSpread struct {
 	P95MS    int64 `json:"p95_ms"`
 }
 
-// responseTimes are those of some requests, from when they were opened.
-type responseTimes struct {
+// ResponseTimes are those of some requests, from when they were opened. Exported,
+// as DeviceBody is.
+type ResponseTimes struct {
 	Requests  int             `json:"requests"`
 	Missed    int             `json:"missed"`
 	Cancelled int             `json:"cancelled"`
@@ -34,14 +35,14 @@ type responseTimes struct {
 type responseGroup struct {
 	Key  string `json:"key" doc:"A room, a team, a kind, an hour of the day as 08, or a day as 2026-05-01."`
 	Name string `json:"name,omitempty"`
-	responseTimes
+	ResponseTimes
 }
 
 type responseStatistics struct {
 	From   time.Time        `json:"from"`
 	To     time.Time        `json:"to"`
 	By     request.Grouping `json:"by" enum:"room,team,kind,hour,day"`
-	Total  responseTimes    `json:"total"`
+	Total  ResponseTimes    `json:"total"`
 	Groups []responseGroup  `json:"groups" nullable:"false"`
 }
 
@@ -122,7 +123,7 @@ func (a *API) exportStatistics(c *gin.Context, v responseStatistics) {
 		string(v.By), "name", "requests", "missed", "cancelled", "accepted", "accept_median_s", "accept_p95_s",
 		"completed", "complete_median_s", "complete_p95_s",
 	})
-	row := func(key, name string, t responseTimes) error {
+	row := func(key, name string, t ResponseTimes) error {
 		fields := []string{rest.Cell(key), rest.Cell(name), strconv.Itoa(t.Requests), strconv.Itoa(t.Missed), strconv.Itoa(t.Cancelled)}
 		for _, s := range []*responseSpread{t.Accept, t.Complete} {
 			if s == nil {
@@ -136,7 +137,7 @@ func (a *API) exportStatistics(c *gin.Context, v responseStatistics) {
 	err := row("total", "", v.Total)
 	for _, g := range v.Groups {
 		if err == nil {
-			err = row(g.Key, g.Name, g.responseTimes)
+			err = row(g.Key, g.Name, g.ResponseTimes)
 		}
 	}
 	if err == nil {
@@ -149,8 +150,8 @@ func (a *API) exportStatistics(c *gin.Context, v responseStatistics) {
 
 func seconds(ms int64) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 3, 64) }
 
-func responseTimesOf(t request.Times) responseTimes {
-	return responseTimes{
+func responseTimesOf(t request.Times) ResponseTimes {
+	return ResponseTimes{
 		Requests: t.Requests, Missed: t.Missed, Cancelled: t.Cancelled, Accept: responseSpreadOf(t.Accept), Complete: responseSpreadOf(t.Complete),
 	}
 }

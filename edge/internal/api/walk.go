@@ -79,6 +79,15 @@ func (a *API) walkAnswer(w request.Walk, err error) (*walkOutput, error) {
 	return &walkOutput{v}, nil
 }
 
+// walkChanged is walkAnswer for a step of a person; other screens are told. A
+// button that was heard is an event of its request.
+func (a *API) walkChanged(w request.Walk, err error) (*walkOutput, error) {
+	if err == nil {
+		a.publish(eventConfig, account.RequestsRead, removed{Kind: "walk", ID: w.ID})
+	}
+	return a.walkAnswer(w, err)
+}
+
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -106,7 +115,7 @@ func (a *API) walkRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return a.walkAnswer(a.Requests.StartWalk(ctx, a.crewActor(ctx), rooms))
+		return a.walkChanged(a.Requests.StartWalk(ctx, a.crewActor(ctx), rooms))
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "walk-into-room", Method: http.MethodPut, Path: "/api/v1/walk/room", Permission: account.DevicesWrite,
@@ -116,7 +125,7 @@ func (a *API) walkRoutes() {
 			Room fleet.RoomID `json:"room" maxLength:"64"`
 		} `nameHint:"WalkRoomNow"`
 	}) (*walkOutput, error) {
-		return a.walkAnswer(a.Requests.EnterRoom(ctx, in.Body.Room))
+		return a.walkChanged(a.Requests.EnterRoom(ctx, in.Body.Room))
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "judge-walk-button", Method: http.MethodPut, Path: "/api/v1/walk/devices/{id}", Permission: account.DevicesWrite,
@@ -128,13 +137,13 @@ func (a *API) walkRoutes() {
 			Note  string            `json:"note,omitempty" maxLength:"1000"`
 		} `nameHint:"WalkJudgement"`
 	}) (*walkOutput, error) {
-		return a.walkAnswer(a.Requests.Judge(ctx, fleet.DeviceID(in.ID), in.Body.State, in.Body.Note))
+		return a.walkChanged(a.Requests.Judge(ctx, fleet.DeviceID(in.ID), in.Body.State, in.Body.Note))
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "end-walk", Method: http.MethodPost, Path: "/api/v1/walk/end", Permission: account.DevicesWrite,
 		Summary: "End the walk: from now on every press is a call", Tags: tags,
 	}, func(ctx context.Context, _ *struct{}) (*walkOutput, error) {
-		return a.walkAnswer(a.Requests.EndWalk(ctx, a.crewActor(ctx)))
+		return a.walkChanged(a.Requests.EndWalk(ctx, a.crewActor(ctx)))
 	})
 }
 

@@ -2,7 +2,7 @@ import { jsonResponse } from "@obedio/web/testing";
 import { FakeStream } from "@obedio/web/testing";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Hub } from "./hub";
-import { aDevice, aRequest, anAlert, at } from "./testing";
+import { aDevice, aDuty, aRequest, anAlert, at } from "./testing";
 
 const asked: string[] = [];
 let stream: FakeStream;
@@ -18,6 +18,10 @@ beforeEach(() => {
         return stream.response;
       case "/devices":
         return jsonResponse({ items: [aDevice()], next_cursor: null });
+      case "/rooms":
+        return jsonResponse({ items: [{ room_id: "cabin-101", name: "Blue cabin", quiet: false, version: 2, devices: 1 }], next_cursor: null });
+      case "/duty":
+        return jsonResponse(aDuty());
       case "/requests":
         return jsonResponse({ items: [aRequest()], next_cursor: null });
       default:
@@ -80,6 +84,47 @@ describe("Hub", () => {
     await vi.waitFor(() => expect(hub.requests.get("done-199")).toBeDefined());
     expect(hub.requests.size).toBe(51);
     expect(hub.requests.get("r-1")).toBeDefined();
+    stop();
+  });
+
+  test("a room's new name is applied; devices and requests are not read again for it", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.devices.status.phase).toBe("ready"));
+    const before = asked.length;
+    stream.event("config", { kind: "room", id: "cabin-101", removed: false }, "a-1");
+    stream.event("config", { kind: "room", id: "cabin-101", removed: false }, "a-2");
+    await vi.waitFor(() => expect(hub.devices.get("btn-001")?.room_name).toBe("Blue cabin"), { timeout: 3000 });
+    expect(hub.requests.get("r-1")?.room_name).toBe("Blue cabin");
+    expect(asked.slice(before)).toEqual(["/rooms"]);
+    stop();
+  });
+
+  test("who is on duty is read once for any number of changes of the crew, and again when watches come and go", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.duty.get().value?.on_duty).toBe(0));
+    const before = asked.length;
+    for (const kind of ["person", "shift", "override", "handover"]) stream.event("config", { kind, id: "mila", removed: false }, `a-${kind}`);
+    await vi.waitFor(() => expect(asked.slice(before)).toEqual(["/duty"]), { timeout: 3000 });
+    const counts = (watches_reachable: number) => ({ counts: { watches: 3, watches_reachable } });
+    stream.event("mqtt:system-health", counts(3), "b-1");
+    stream.event("mqtt:system-health", counts(3), "b-2");
+    stream.event("mqtt:system-health", counts(2), "b-3");
+    await vi.waitFor(() => expect(asked.slice(before)).toEqual(["/duty", "/duty"]));
+    stop();
+  });
+
+  test("a press of a walk is no call", async () => {
+    const hub = new Hub();
+    const stop = hub.start();
+    await vi.waitFor(() => expect(hub.requests.status.phase).toBe("ready"));
+    const leave = hub.followWalk();
+    await vi.waitFor(() => expect(asked.filter((path) => path === "/walk")).toHaveLength(1));
+    stream.event("request", aRequest({ request_id: "w-1", purpose: "walk", state: "completed", ended_at: at(9) }), "a-1");
+    await vi.waitFor(() => expect(asked.filter((path) => path === "/walk")).toHaveLength(2));
+    expect(hub.requests.get("w-1")).toBeUndefined();
+    leave();
     stop();
   });
 

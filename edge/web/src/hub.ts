@@ -1,24 +1,39 @@
 import {
   ApiClient, ApiError, Batcher, Cell, Clock, Collection, Live, SessionKeeper, newIdempotencyKey, reachOf, type CommandDraft, type Page,
 } from "@obedio/web";
-import type { Alert, CallRequest, CancelReason, Command, ConfigChange, Denial, Device, NotificationRule, Press, SecurityAlert, System, Uplink } from "./api/resources";
+import type {
+  Alert, CallRequest, CancelReason, Command, ConfigChange, Denial, Device, Drill, Duty, NewCall, NotificationRule, Press, Room, SecurityAlert, System, Uplink, Walk,
+} from "./api/resources";
 import type { DrainReport } from "./queue/drain";
 import { ActionQueue, type Wanted } from "./queue/queue";
 import { DatabaseStore } from "./queue/store";
 
 /** The largest page that the hub gives. */
 const pageSize = 500;
-/** How many ended requests are kept for "the last call". */
+/** How many ended requests are kept for the list of recent calls, and how many of them are read. */
 const keepEnded = 50;
+const readEnded = 30;
+/** The place in the reading of requests where those that have ended begin. */
+const ended = "ended";
+/** Milliseconds until who is on duty is read anyway: some of it changes with the time alone. */
+const dutyEvery = 60_000;
 /** Milliseconds without a change of rooms, rules or certificates until they are read again, once for many. */
 const settle = 1000;
 /** How many alerts that are over stay beside those that stand. */
 const keepCleared = 50;
+/** Milliseconds until a walk is read after a step of it. */
+const walkSettle = 150;
 /** How many groups of denials are kept, as the hub does. */
 const keepDenials = 1000;
 
 /** What became of something that was wanted: the hub has done it, or it waits for the hub. */
 export type Outcome = "done" | "queued";
+
+/** A value of the hub with why it could not be read, if that is so. */
+export interface Read<T> {
+  value?: T;
+  error?: ApiError;
+}
 
 /**
  * All that this page knows of its hub and does to it: the stores, the event
@@ -43,6 +58,16 @@ export class Hub {
   readonly readings: Cell<number>;
   /** Grows when profiles, rules, certificates or bans have changed. */
   readonly policyChanges: Cell<number>;
+  /** Grows when the crew, its shifts or the services have changed. */
+  readonly crewChanges: Cell<number>;
+  /** Who is on duty and can be reached, and what the last watch told this one. */
+  readonly duty: Cell<Read<Duty>>;
+  /** Whether the crew practises. */
+  readonly drill: Cell<Drill | undefined>;
+  /** Rooms; read when a page needs them (readRooms), and kept current from then on. */
+  readonly rooms: Collection<Room>;
+  /** The commissioning walk; read while a page shows it (readWalk). */
+  readonly walk: Cell<Read<Walk>>;
   /** What was wanted while the hub was out of reach. */
   readonly queue: ActionQueue;
   /** What became of it when the hub was back; a new value each time. */
@@ -54,6 +79,12 @@ export class Hub {
 
   #roomsChanged: ReturnType<typeof setTimeout> | undefined;
   #policyChanged: ReturnType<typeof setTimeout> | undefined;
+  #crewChanged: ReturnType<typeof setTimeout> | undefined;
+  #dutyDue: ReturnType<typeof setTimeout> | undefined;
+  #walkChanged: ReturnType<typeof setTimeout> | undefined;
+  // Of several readings of who is on duty, the one that began last counts.
+  #dutyReading = 0;
+  #walking = false;
 
   constructor(base = "/api/v1") {
     const { batcher } = this;
@@ -95,6 +126,11 @@ export class Hub {
       onDrained: (report) => this.#drained(report),
     });
     this.policyChanges = new Cell(batcher, 0);
+    this.crewChanges = new Cell(batcher, 0);
+    this.duty = new Cell<Read<Duty>>(batcher, {});
+    this.drill = new Cell<Drill | undefined>(batcher, undefined);
+    this.walk = new Cell<Read<Walk>>(batcher, {});
+    this.rooms = new Collection<Room>({ key: (r) => r.room_id, batcher, supersedes: (next, held) => next.version >= held.version });
     this.live = new Live({
       url: this.api.url("/events"),
       batcher,
@@ -104,7 +140,7 @@ export class Hub {
         request: (r: CallRequest) => this.#request(r),
         command: (c: Command) => this.#commands.get(c.device_id)?.commands.upsert(c),
         "mqtt:device-status": (d: Device) => this.devices.upsert(d),
-        "mqtt:system-health": (s: System) => this.system.set(s),
+        "mqtt:system-health": (s: System) => this.#health(s),
         sync: (u: Uplink) => this.#uplink(u),
         "mqtt:security-alert": (a: SecurityAlert) => this.#alert(a),
         alert: (a: Alert) => this.#standing(a),
@@ -124,12 +160,20 @@ export class Hub {
       stop();
       clearTimeout(this.#roomsChanged);
       clearTimeout(this.#policyChanged);
+      clearTimeout(this.#crewChanged);
+      clearTimeout(this.#dutyDue);
+      clearTimeout(this.#walkChanged);
+      this.#dutyReading++;
       this.batcher.run(() => {
         this.devices.clear();
         this.denials.clear();
         this.alerts.clear();
         this.requests.clear();
+        this.rooms.clear();
         this.system.set(undefined);
+        this.duty.set({});
+        this.drill.set(undefined);
+        this.walk.set({});
       });
     };
   }
@@ -137,8 +181,12 @@ export class Hub {
   /** Reads everything anew. */
   reload(): void {
     void this.#readSystem();
+    void this.#readDuty();
+    void this.#readDrill();
     this.#readLists();
     this.#readAlerts();
+    if (this.rooms.status.phase !== "unread") this.readRooms();
+    if (this.#walking) void this.readWalk();
     for (const id of this.#commands.keys()) this.#readCommands(id);
     this.readings.set(this.readings.get() + 1);
   }
@@ -178,6 +226,42 @@ export class Hub {
       this.api.get<Page<Denial>>("/security/denials", { query: { limit: pageSize, cursor }, signal }));
   }
 
+  /** Reads the rooms; events keep them current from then on. */
+  readRooms(): void {
+    void this.#readRooms();
+  }
+
+  /** Follows the walk until the returned function is called. */
+  followWalk(): () => void {
+    this.#walking = true;
+    void this.readWalk();
+    return () => {
+      this.#walking = false;
+    };
+  }
+
+  async readWalk(): Promise<void> {
+    try {
+      this.walk.set({ value: await this.api.get<Walk>("/walk") });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // Nobody has walked yet; else what was known stays.
+      this.walk.set(error.status === 404 ? { error } : { ...this.walk.get(), error });
+    }
+  }
+
+  /** Shows who is on duty as the answer to a change says it. */
+  setDuty(value: Duty): void {
+    this.#dutyReading++;
+    this.duty.set({ value });
+    this.#dutyAgain(value);
+  }
+
+  /** Begins a drill that lasts so many milliseconds, or ends it. */
+  async setDrill(lasts: number): Promise<void> {
+    this.drill.set(await this.api.put<Drill>("/drill", lasts > 0 ? { until: new Date(this.clock.now() + lasts).toISOString() } : {}));
+  }
+
   presses(deviceId: string, signal: AbortSignal): Promise<Page<Press>> {
     return this.api.get(`/devices/${encodeURIComponent(deviceId)}/presses`, { query: { limit: 20 }, signal });
   }
@@ -213,6 +297,31 @@ export class Hub {
     return this.#step(request, "cancel", { reason, ...(note ? { note } : {}) });
   }
 
+  /** Offers a request to somebody; nothing is taken from whoever has it until that person accepts. */
+  delegate(request: CallRequest, personId: string): Promise<Outcome> {
+    return this.#step(request, "delegate", { person_id: personId });
+  }
+
+  /** Says that one will not take a request, declines an offer, or takes one's own back. */
+  decline(request: CallRequest): Promise<Outcome> {
+    return this.#step(request, "decline", {});
+  }
+
+  /** Opens a new request for one that has ended. */
+  async reopen(request: CallRequest, note: string): Promise<CallRequest> {
+    const path = `/requests/${encodeURIComponent(request.request_id)}/reopen`;
+    const next = await this.api.post<CallRequest>(path, note ? { note } : {}, { idempotencyKey: newIdempotencyKey() });
+    this.#request(next);
+    return next;
+  }
+
+  /** Opens a request by hand. */
+  async openCall(call: NewCall, key: string): Promise<CallRequest> {
+    const made = await this.api.post<CallRequest>("/requests", call, { idempotencyKey: key });
+    this.#request(made);
+    return made;
+  }
+
   sendCommand(device: Device, draft: CommandDraft, idempotencyKey: string): Promise<Outcome> {
     const wanted: Wanted = {
       kind: "command", path: `/devices/${encodeURIComponent(device.device_id)}/command`, body: draft, target: device.device_id,
@@ -230,9 +339,11 @@ export class Hub {
     return this.api.post("/sync");
   }
 
-  async #step(request: CallRequest, step: "accept" | "complete" | "cancel", body: object): Promise<Outcome> {
+  async #step(request: CallRequest, step: "accept" | "complete" | "cancel" | "delegate" | "decline", body: object): Promise<Outcome> {
     const wanted: Wanted = {
-      kind: step, path: `/requests/${encodeURIComponent(request.request_id)}/${step}`, body: { version: request.version, ...body },
+      kind: step, path: `/requests/${encodeURIComponent(request.request_id)}/${step}`,
+      // Declining is about the person, whatever has become of the request.
+      body: step === "decline" ? undefined : { version: request.version, ...body },
       target: request.request_id, label: request.room_name || request.room,
     };
     try {
@@ -293,7 +404,13 @@ export class Hub {
   }
 
   #request(request: CallRequest): void {
+    if (request.purpose === "walk") {
+      this.#walked();
+      return;
+    }
     this.requests.upsert(request);
+    const room = this.rooms.get(request.room);
+    if (room && request.purpose === "call" && (room.last_call ?? "") < request.last_press_at) this.rooms.upsert({ ...room, last_call: request.last_press_at });
     if (request.state === "open" || request.state === "accepted") return;
     // A tablet runs for months: of what has ended only the newest stays.
     const ended = [...this.requests.values()]
@@ -313,14 +430,59 @@ export class Hub {
       if (removed) this.devices.remove(id);
       return;
     }
-    if (kind === "notification") this.readRules();
-    if (kind !== "room") {
-      this.#policy();
-      return;
+    switch (kind) {
+      case "notification":
+        this.readRules();
+        this.#policy();
+        return;
+      case "room":
+        clearTimeout(this.#roomsChanged);
+        this.#roomsChanged = setTimeout(() => this.readRooms(), settle);
+        return;
+      case "person":
+      case "team":
+      case "shift":
+      case "override":
+      case "handover":
+        this.#crew();
+        return;
+      case "service":
+      case "press_profile":
+      case "escalation":
+        this.crewChanges.set(this.crewChanges.get() + 1);
+        this.#policy();
+        return;
+      case "drill":
+        void this.#readDrill();
+        this.#policy();
+        return;
+      case "walk":
+        this.#walked();
+        return;
+      default:
+        this.#policy();
     }
-    // A room's name is part of many devices and requests: read them once for many changes.
-    clearTimeout(this.#roomsChanged);
-    this.#roomsChanged = setTimeout(() => this.#readLists(), settle);
+  }
+
+  #crew(): void {
+    clearTimeout(this.#crewChanged);
+    this.#crewChanged = setTimeout(() => {
+      this.crewChanges.set(this.crewChanges.get() + 1);
+      void this.#readDuty();
+    }, settle);
+  }
+
+  #walked(): void {
+    if (!this.#walking) return;
+    clearTimeout(this.#walkChanged);
+    this.#walkChanged = setTimeout(() => void this.readWalk(), walkSettle);
+  }
+
+  #health(system: System): void {
+    const before = this.system.get()?.counts;
+    this.system.set(system);
+    const { watches, watches_reachable } = system.counts;
+    if (before && (before.watches !== watches || before.watches_reachable !== watches_reachable)) void this.#readDuty();
   }
 
   #standing(alert: Alert): void {
@@ -349,7 +511,7 @@ export class Hub {
 
   #readLists(): void {
     void this.requests.load((cursor, signal) =>
-      this.api.get<Page<CallRequest>>("/requests", { query: { state: "open,accepted", limit: pageSize, cursor }, signal }));
+      cursor === ended ? this.#endedRequests(signal) : this.#openRequests(cursor, signal));
     void this.devices.load((cursor, signal) =>
       this.api.get<Page<Device>>("/devices", { query: { limit: pageSize, cursor }, signal }));
   }
@@ -358,6 +520,64 @@ export class Hub {
     void this.alerts.load((cursor, signal) =>
       this.api.get<Page<Alert>>("/alerts", { query: { state: "open", limit: pageSize, cursor }, signal }));
     this.readRules();
+  }
+
+  /** What waits first; the newest of what has ended after it. */
+  async #openRequests(cursor: string | undefined, signal: AbortSignal): Promise<Page<CallRequest>> {
+    const page = await this.api.get<Page<CallRequest>>("/requests", { query: { state: "open,accepted", limit: pageSize, cursor }, signal });
+    return { items: page.items, next_cursor: page.next_cursor ?? ended };
+  }
+
+  async #endedRequests(signal: AbortSignal): Promise<Page<CallRequest>> {
+    const page = await this.api.get<Page<CallRequest>>("/requests", { query: { state: "completed,cancelled,missed", limit: readEnded }, signal });
+    return { items: page.items, next_cursor: null };
+  }
+
+  async #readRooms(): Promise<void> {
+    await this.rooms.load((cursor, signal) => this.api.get<Page<Room>>("/rooms", { query: { limit: pageSize, cursor }, signal }));
+    if (this.rooms.status.phase !== "ready") return;
+    // A room's name is part of devices and requests: they are not read again for it.
+    const rename = <T extends { room: string; room_name?: string }>(held: Collection<T>) => {
+      for (const item of held.values()) {
+        const name = this.rooms.get(item.room)?.name;
+        if (name && name !== item.room_name) held.upsert({ ...item, room_name: name });
+      }
+    };
+    this.batcher.run(() => {
+      rename(this.devices);
+      rename(this.requests);
+    });
+  }
+
+  async #readDuty(): Promise<void> {
+    const reading = ++this.#dutyReading;
+    try {
+      const value = await this.api.get<Duty>("/duty");
+      if (reading !== this.#dutyReading) return;
+      this.duty.set({ value });
+      this.#dutyAgain(value);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (reading !== this.#dutyReading) return;
+      this.duty.set({ ...this.duty.get(), error });
+      if (error.status !== 403) this.#dutyAgain();
+    }
+  }
+
+  // A shift or an override ends by itself; the hub tells of no change then.
+  #dutyAgain(duty?: Duty): void {
+    const now = this.clock.now();
+    const ends = (duty?.crew ?? []).flatMap((p) => (p.until ? [Date.parse(p.until) - now] : [])).filter((ms) => ms > 0);
+    clearTimeout(this.#dutyDue);
+    this.#dutyDue = setTimeout(() => void this.#readDuty(), Math.min(dutyEvery, ...ends.map((ms) => ms + settle)));
+  }
+
+  async #readDrill(): Promise<void> {
+    try {
+      this.drill.set(await this.api.get<Drill>("/drill"));
+    } catch {
+      // The calls themselves say that they are a drill.
+    }
   }
 
   async #readSystem(): Promise<void> {

@@ -8,9 +8,9 @@ const pageSize = 500;
 /**
  * A list of the hub that only one page needs: read when the page opens, when
  * events were missed and, with `follows`, when policy or certificates have
- * changed. `key` must be a constant.
+ * changed, or when the crew has. `key` must be a constant.
  */
-export function useServerList<T>(path: string, key: (item: T) => string, follows = false, filter?: string): { list: Collection<T>; reload: () => void } {
+export function useServerList<T>(path: string, key: (item: T) => string, follows: boolean | "crew" = false, filter?: string): { list: Collection<T>; reload: () => void } {
   const hub = useHub();
   const [list] = useState(() => new Collection<T>({ key, batcher: hub.batcher }));
   const readings = useCell(hub.readings);
@@ -19,7 +19,8 @@ export function useServerList<T>(path: string, key: (item: T) => string, follows
     () => void list.load((cursor, signal) => hub.api.get<Page<T>>(path, { query: { limit: pageSize, cursor, filter }, signal })),
     [hub, list, path, filter],
   );
-  const when = follows ? changes : 0;
+  const crew = useCell(hub.crewChanges);
+  const when = follows === "crew" ? crew : follows ? changes : 0;
   useEffect(reload, [reload, readings, when]);
   return { list, reload };
 }

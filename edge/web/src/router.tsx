@@ -67,6 +67,18 @@ export interface SettingsSearch {
   tab?: "calls" | "notifications" | "storage";
 }
 
+/** What of the duty page is shown, and the week of the plan as its first day. */
+export interface DutySearch {
+  tab?: "week" | "crew";
+  week?: string;
+}
+
+/** What the response times are about. */
+export interface StatisticsSearch {
+  by?: "team" | "kind" | "hour" | "day";
+  range?: "day" | "month" | "quarter";
+}
+
 /** What of the audit is shown. */
 export interface AuditSearch {
   action?: string | undefined;
@@ -177,6 +189,40 @@ const uplink = createRoute({
   path: "/mqtt/uplink",
   component: lazyRouteComponent(() => import("./uplink/UplinkPage"), "UplinkPage"),
 });
+const statistics = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/requests/statistics",
+  component: lazyRouteComponent(() => import("./statistics/StatisticsPage"), "StatisticsPage"),
+  validateSearch: (search: Record<string, unknown>): StatisticsSearch => {
+    const by = oneOf(search["by"], "team", "kind", "hour", "day");
+    const range = oneOf(search["range"], "day", "month", "quarter");
+    return { ...(by ? { by } : {}), ...(range ? { range } : {}) };
+  },
+});
+const story = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/requests/$requestId",
+  component: lazyRouteComponent(() => import("./story/StoryPage"), "StoryPage"),
+});
+const rooms = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/rooms",
+  component: lazyRouteComponent(() => import("./rooms/RoomsPage"), "RoomsPage"),
+});
+const duty = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/duty",
+  component: lazyRouteComponent(() => import("./duty/DutyPage"), "DutyPage"),
+  validateSearch: (search: Record<string, unknown>): DutySearch => {
+    const tab = oneOf(search["tab"], "week", "crew");
+    return { ...(tab ? { tab } : {}), ...texts(search, "week") };
+  },
+});
+const walk = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/walk",
+  component: lazyRouteComponent(() => import("./walk/WalkPage"), "WalkPage"),
+});
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/mqtt/settings",
@@ -212,7 +258,8 @@ const welcome = createRoute({
 });
 
 const routeTree = root.addChildren([
-  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, trust, alerts, settings, about, welcome,
+  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, statistics, story, rooms, duty, walk,
+  trust, alerts, settings, about, welcome,
 ]);
 
 export function makeRouter() {

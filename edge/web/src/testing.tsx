@@ -1,11 +1,13 @@
 // Fixtures for this workspace's tests; not part of the build.
 import type { Session } from "@obedio/web";
 import { renderWithin } from "@obedio/web/testing";
+import { RouterContextProvider } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { Alert, CallRequest, Device } from "./api/resources";
+import type { Alert, CallRequest, Device, Duty, Serving } from "./api/resources";
 import { HubProvider, SessionProvider } from "./context";
 import { Hub } from "./hub";
 import { hub as texts } from "./messages/hub";
+import { makeRouter } from "./router";
 
 export const at = (second: number) => new Date(Date.UTC(2026, 2, 1, 12, 0, second)).toISOString();
 
@@ -32,6 +34,11 @@ export function anAlert(over: Partial<Alert> = {}): Alert {
   };
 }
 
+export function aDuty(crew: Serving[] = []): Duty {
+  const on = crew.filter((p) => p.duty === "duty").length;
+  return { as_of: at(0), time_zone: "UTC", rostered: true, crew, watches: [], on_duty: on, reachable: on, notes: [], quiet_rooms: [] };
+}
+
 export function aSession(permissions: string[] = ["requests.accept", "requests.complete", "requests.cancel"]): Session {
   return {
     session_id: "s", user: { user_id: "u-mila", username: "mila", name: "Mila", role: "crew" }, permissions, expires_at: at(3600),
@@ -39,7 +46,8 @@ export function aSession(permissions: string[] = ["requests.accept", "requests.c
 }
 
 export function renderInHub(node: ReactNode, { hub = new Hub(), session = aSession() } = {}) {
-  const wrap = (inner: ReactNode) => <HubProvider value={hub}><SessionProvider value={session}>{inner}</SessionProvider></HubProvider>;
+  const router = makeRouter();
+  const wrap = (inner: ReactNode) => <HubProvider value={hub}><SessionProvider value={session}><RouterContextProvider router={router}>{inner}</RouterContextProvider></SessionProvider></HubProvider>;
   const result = renderWithin(wrap(node), { messages: texts.en, clock: hub.clock });
   return { ...result, hub };
 }

@@ -35,5 +35,11 @@ export const routes: readonly Route[] = [
   { name: 'settings-notifications', path: '/mqtt/settings?tab=notifications', german: true },
   { name: 'settings-storage', path: '/mqtt/settings?tab=storage', german: true },
   { name: 'about', path: '/mqtt/about', german: true },
+  { name: 'rooms', path: '/mqtt/rooms', german: true },
+  { name: 'duty', path: '/mqtt/duty', german: true },
+  { name: 'duty-week', path: '/mqtt/duty?tab=week' },
+  { name: 'duty-crew', path: '/mqtt/duty?tab=crew' },
+  { name: 'response-times', path: '/mqtt/requests/statistics', german: true },
+  { name: 'walk', path: '/mqtt/walk', german: true },
   { name: 'welcome', path: '/mqtt/welcome' },
 ]

@@ -53,7 +53,23 @@ export type Settings = Schemas["SettingsView"]["settings"];
 export type SecurityAlert = Denial | { kind: "audit"; reason: string; target?: string; entry: AuditEntry };
 /** The data of a `config` event, which the document does not name. */
 export interface ConfigChange {
-  kind: "device" | "room" | "profile" | "acl" | "notification" | "service" | "press_profile" | "escalation" | "drill";
+  kind:
+    | "device" | "room" | "profile" | "acl" | "person" | "team" | "shift" | "override" | "handover" | "service" | "press_profile" | "escalation" | "drill" | "walk" | "notification";
   id: string;
   removed: boolean;
 }
+export type Duty = Schemas["DutyView"];
+export type HandoverNote = Schemas["HandoverNote"];
+export type NewCall = Schemas["NewRequest"];
+export type Person = Schemas["PersonView"];
+export type ResponseGroup = Schemas["ResponseGroup"];
+export type ResponseStatistics = Schemas["ResponseStatistics"];
+export type ResponseTimes = Schemas["ResponseTimes"];
+export type Serving = Schemas["ServingView"];
+export type Shift = Schemas["ShiftView"];
+export type Timeline = Schemas["Timeline"];
+export type TimelineEntry = Schemas["TimelineEntry"];
+export type Walk = Schemas["WalkView"];
+export type WalkButton = Schemas["WalkButton"];
+export type WalkRoom = Schemas["WalkRoom"];
+export type WatchReach = Schemas["WatchReach"];

@@ -4345,9 +4345,19 @@ export interface components {
             open: number;
         };
         ResponseGroup: {
+            /** @description Until somebody took it; absent when nobody took any. */
+            accept?: components["schemas"]["ResponseSpread"];
+            /** Format: int64 */
+            cancelled: number;
+            /** @description Until it was done. */
+            complete?: components["schemas"]["ResponseSpread"];
             /** @description A room, a team, a kind, an hour of the day as 08, or a day as 2026-05-01. */
             key: string;
+            /** Format: int64 */
+            missed: number;
             name?: string;
+            /** Format: int64 */
+            requests: number;
         };
         ResponseSpread: {
             /** Format: int64 */

@@ -1,13 +1,18 @@
-import { Button, IconButton, Pill, classes, priorityLook, lookOf, spanOf, useItem, useStopwatch } from "@obedio/web";
-import { CircleCheck, Clock, Footprints, History, Repeat2, WatchIcon, X } from "lucide-react";
-import { memo, useState, type ReactNode } from "react";
+import { Button, IconButton, Pill, classes, priorityLook, lookOf, spanOf, useCell, useItem, useStopwatch } from "@obedio/web";
+import { Link } from "@tanstack/react-router";
+import { CircleCheck, CircleSlash, Clock, Footprints, GraduationCap, History, ListTree, MessageSquareText, Repeat2, UserRoundPlus, WatchIcon, X, type LucideIcon } from "lucide-react";
+import { Suspense, lazy, memo, useState, type ReactNode } from "react";
 import type { CallRequest } from "../api/resources";
 import { useHub, usePermits, useSession, useT } from "../context";
 import { Queued } from "../queue/Queued";
 import { useQueued } from "../queue/useQueued";
 import { useCallActions } from "./actions";
 import { CancelCall } from "./CancelCall";
+import { OfferRow, useOffer } from "./Offer";
 import { Told } from "./Told";
+import { personOf, useKind } from "./words";
+
+const Delegate = lazy(() => import("./Delegate").then((m) => ({ default: m.Delegate })));
 
 /** One call as a big card: where, how urgent, how long, and the one thing to do. */
 export const CallCard = memo(function CallCard({ id }: { id: string }) {
@@ -28,7 +33,14 @@ function Body({ request }: { request: CallRequest }) {
   const mayAccept = usePermits("requests.accept");
   const mayComplete = usePermits("requests.complete");
   const mayCancel = usePermits("requests.cancel");
+  const mayDelegate = usePermits("requests.delegate");
   const [cancelling, setCancelling] = useState(false);
+  const [delegating, setDelegating] = useState(false);
+  const kindOf = useKind();
+  const { user } = useSession();
+  const me = personOf(useCell(useHub().duty).value, user.user_id);
+  const offer = useOffer(request, me?.person_id);
+  const declined = me !== undefined && (request.declined ?? []).some((by) => by.person_id === me.person_id);
   const waiting = request.state === "open";
   const room = request.room_name || request.room;
   return (
@@ -37,6 +49,7 @@ function Body({ request }: { request: CallRequest }) {
       data-request-id={request.request_id}
       data-state={request.state}
       data-priority={request.priority}
+      data-purpose={request.purpose}
       aria-label={room}
       className={classes(
         "flex h-full flex-col rounded-card bg-ink-850 p-5",
@@ -46,7 +59,9 @@ function Body({ request }: { request: CallRequest }) {
       <header className="flex items-start justify-between gap-3">
         <div className="min-w-0">
           <h3 className="text-lg font-semibold">{room}</h3>
-          <p className="text-sm text-fg-muted">{request.device_name || request.device_id}</p>
+          <p className="text-sm text-fg-muted">
+            {[kindOf(request), request.device_name || request.device_id || t("calls.byHand")].join(" · ")}
+          </p>
         </div>
         <div className="flex shrink-0 items-center gap-1">
           <StatePill request={request} />
@@ -62,8 +77,15 @@ function Body({ request }: { request: CallRequest }) {
             {t("calls.late", { span: spanOf(request.late_by_ms) })}
           </Note>
         )}
+        {request.purpose === "drill" && <Note tone="text-accent-fg" icon={<GraduationCap aria-hidden className="size-4" />} label={t("calls.drill")}>{t("calls.drill")}</Note>}
+        {request.reopens && <Note icon={<History aria-hidden className="size-4" />} label={t("calls.reopened")}>{t("calls.reopened")}</Note>}
+        {declined && waiting && <Note icon={<CircleSlash aria-hidden className="size-4" />} label={t("calls.declined")}>{t("calls.declined")}</Note>}
         {waiting && <Told request={request} icon={<WatchIcon aria-hidden className="size-4" />} />}
       </div>
+      {request.note && (
+        <p className="mt-2 flex gap-1.5 text-sm"><MessageSquareText aria-hidden className="mt-0.5 size-4 shrink-0 text-fg-dim" />{t("calls.note", { note: request.note })}</p>
+      )}
+      {offer && <OfferRow request={request} {...offer} actions={actions} />}
       <footer className="mt-auto flex flex-wrap items-end justify-between gap-3 pt-4">
         <Timer request={request} />
         {queued ? <Queued action={queued} /> : waiting
@@ -93,6 +115,29 @@ function Body({ request }: { request: CallRequest }) {
               </Button>
             )}
       </footer>
+      <div className="-mx-2 mt-3 -mb-3 flex flex-wrap border-t border-line pt-1">
+        {mayDelegate && !queued && (
+          <Small icon={UserRoundPlus} label={t("calls.handOnLabel", { room })} onClick={() => setDelegating(true)}>{t("calls.handOn")}</Small>
+        )}
+        {mayAccept && waiting && !queued && me && !declined && !offer?.mine && (
+          <Small icon={CircleSlash} label={t("calls.declineLabel", { room })} onClick={() => void actions.decline(request)}>{t("calls.decline")}</Small>
+        )}
+        <Link to="/mqtt/requests/$requestId" params={{ requestId: request.request_id }} aria-label={t("calls.storyLabel", { room })} className={smallClass}>
+          <ListTree aria-hidden className="size-4" />
+          {t("calls.story")}
+        </Link>
+      </div>
+      {delegating && (
+        <Suspense>
+          <Delegate
+            request={request}
+            me={me}
+            busy={actions.busy(request, "delegate")}
+            onClose={() => setDelegating(false)}
+            onDelegate={(person) => void actions.delegate(request, person).then((done) => done && setDelegating(false))}
+          />
+        </Suspense>
+      )}
       <CancelCall
         request={request}
         open={cancelling}
@@ -101,6 +146,17 @@ function Body({ request }: { request: CallRequest }) {
         onCancel={(reason, note) => void actions.cancel(request, reason, note).then((done) => done && setCancelling(false))}
       />
     </article>
+  );
+}
+
+const smallClass = "inline-flex min-h-control items-center gap-1.5 rounded-control px-2 text-sm text-fg-muted hover:bg-ink-800 hover:text-fg";
+
+function Small({ icon: Icon, label, onClick, children }: { icon: LucideIcon; label: string; onClick: () => void; children: ReactNode }) {
+  return (
+    <button type="button" aria-label={label} onClick={onClick} className={smallClass}>
+      <Icon aria-hidden className="size-4" />
+      {children}
+    </button>
   );
 }
 

@@ -1,14 +1,19 @@
 import {
-  Banner, DataView, RelativeTime, Skeletons, useDerived, useItem, useKeys, useSettledOrder, useStatus, useWords, viewStateOf, type Collection,
+  Banner, Button, DataView, RelativeTime, Skeletons, useDerived, useItem, useKeys, useSettledOrder, useStatus, useWords, viewStateOf, type Collection,
 } from "@obedio/web";
-import { MoonStar, WatchIcon } from "lucide-react";
+import { MoonStar, Plus, WatchIcon } from "lucide-react";
+import { Suspense, lazy, useState } from "react";
 import type { CallRequest } from "../api/resources";
-import { useHub, useReach, useSystem, useT } from "../context";
+import { useCanWrite, useHub, usePermits, useReach, useSystem, useT } from "../context";
 import { DeviceOverview } from "../devices/DeviceOverview";
 import { Page } from "../shell/Page";
 import { CallCard } from "./CallCard";
+import { OnDuty } from "./OnDuty";
 import { openRequests } from "./order";
+import { RecentCalls } from "./Recent";
 import { SoundButton } from "./SoundButton";
+
+const OpenCall = lazy(() => import("./OpenCall").then((m) => ({ default: m.OpenCall })));
 
 const openIds = (requests: Collection<CallRequest>) => openRequests(requests).map((r) => r.request_id);
 const lastEnded = (requests: Collection<CallRequest>) =>
@@ -21,6 +26,9 @@ export function CallsPage() {
   const t = useT();
   const hub = useHub();
   const system = useSystem();
+  const mayOpen = usePermits("requests.write");
+  const canWrite = useCanWrite();
+  const [opening, setOpening] = useState(false);
   const reach = useReach();
   const status = useStatus(hub.requests);
   const ids = useKeys(hub.requests, openIds);
@@ -28,7 +36,15 @@ export function CallsPage() {
   const state = viewStateOf({ status, total: ids.length, shown: ids.length, reach });
   const quiet = ids.length === 0 && (state.kind === "empty" || (state.kind === "offline" && status.phase === "ready"));
   return (
-    <Page title={t("calls.title")} actions={<SoundButton />}>
+    <Page
+      title={t("calls.title")}
+      actions={
+        <>
+          <SoundButton />
+          {mayOpen && <Button icon={Plus} disabled={!canWrite} onClick={() => setOpening(true)}>{t("calls.open")}</Button>}
+        </>
+      }
+    >
       {system && system.counts.watches_reachable === 0 && (
         <div className="pb-4">
           <Banner testId="no-watches" tone="bad" icon={WatchIcon} title={t("calls.noWatches")} />
@@ -54,7 +70,12 @@ export function CallsPage() {
           </>
         )}
       </section>
+      <div className="mt-6">
+        <OnDuty />
+        <RecentCalls />
+      </div>
       <DeviceOverview />
+      {opening && <Suspense><OpenCall onClose={() => setOpening(false)} /></Suspense>}
     </Page>
   );
 }

@@ -9,6 +9,7 @@ import { useCallActions } from "./actions";
 import { Timer } from "./CallCard";
 import { useOpenRequests } from "./order";
 import { SoundButton } from "./SoundButton";
+import { useKind } from "./words";
 
 /** Emergencies that nobody has accepted. */
 export function waitingEmergencies(calls: readonly CallRequest[]): CallRequest[] {
@@ -78,6 +79,7 @@ export function EmergencyScreen() {
 function EmergencyCall({ request }: { request: CallRequest }) {
   const t = useT();
   const actions = useCallActions();
+  const kindOf = useKind();
   const queued = useQueued(request.request_id);
   const mayAccept = usePermits("requests.accept");
   const room = request.room_name || request.room;
@@ -85,7 +87,8 @@ function EmergencyCall({ request }: { request: CallRequest }) {
     <li data-testid="emergency-call" data-request-id={request.request_id} className="flex flex-wrap items-center justify-between gap-x-8 gap-y-5 rounded-card bg-emergency-strong p-6 sm:p-8">
       <div className="min-w-0">
         <p className="text-[clamp(1.75rem,7vw,3.25rem)] leading-tight font-bold">{room}</p>
-        <p className="mt-1 text-base">{request.device_name || request.device_id}</p>
+        <p className="mt-1 text-base">{[...(request.purpose === "drill" ? [t("calls.drill")] : []), kindOf(request), request.device_name || request.device_id || t("calls.byHand")].join(" · ")}</p>
+        {request.note && <p className="mt-1 text-base">{t("calls.note", { note: request.note })}</p>}
         <Timer request={request} className="[&_svg]:text-current" />
       </div>
       {queued ? <Queued action={queued} kind="emergencyQuiet" /> : mayAccept && (

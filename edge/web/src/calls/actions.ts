@@ -4,10 +4,10 @@ import type { CallRequest, CancelReason } from "../api/resources";
 import { useHub, useT } from "../context";
 import { requestIn, type Outcome } from "../hub";
 
-export type Step = "accept" | "complete" | "cancel";
+export type Step = "accept" | "complete" | "cancel" | "delegate" | "decline";
 
 /**
- * Accept, complete and cancel with what must be said when it does not work: the
+ * The steps of a request with what must be said when it does not work: the
  * one who lost the race is told who won.
  */
 export function useCallActions() {
@@ -41,6 +41,8 @@ export function useCallActions() {
     busy: (request: CallRequest, step: Step) => busy?.id === request.request_id && busy.step === step,
     accept: (request: CallRequest) => run(request, "accept", () => hub.accept(request)),
     complete: (request: CallRequest) => run(request, "complete", () => hub.complete(request)),
+    delegate: (request: CallRequest, personId: string) => run(request, "delegate", () => hub.delegate(request, personId)),
+    decline: (request: CallRequest) => run(request, "decline", () => hub.decline(request)),
     cancel: (request: CallRequest, reason: CancelReason, note: string) => run(request, "cancel", () => hub.cancel(request, reason, note)),
   };
 }

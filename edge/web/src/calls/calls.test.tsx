@@ -3,7 +3,7 @@ import { jsonResponse } from "@obedio/web/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CallRequest } from "../api/resources";
 import { Hub } from "../hub";
-import { aRequest, aSession, at, renderInHub } from "../testing";
+import { aDuty, aRequest, aSession, at, renderInHub } from "../testing";
 import { CallCard } from "./CallCard";
 import { EmergencyScreen } from "./Emergency";
 
@@ -14,7 +14,7 @@ beforeEach(() => {
   posts.length = 0;
   answer = () => jsonResponse({}, { status: 500 });
   vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
-    posts.push({ path: url, body: JSON.parse(String(init.body)) });
+    posts.push({ path: url, body: init.body ? JSON.parse(String(init.body)) : undefined });
     return answer(url);
   });
 });
@@ -41,7 +41,7 @@ describe("CallCard", () => {
     expect(card.textContent).toContain("42 min late");
     expect(screen.getByRole("timer", { name: "Waiting" }).textContent).toBe("0:42");
     fireEvent.click(screen.getByRole("button", { name: /1 not reached/ }));
-    expect(screen.getByRole("dialog").textContent).toContain("not subscribed");
+    expect(screen.getByRole("dialog").textContent).toContain("connected, but does not listen");
   });
 
   test("accepts on the version it shows, and then offers to mark done", async () => {
@@ -84,7 +84,39 @@ describe("CallCard", () => {
 
   test("offers nothing that the role may not do", () => {
     renderInHub(<CallCard id="r-1" />, { hub: withRequest(), session: aSession([]) });
-    expect(screen.queryByRole("button")).toBeNull();
+    // Who knows of it may be read.
+    expect(screen.getAllByRole("button").map((b) => b.textContent)).toEqual(["2 watches told"]);
+  });
+
+  test("says how far it has escalated, that a room is quiet, and what is wanted", () => {
+    const hub = withRequest({ level: 1, told_to: "backup", kind: "drinks", kind_label: "Drinks", note: "two coffees", purpose: "drill" });
+    renderInHub(<CallCard id="r-1" />, { hub });
+    const card = screen.getByTestId("call");
+    expect(screen.getByTestId("escalation").textContent).toBe("Told: on dutybackup");
+    for (const words of ["Drinks · Bedside button", "“two coffees”", "Drill"]) expect(card.textContent).toContain(words);
+    act(() => hub.requests.upsert(aRequest({ version: 2, notified: { watches: 0, reached: 0, told: [], unreachable: [], quiet: true } })));
+    expect(card.textContent).toContain("Quiet room: nobody is rung");
+  });
+
+  test("the one to whom a call is offered can take or decline it; until then the other has it", async () => {
+    const hub = withRequest({
+      state: "accepted", accepted_at: at(40), accepted_by: { kind: "user", id: "u-2", name: "Luca", person_id: "luca" },
+      offer: { at: at(41), by: { kind: "user", id: "u-2", name: "Luca" }, expires_at: at(102), person_id: "mila", name: "Mila" },
+    });
+    hub.duty.set({ value: aDuty([{ person_id: "mila", name: "Mila", user_id: "u-mila", duty: "duty", teams: [] }]) });
+    renderInHub(<CallCard id="r-1" />, { hub });
+    expect(screen.getByTestId("offer").textContent).toContain("Luca offers you this call · 1:00");
+    expect(screen.getByText("With Luca")).toBeTruthy();
+    answer = () => jsonResponse(aRequest({ version: 2, entries: 2, state: "accepted", accepted_at: at(40), accepted_by: { kind: "user", id: "u-2", name: "Luca" } }));
+    fireEvent.click(screen.getByRole("button", { name: "Decline Cabin 101" }));
+    await waitFor(() => expect(screen.queryByTestId("offer")).toBeNull());
+    expect(posts.map((p) => p.path)).toEqual(["/api/v1/requests/r-1/decline"]);
+  });
+
+  test("an offer that has run out is gone without an event", () => {
+    const hub = withRequest({ offer: { at: at(0), by: { kind: "user", id: "u-2" }, expires_at: at(41), person_id: "mila" } });
+    renderInHub(<CallCard id="r-1" />, { hub });
+    expect(screen.queryByTestId("offer")).toBeNull();
   });
 });
 

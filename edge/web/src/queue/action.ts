@@ -1,5 +1,5 @@
 /** What a person can do while the hub is out of reach. */
-export type ActionKind = "accept" | "complete" | "cancel" | "delegate" | "command";
+export type ActionKind = "accept" | "complete" | "cancel" | "delegate" | "decline" | "command";
 
 /**
  * Something that a person wanted done while there was no way to the hub, as it

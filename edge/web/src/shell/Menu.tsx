@@ -1,6 +1,8 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { Activity, Bell, ChevronRight, Download, Info, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, Stethoscope, type LucideIcon } from "lucide-react";
+import {
+  Activity, Bell, ChevronRight, ClipboardCheck, DoorOpen, Download, Info, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, Stethoscope, Timer, type LucideIcon,
+} from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 import { PeopleLink } from "../people/PeopleLink";
 import { useInstall } from "../worker/registration";
@@ -42,6 +44,9 @@ export function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (ope
 function MorePages({ onGo }: { onGo: () => void }) {
   const t = useT();
   const pages = [
+    { to: "/mqtt/rooms", icon: DoorOpen, label: t("nav.rooms"), may: usePermits("rooms.read") },
+    { to: "/mqtt/requests/statistics", icon: Timer, label: t("nav.statistics"), may: usePermits("requests.read"), everywhere: true },
+    { to: "/mqtt/walk", icon: ClipboardCheck, label: t("nav.walk"), may: usePermits("devices.write"), everywhere: true },
     { to: "/mqtt/trust", icon: Stethoscope, label: t("nav.trust"), may: usePermits("system.read"), everywhere: true },
     { to: "/mqtt/alerts", icon: Bell, label: t("nav.alerts"), may: usePermits("alerts.read"), everywhere: true },
     { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },

@@ -1,11 +1,12 @@
 import { ErrorBoundary, classes } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { Activity, BellRing, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, CalendarClock, DoorOpen, LayoutGrid, Menu as MenuIcon, QrCode, ScrollText, Settings, ShieldCheck, Users, type LucideIcon } from "lucide-react";
 import { Suspense, lazy, useState, type ReactNode } from "react";
 import { EmergencyScreen } from "../calls/Emergency";
 import { RingProvider } from "../calls/RingContext";
 import { useOpenRequests } from "../calls/order";
 import { usePermits, useT } from "../context";
+import { DrillBanner } from "../drill/DrillBanner";
 import { Menu } from "./Menu";
 
 // Calls do not wait for it, and go on without it.
@@ -30,9 +31,11 @@ export function Shell() {
       <div className="md:pl-24 print:pl-0">
         <nav
           aria-label={t("nav.label")}
-          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-1 md:py-4"
+          className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-1 md:overflow-y-auto md:border-t-0 md:border-r md:px-1 md:py-3"
         >
           <CallsLink active={path === "/mqtt/dashboard"} />
+          <NavLink to="/mqtt/duty" icon={CalendarClock} active={path === "/mqtt/duty"}>{t("nav.duty")}</NavLink>
+          <NavLink to="/mqtt/rooms" icon={DoorOpen} active={path === "/mqtt/rooms"} wide>{t("nav.rooms")}</NavLink>
           <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
           {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
           {mayPeople && <NavLink to="/mqtt/people" icon={Users} active={path === "/mqtt/people"} wide>{t("people.title")}</NavLink>}
@@ -47,6 +50,7 @@ export function Shell() {
         </nav>
         <div className="pb-[calc(5rem+env(safe-area-inset-bottom))] md:pb-0">
           <EmergencyScreen />
+          <DrillBanner />
           {mayAlerts && <Suspense><AlertWatch /></Suspense>}
           <ErrorBoundary resetKey={path}>
             <Outlet />
@@ -63,13 +67,13 @@ const adding = "/mqtt/devices/provision";
 function itemClass(active: boolean, wide = false): string {
   return classes(
     wide ? "hidden md:flex" : "flex",
-    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-center text-xs transition-colors duration-150 -outline-offset-2! md:min-h-17 md:flex-none",
+    "relative min-h-16 flex-1 flex-col items-center justify-center gap-1 rounded-control text-center text-xs transition-colors duration-150 -outline-offset-2! md:min-h-15.5 md:flex-none",
     active ? "text-accent-fg md:bg-accent-soft" : "text-fg-muted hover:text-fg md:hover:bg-ink-850",
   );
 }
 
 interface NavLinkProps {
-  to: "/mqtt/dashboard" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/people" | "/mqtt/security" | "/mqtt/traffic" | "/mqtt/audit" | "/mqtt/settings";
+  to: "/mqtt/dashboard" | "/mqtt/duty" | "/mqtt/rooms" | "/mqtt/devices" | "/mqtt/devices/provision" | "/mqtt/people" | "/mqtt/security" | "/mqtt/traffic" | "/mqtt/audit" | "/mqtt/settings";
   icon: LucideIcon;
   active: boolean;
   /** Only where there is room for it; on a phone the menu has it. */

@@ -12,7 +12,7 @@ export type Way =
   | "pass";
 
 /** The lists that Calls and Devices begin with. Nothing with a secret, nothing large, no stream. */
-const kept: readonly string[] = ["sessions/current", "system", "requests", "devices", "rooms"];
+const kept: readonly string[] = ["sessions/current", "system", "requests", "devices", "rooms", "duty", "drill"];
 const api = "/api/v1/";
 
 export interface Asked {
