@@ -1,7 +1,7 @@
 // What all stories do with a page.
-import AxeBuilder from '@axe-core/playwright'
 import { expect, type BrowserContext, type Page } from '@playwright/test'
 import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { password } from './programs'
 
@@ -48,12 +48,22 @@ export async function signInByForm(page: Page, base: string, username: string): 
   await expect(page.getByTestId('sign-in')).toHaveCount(0)
 }
 
-/** What is wrong for people of some ability. With `only`, no other rules of axe are tried. */
+const require = createRequire(import.meta.url)
+/** Of the version that @axe-core/playwright is made for. Its own builder loads this anew for each look and brings all that is well, too. */
+const { source } = createRequire(require.resolve('@axe-core/playwright'))('axe-core') as { source: string }
+
+interface Axe {
+  run: (context: Document, options: object) => Promise<{ violations: { id: string; nodes: { target: unknown[] }[] }[] }>
+}
+
+/** What is wrong for people of some ability. With `only`, no other rules of axe are tried. Our pages have no frames. */
 export async function axe(page: Page, only?: string[]): Promise<string[]> {
-  // Our pages have no frames: the whole is read at once, without a page beside it.
-  const builder = new AxeBuilder({ page }).setLegacyMode(true)
-  const found = await (only ? builder.withRules(only) : builder.withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])).analyze()
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(source)
+  return page.evaluate(async (rules) => {
+    const runOnly = rules ? { type: 'rule', values: rules } : { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }
+    const { violations } = await (window as unknown as { axe: Axe }).axe.run(document, { runOnly, resultTypes: ['violations'] })
+    return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)
+  }, only)
 }
 
 /** How far the page can be scrolled sideways, in pixels. */

@@ -154,6 +154,7 @@ test('what a person did on board is in the audit of the site ashore', async ({ p
 
 test('a broken chain and a second history are red', async ({ page }) => {
   const p = programs()
+  await signIn(page, p.console, 'owner')
   await page.route('**/api/v1/sites/yacht-1/audit/verify', (route) =>
     route.fulfill({ json: { ok: false, chains: [{ chain: '0b7c', entries: 41, head: 'a'.repeat(64), ok: false, first_bad: 42, what: 'it is not what was written' }] } }))
   await page.route('**/api/v1/sites?*', async (route) => {
@@ -164,7 +165,6 @@ test('a broken chain and a second history are red', async ({ page }) => {
   })
   // Events would say what is so.
   await page.route('**/api/v1/events', (route) => route.fulfill({ contentType: 'text/event-stream', body: ': here\n\n' }))
-  await signIn(page, p.console, 'owner')
   await page.goto(`${p.console}/sites/yacht-1?tab=audit`)
   await expect(page.getByTestId('chain')).toHaveAttribute('data-mark', 'broken')
   await expect(page.getByTestId('chain')).toContainText('Entry 42')

@@ -126,10 +126,14 @@ function OneLibrary({ library, texts: all }: { library: Library; texts: readonly
   const [open, setOpen] = useState(false);
   return (
     <Fold
-      title={<span className="break-all whitespace-normal">{library.name}</span>}
-      note={[library.version, library.licence].filter(Boolean).join(" · ")}
+      title={
+        <>
+          <span className="block break-all">{library.name}</span>
+          <span className="block text-xs font-normal break-all text-fg-dim">{[library.version, library.licence].filter(Boolean).join(" · ")}</span>
+        </>
+      }
       onToggle={setOpen}
-      className="[&>summary]:flex-wrap [&>summary]:py-1.5 [&>summary>span:first-of-type]:shrink"
+      className="[&>summary]:py-1.5 [&>summary>span]:min-w-0 [&>summary>span]:shrink"
     >
       {open && library.texts.map((i) => <pre key={i} className="mb-3 max-h-96 overflow-y-auto rounded-control bg-ink-900 p-3 font-mono text-xs break-words whitespace-pre-wrap text-fg-muted">{all[i]}</pre>)}
     </Fold>
