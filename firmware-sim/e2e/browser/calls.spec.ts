@@ -149,7 +149,7 @@ test('a call says who could not be reached and why, and its story is replayed an
   await settle()
 })
 
-test('the change of the watch: duty, the plan of the week, the crew, a drill', async ({ page }) => {
+test('the change of the watch: duty, notes, watches, the plan of the week', async ({ page }) => {
   await signIn(page, site.here.hub, 'captain')
   await page.goto(`${site.here.hub}/mqtt/duty`)
   await expect(page.getByTestId('duty-duty')).toContainText('Mila Novak')
@@ -176,7 +176,11 @@ test('the change of the watch: duty, the plan of the week, the crew, a drill', a
   await page.getByRole('button', { name: 'Save' }).click()
   await expect(page.getByText('14 gaps this week')).toBeVisible()
   await look(page, 'hub-duty-week')
-  await page.getByRole('tab', { name: 'Crew and teams' }).click()
+})
+
+test('an account is linked to one of the crew, and a drill is on every page', async ({ page }) => {
+  await signIn(page, site.here.hub, 'captain')
+  await page.goto(`${site.here.hub}/mqtt/duty?tab=crew`)
   await page.getByRole('button', { name: 'Change Ines Duarte' }).click()
   await page.getByTestId('edit-person').getByLabel('Account').selectOption({ label: 'captain' })
   await page.getByRole('button', { name: 'Save' }).click()

@@ -77,7 +77,7 @@ function Rooms() {
         </label>
         <div className="flex flex-wrap gap-3">
           {may && ids.length > 1 && !wanted && (
-            <Button icon={ArrowUpDown} aria-pressed={ordering} disabled={!canWrite} onClick={() => setOrdering(!ordering)}>{ordering ? t("rooms.order.done") : t("rooms.order")}</Button>
+            <Button icon={ArrowUpDown} disabled={!canWrite} onClick={() => setOrdering(!ordering)}>{ordering ? t("rooms.order.done") : t("rooms.order")}</Button>
           )}
           {add}
         </div>

@@ -68,7 +68,7 @@ function Reading() {
       >
         {data && <Findings data={data} />}
       </DataView>
-      <p className="text-xs text-fg-dim">{t("statistics.note")} {data && <RelativeTime at={data.to} />}</p>
+      <p className="text-xs text-fg-dim">{t("statistics.note")} {data && <>{t("view.asOf")} <RelativeTime at={data.to} /></>}</p>
     </div>
   );
 }
@@ -108,15 +108,23 @@ function Findings({ data }: { data: ResponseStatistics }) {
   );
 }
 
-const time = (ms: number | undefined, none: string) => (ms === undefined ? none : stopwatch(ms));
+/** A length of time: seconds with a tenth while it is short. */
+function useLength(): (ms: number | undefined) => string {
+  const t = useT(statistics);
+  const { locale } = useFormats();
+  return useMemo(() => {
+    const short = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    return (ms) => (ms === undefined ? t("statistics.none") : ms < 10_000 ? t("statistics.seconds", { s: short.format(ms / 1000) }) : stopwatch(ms));
+  }, [t, locale]);
+}
 
 function Totals({ total }: { total: ResponseTimes }) {
   const t = useT(statistics);
   const { number } = useFormats();
-  const none = t("statistics.none");
+  const length = useLength();
   const tiles = [
-    { label: t("statistics.accept"), value: time(total.accept?.median_ms, none), detail: total.accept && t("statistics.p95.of", { time: stopwatch(total.accept.p95_ms) }) },
-    { label: t("statistics.complete"), value: time(total.complete?.median_ms, none), detail: total.complete && t("statistics.p95.of", { time: stopwatch(total.complete.p95_ms) }) },
+    { label: t("statistics.accept"), value: length(total.accept?.median_ms), detail: total.accept && t("statistics.p95.of", { time: length(total.accept.p95_ms) }) },
+    { label: t("statistics.complete"), value: length(total.complete?.median_ms), detail: total.complete && t("statistics.p95.of", { time: length(total.complete.p95_ms) }) },
     { label: t("statistics.requests"), value: number(total.requests) },
     { label: t("statistics.missed"), value: number(total.missed), warn: total.missed > 0 },
     { label: t("statistics.cancelled"), value: number(total.cancelled) },
@@ -140,7 +148,7 @@ function Bars({ data }: { data: ResponseStatistics }) {
   const { number } = useFormats();
   const nameOf = useGroupName(data.by);
   const most = Math.max(1, ...data.groups.map((g) => g.accept?.p95_ms ?? 0));
-  const none = t("statistics.none");
+  const length = useLength();
   return (
     <div className="px-4 py-3">
       <ul data-testid="bars" className="flex flex-col">
@@ -152,7 +160,7 @@ function Bars({ data }: { data: ResponseStatistics }) {
               <span className="truncate" title={name}>{name}</span>
               <span
                 role="img"
-                aria-label={t("statistics.bar", { name, median: time(accept?.median_ms, none), p95: time(accept?.p95_ms, none), n: number(g.requests) })}
+                aria-label={t("statistics.bar", { name, median: length(accept?.median_ms), p95: length(accept?.p95_ms), n: number(g.requests) })}
                 className="relative h-5 rounded-sm bg-ink-800"
               >
                 {accept && (
@@ -164,8 +172,8 @@ function Bars({ data }: { data: ResponseStatistics }) {
               </span>
               <span aria-hidden className="flex min-w-24 items-center justify-end gap-2 text-right text-xs text-fg-muted tabular-nums sm:min-w-36">
                 {g.missed > 0 && <span className="inline-flex items-center gap-1 text-bad"><TriangleAlert className="size-3.5" />{number(g.missed)}</span>}
-                <span className="font-medium text-fg">{time(accept?.median_ms, none)}</span>
-                <span className="hidden sm:inline">{accept ? stopwatch(accept.p95_ms) : ""}</span>
+                <span className="font-medium text-fg">{length(accept?.median_ms)}</span>
+                <span className="hidden sm:inline">{accept ? length(accept.p95_ms) : ""}</span>
                 <span>{t("calls.times", { n: g.requests })}</span>
               </span>
             </li>
@@ -185,14 +193,14 @@ function GroupTable({ data }: { data: ResponseStatistics }) {
   const t = useT(statistics);
   const { number } = useFormats();
   const nameOf = useGroupName(data.by);
-  const none = t("statistics.none");
+  const length = useLength();
   const head = "px-4 py-2 font-normal whitespace-nowrap";
   const columns: { key: string; label: string; of: (r: ResponseTimes) => string }[] = [
     { key: "requests", label: t("statistics.requests"), of: (r) => number(r.requests) },
-    { key: "accept", label: `${t("statistics.accept")}, ${t("statistics.median")}`, of: (r) => time(r.accept?.median_ms, none) },
-    { key: "accept95", label: t("statistics.p95"), of: (r) => time(r.accept?.p95_ms, none) },
-    { key: "complete", label: `${t("statistics.complete")}, ${t("statistics.median")}`, of: (r) => time(r.complete?.median_ms, none) },
-    { key: "complete95", label: t("statistics.p95"), of: (r) => time(r.complete?.p95_ms, none) },
+    { key: "accept", label: `${t("statistics.accept")}, ${t("statistics.median")}`, of: (r) => length(r.accept?.median_ms) },
+    { key: "accept95", label: t("statistics.p95"), of: (r) => length(r.accept?.p95_ms) },
+    { key: "complete", label: `${t("statistics.complete")}, ${t("statistics.median")}`, of: (r) => length(r.complete?.median_ms) },
+    { key: "complete95", label: t("statistics.p95"), of: (r) => length(r.complete?.p95_ms) },
     { key: "missed", label: t("statistics.missed"), of: (r) => number(r.missed) },
     { key: "cancelled", label: t("statistics.cancelled"), of: (r) => number(r.cancelled) },
   ];

@@ -111,6 +111,7 @@ function CallFacts({ request }: { request: CallRequest }) {
       actions={mayOpen && request.ended_at && <Button icon={RotateCcw} disabled={!canWrite} onClick={() => setReopening(true)}>{t("calls.reopen")}</Button>}
     >
       <Facts
+        className="grid-cols-[repeat(auto-fill,minmax(min(100%,8.5rem),1fr))]!"
         items={[
           { label: t("story.state"), value: <RequestBadge state={request.state} /> },
           { label: t("story.priority"), value: <Mark tone={look.tone} icon={look.icon}>{t(`priority.${request.priority}`)}</Mark> },
@@ -202,8 +203,8 @@ function Player({ entries, from, to, now, done, onAt }: PlayerProps) {
           <span className="block text-xs text-fg-muted tabular-nums">{words(now)}{current?.detail && <> · {current.detail}</>}</span>
         </span>
       </p>
-      <div className="relative mt-2 h-11">
-        <div aria-hidden className="absolute inset-x-0 top-1/2 h-1 -translate-y-1/2 rounded-full bg-line">
+      <div className="relative my-2 h-11">
+        <div aria-hidden className="absolute inset-x-[11px] top-1/2 h-1 -translate-y-1/2 rounded-full bg-line">
           <div className="h-full rounded-full bg-accent" style={{ width: place100(now) }} />
           {entries.map((e, i) => (
             <span
