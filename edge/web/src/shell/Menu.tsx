@@ -1,6 +1,6 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { Activity, ChevronRight, Download, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
+import { Activity, ChevronRight, Download, ListTodo, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, type LucideIcon } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 import { PeopleLink } from "../people/PeopleLink";
 import { useInstall } from "../worker/registration";
@@ -43,6 +43,7 @@ function MorePages({ onGo }: { onGo: () => void }) {
   const t = useT();
   const pages = [
     { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },
+    { to: "/mqtt/jobs", icon: ListTodo, label: t("nav.jobs"), may: usePermits("jobs.read"), everywhere: true },
     { to: "/mqtt/security", icon: ShieldCheck, label: t("nav.security"), may: usePermits("security.read") },
     { to: "/mqtt/traffic", icon: Activity, label: t("nav.traffic"), may: usePermits("traffic.read") },
     { to: "/mqtt/uplink", icon: SatelliteDish, label: t("shore.title"), may: usePermits("sync.read"), everywhere: true },

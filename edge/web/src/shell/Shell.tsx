@@ -29,7 +29,7 @@ export function Shell() {
           className="fixed inset-x-0 bottom-0 z-30 flex border-t print:hidden border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-24 md:flex-col md:gap-2 md:border-t-0 md:border-r md:px-1 md:py-4"
         >
           <CallsLink active={path === "/mqtt/dashboard"} />
-          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
+          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={(path.startsWith("/mqtt/devices") && !path.startsWith(adding)) || path.startsWith("/mqtt/jobs")}>{t("nav.devices")}</NavLink>
           {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
           {mayPeople && <NavLink to="/mqtt/people" icon={Users} active={path === "/mqtt/people"} wide>{t("people.title")}</NavLink>}
           {maySecure && <NavLink to="/mqtt/security" icon={ShieldCheck} active={path.startsWith("/mqtt/security")} wide>{t("nav.security")}</NavLink>}
