@@ -91,7 +91,7 @@ export class Hub {
       onUnauthenticated: () => this.session.ended(),
       handlers: {
         request: (r: CallRequest) => this.#request(r),
-        command: (c: Command) => this.#command(c),
+        command: (c: Command) => this.heardCommand(c),
         "mqtt:device-status": (d: Device) => this.devices.upsert(d),
         "mqtt:system-health": (s: System) => this.system.set(s),
         sync: (u: Uplink) => this.#uplink(u),
@@ -266,7 +266,8 @@ export class Hub {
     }
   }
 
-  #command(command: Command): void {
+  /** What an event says of a command. */
+  heardCommand(command: Command): void {
     this.#commands.get(command.device_id)?.commands.upsert(command);
     if (command.job_id) for (const reader of this.#jobReaders) reader(command);
   }

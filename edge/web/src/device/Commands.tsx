@@ -1,24 +1,25 @@
 import { Button, CommandTimeline, DataView, Section, Skeletons, useKeys, useItem, useStatus, useToast, viewStateOf, type Collection } from "@obedio/web";
 import { useEffect, useState } from "react";
-import type { Command, Device } from "../api/resources";
+import type { Command } from "../api/resources";
 import { useHub, usePermits, useReach, useT } from "../context";
 
 const newestFirst = (commands: Collection<Command>) =>
   [...commands.values()].sort((a, b) => b.issued_at.localeCompare(a.issued_at)).map((c) => c.command_id);
 
-/** The device's commands, newest first, each with its steps as they happen. */
-export function Commands({ device }: { device: Device }) {
+/** The device's newest commands, kept current; undefined for the moment until they are followed. */
+export function useCommands(deviceId: string): Collection<Command> | undefined {
   const hub = useHub();
   const [commands, setCommands] = useState<Collection<Command>>();
   useEffect(() => {
-    const followed = hub.followCommands(device.device_id);
+    const followed = hub.followCommands(deviceId);
     setCommands(followed.commands);
     return followed.leave;
-  }, [hub, device.device_id]);
-  return commands ? <List commands={commands} /> : null;
+  }, [hub, deviceId]);
+  return commands;
 }
 
-function List({ commands }: { commands: Collection<Command> }) {
+/** The device's commands, newest first, each with its steps as they happen. */
+export function Commands({ commands }: { commands: Collection<Command> }) {
   const t = useT();
   const hub = useHub();
   const reach = useReach();
