@@ -1,5 +1,5 @@
 import {
-  Button, Chip, DataView, FilterBox, IconButton, Select, classes, hasTerm, lookOf, presenceLook, presenceStates, saveFile, toggleTerm, typeIcon, useDerived,
+  Button, Chip, DataView, FilterBox, IconButton, Select, classes, hasTerm, lookOf, parseTerms, presenceLook, presenceStates, saveFile, toggleTerm, typeIcon, useDerived,
   useFormats, useKeys, useWords, type Collection,
 } from "@obedio/web";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -211,13 +211,14 @@ const RoomChoice = memo(function RoomChoice({ filter, onChange }: { filter: stri
     () => rooms.map((r) => r.split("\t") as [string, string]).sort((a, b) => collator.compare(a[1], b[1])),
     [rooms, collator],
   );
+  const chosen = useMemo(() => new Set(parseTerms(filter).filter((term) => !term.negated && term.field === "room").flatMap((term) => term.values.map((v) => v.join("*")))), [filter]);
   if (options.length < 2) return null;
   return (
     <Select
       aria-label={t("devices.roomChip")}
       value=""
       onChange={(e) => onChange(toggleTerm(filter, "room", e.target.value))}
-      options={[{ value: "", label: t("devices.roomChip") }, ...options.map(([value, name]) => ({ value, label: hasTerm(filter, "room", value) ? `✓ ${name}` : name }))]}
+      options={[{ value: "", label: t("devices.roomChip") }, ...options.map(([value, name]) => ({ value, label: chosen.has(value) ? `✓ ${name}` : name }))]}
       className="shrink-0 [&_select]:rounded-full! [&_select]:bg-transparent! [&_select]:text-fg-muted!"
     />
   );

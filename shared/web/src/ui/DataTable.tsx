@@ -46,6 +46,9 @@ export interface DataTableProps<T> {
 
 const features = tableFeatures({ rowSortingFeature });
 type IdRow = { id: string };
+// The headers are the table's; its model of the rows would be made anew for all
+// of them whenever one moves.
+const noRows: IdRow[] = [];
 
 /**
  * A table of any length: only the rows in sight are in the document, and a row
@@ -55,14 +58,13 @@ type IdRow = { id: string };
 export function DataTable<T>(props: DataTableProps<T>) {
   const { label, ids, columns, sorting, onSortingChange, rowHeight, testId, minWidth, lead } = props;
   const t = useWebMessages();
-  const data = useMemo<IdRow[]>(() => ids.map((id) => ({ id })), [ids]);
   const defs = useMemo<ColumnDef<typeof features, IdRow>[]>(
     () => columns.map((c) => ({ id: c.id, header: c.header, enableSorting: c.sortable ?? false, sortDescFirst: c.descendingFirst ?? false })),
     [columns],
   );
   const table = useTable({
     features,
-    data,
+    data: noRows,
     columns: defs,
     getRowId: (row: IdRow) => row.id,
     manualSorting: true,
@@ -73,7 +75,6 @@ export function DataTable<T>(props: DataTableProps<T>) {
       if (next[0]) onSortingChange({ column: next[0].id, descending: next[0].desc });
     },
   });
-  const rows = table.getRowModel().rows;
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
@@ -86,17 +87,17 @@ export function DataTable<T>(props: DataTableProps<T>) {
     return () => observer.disconnect();
   }, []);
   const virtual = useWindowVirtualizer({
-    count: rows.length,
+    count: ids.length,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 8,
     scrollMargin: top,
-    getItemKey: (i) => rows[i]?.id ?? i,
+    getItemKey: (i) => ids[i] ?? i,
   });
   const template = [...(lead ? ["2.75rem"] : []), ...columns.map((c) => c.width)].join(" ");
   const byId = useMemo(() => new Map(columns.map((c) => [c.id, c])), [columns]);
   return (
     <div className="overflow-x-auto">
-      <div role="table" aria-label={label} aria-rowcount={rows.length + 1} data-testid={testId} style={{ minWidth }}>
+      <div role="table" aria-label={label} aria-rowcount={ids.length + 1} data-testid={testId} style={{ minWidth }}>
         <div role="rowgroup">
           {table.getHeaderGroups().map((group) => (
             <div key={group.id} role="row" aria-rowindex={1} className="grid items-center gap-x-5 border-b border-line px-4 text-xs text-fg-dim" style={{ gridTemplateColumns: template }}>
@@ -133,12 +134,12 @@ export function DataTable<T>(props: DataTableProps<T>) {
         </div>
         <div ref={body} role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index];
-            if (!row) return null;
+            const id = ids[item.index];
+            if (id === undefined) return null;
             return (
               <Row
-                key={row.id}
-                id={row.id}
+                key={id}
+                id={id}
                 index={item.index}
                 offset={item.start - top}
                 height={rowHeight}
