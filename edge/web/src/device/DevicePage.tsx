@@ -107,7 +107,7 @@ function DeviceView({ device }: { device: Device }) {
           {mayCommands && commands && <Commands commands={commands} />}
           {commands && <Configuration device={device} commands={commands} />}
           {maySecure && <Access device={device} />}
-          {maySecure && <TestPanel fixed client={device.device_id} action="publish" topic={`${device.base_topic}/status`} />}
+          {maySecure && <TestPanel key={device.base_topic} fixed client={device.device_id} action="publish" topic={`${device.base_topic}/status`} />}
           <Identity device={device} />
         </div>
       </div>
