@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { expect, test, type Page } from '@playwright/test'
+import { expect, test } from '@playwright/test'
 import { api, Device } from './device'
-import { desktop, look, onlyFrom, phone, reflows, screens, signIn } from './pages'
+import { look, onlyFrom, reflows, signIn, snap } from './pages'
 import { programs } from './programs'
 
 test.beforeEach(async ({ context }) => onlyFrom(context, programs().hub))
@@ -19,7 +19,7 @@ test('devices are filtered, chosen and commanded together; the job tells of each
   await page.goto(`${hub}/mqtt/devices`)
   await page.getByRole('button', { name: 'What can be typed' }).click()
   await expect(page.getByTestId('filter-help')).toBeVisible()
-  await look(page, 'hub-devices-help')
+  await snap(page, 'hub-devices-help')
   await page.getByTestId('filter-help').getByRole('button', { name: 'room:cabin-1*' }).click()
   await page.getByRole('searchbox').fill('room:salon type:watch')
   await expect(page.getByTestId('device-count')).toContainText(/^3 (of \d+ )?devices/)
@@ -42,7 +42,7 @@ test('devices are filtered, chosen and commanded together; the job tells of each
   await dialog.getByRole('button', { name: 'locate' }).click()
   await dialog.getByRole('button', { name: 'Review' }).click()
   await expect(dialog).toContainText('Send locate to 3 devices?')
-  await look(page, 'hub-bulk-review')
+  await snap(page, 'hub-bulk-review')
   await dialog.getByRole('button', { name: 'Send to 3 devices' }).click()
 
   await expect(page).toHaveURL(/\/mqtt\/jobs\/.+/)
@@ -113,7 +113,7 @@ test('a device is edited, moved, configured and followed on its page, and retire
   await page.reload() // the trend is read when the page opens
   await expect(page.getByTestId('trend-chart').locator('canvas')).toBeVisible()
   await look(page, 'hub-device-whole')
-  await picture(page, 'hub-device-whole')
+  await snap(page, 'hub-device-all', true)
   await page.getByTestId('trend').getByRole('button', { name: 'Table' }).click()
   await expect(page.getByTestId('measures').getByRole('row').nth(1)).toContainText('76%')
   await reflows(page)
@@ -122,17 +122,9 @@ test('a device is edited, moved, configured and followed on its page, and retire
   const retire = page.getByTestId('retire-device')
   await expect(retire.getByRole('button', { name: 'Retire it' })).toBeDisabled()
   await retire.getByLabel('Type btn-611 to confirm').fill('btn-611')
-  await look(page, 'hub-device-retire')
+  await snap(page, 'hub-device-retire')
   await retire.getByRole('button', { name: 'Retire it' }).click()
   await expect(page).toHaveURL(/\/mqtt\/devices$/)
   await expect.poll(() => button.connected).toBe(false)
   await expect(page.locator('[data-device-id="btn-611"]')).toHaveCount(0)
 })
-
-/** The whole page, which is longer than a screen. */
-async function picture(page: Page, name: string): Promise<void> {
-  for (const [size, viewport] of Object.entries({ phone, desktop })) {
-    await page.setViewportSize(viewport)
-    await page.screenshot({ path: `${screens}/${name}-${size}-all.png`, fullPage: true, animations: 'disabled' })
-  }
-}

@@ -2,6 +2,10 @@ import { Button, CommandTimeline, DataView, Section, Skeletons, useKeys, useItem
 import { useEffect, useState } from "react";
 import type { Command } from "../api/resources";
 import { useHub, usePermits, useReach, useT } from "../context";
+import { device as texts } from "../messages/device";
+
+/** So many are shown at first: each has a line for every step. */
+const few = 4;
 
 const newestFirst = (commands: Collection<Command>) =>
   [...commands.values()].sort((a, b) => b.issued_at.localeCompare(a.issued_at)).map((c) => c.command_id);
@@ -20,8 +24,9 @@ export function useCommands(deviceId: string): Collection<Command> | undefined {
 
 /** The device's commands, newest first, each with its steps as they happen. */
 export function Commands({ commands }: { commands: Collection<Command> }) {
-  const t = useT();
+  const t = useT(texts);
   const hub = useHub();
+  const [all, setAll] = useState(false);
   const reach = useReach();
   const ids = useKeys(commands, newestFirst);
   const status = useStatus(commands);
@@ -36,8 +41,9 @@ export function Commands({ commands }: { commands: Collection<Command> }) {
         skeleton={<Skeletons count={2} itemClass="h-24" className="flex flex-col gap-2 p-4" />}
       >
         <div className="divide-y divide-line">
-          {ids.map((id) => <Entry key={id} commands={commands} id={id} />)}
+          {(all ? ids : ids.slice(0, few)).map((id) => <Entry key={id} commands={commands} id={id} />)}
         </div>
+        {!all && ids.length > few && <div className="border-t border-line p-2"><Button kind="quiet" className="w-full" onClick={() => setAll(true)}>{t("device.commands.all", { n: ids.length })}</Button></div>}
       </DataView>
     </Section>
   );

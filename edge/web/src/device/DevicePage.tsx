@@ -100,14 +100,14 @@ function DeviceView({ device }: { device: Device }) {
         <div className="flex min-w-0 flex-col gap-5">
           {mayTraffic && <Trend device={device} />}
           {device.type === "button" && <Presses device={device} />}
+          {mayCommands && commands && <Commands commands={commands} />}
           {mayTraffic && <LiveMessages device={device} />}
-          <Topics device={device} />
         </div>
         <div className="flex min-w-0 flex-col gap-5">
-          {mayCommands && commands && <Commands commands={commands} />}
           {commands && <Configuration device={device} commands={commands} />}
           {maySecure && <Access device={device} />}
           {maySecure && <TestPanel key={device.base_topic} fixed client={device.device_id} action="publish" topic={`${device.base_topic}/status`} />}
+          <Topics device={device} />
           <Identity device={device} />
         </div>
       </div>

@@ -18,16 +18,16 @@ export function DeviceTable({ ids, sorting, onSortingChange }: DeviceTableProps)
   const selection = useSelection();
   const columns = useMemo<Column<Device>[]>(
     () => [
-      { id: "id", header: t("devices.col.device"), width: "minmax(10rem,1.5fr)", sortable: true, cell: (d) => <span className="font-medium">{d.name || d.device_id}</span> },
-      { id: "room", header: t("devices.col.room"), width: "minmax(8rem,1.2fr)", sortable: true, cell: (d) => <span className="block truncate">{d.room_name || d.room}</span> },
-      { id: "type", header: t("devices.col.type"), width: "7rem", cell: (d) => <TypeCell type={d.type} /> },
-      { id: "attention", header: t("devices.col.state"), width: "9rem", sortable: true, cell: (d) => <StateCell device={d} /> },
-      { id: "battery", header: t("devices.col.battery"), width: "5.5rem", numeric: true, sortable: true, cell: (d) => <Battery percent={d.battery} /> },
-      { id: "forecast", header: t("devices.col.forecast"), width: "5.5rem", numeric: true, sortable: true, cell: (d) => <DaysLeft days={d.battery_days_left} /> },
-      { id: "signal", header: t("devices.col.signal"), width: "4.5rem", numeric: true, cell: (d) => <Signal value={d.signal_strength} /> },
-      { id: "via", header: t("devices.col.via"), width: "minmax(6rem,0.8fr)", cell: (d) => <span className="block truncate text-fg-muted">{d.via}</span> },
-      { id: "firmware", header: t("devices.col.firmware"), width: "5.5rem", cell: (d) => <span className="text-fg-muted">{d.firmware_version}</span> },
-      { id: "seen", header: t("devices.col.seen"), width: "6.5rem", numeric: true, sortable: true, cell: (d) => <RelativeTime at={d.last_mqtt_activity} focusable={false} className="text-fg-muted" /> },
+      { id: "id", header: t("devices.col.device"), width: "minmax(9rem,1.5fr)", sortable: true, cell: (d) => <span className="font-medium">{d.name || d.device_id}</span> },
+      { id: "room", header: t("devices.col.room"), width: "minmax(7rem,1.2fr)", sortable: true, cell: (d) => <span className="block truncate">{d.room_name || d.room}</span> },
+      { id: "type", header: t("devices.col.type"), width: "6rem", cell: (d) => <TypeCell type={d.type} /> },
+      { id: "attention", header: t("devices.col.state"), width: "8.5rem", sortable: true, cell: (d) => <StateCell device={d} /> },
+      { id: "battery", header: t("devices.col.battery"), width: "4.75rem", numeric: true, sortable: true, cell: (d) => <Battery percent={d.battery} /> },
+      { id: "forecast", header: t("devices.col.forecast"), width: "4.25rem", numeric: true, sortable: true, cell: (d) => <DaysLeft days={d.battery_days_left} /> },
+      { id: "signal", header: t("devices.col.signal"), width: "4.25rem", numeric: true, cell: (d) => <Signal value={d.signal_strength} /> },
+      { id: "via", header: t("devices.col.via"), width: "minmax(5rem,0.8fr)", cell: (d) => <span className="block truncate text-fg-muted">{d.via}</span> },
+      { id: "firmware", header: t("devices.col.firmware"), width: "4.75rem", cell: (d) => <span className="text-fg-muted">{d.firmware_version}</span> },
+      { id: "seen", header: t("devices.col.seen"), width: "6rem", numeric: true, sortable: true, cell: (d) => <RelativeTime at={d.last_mqtt_activity} focusable={false} className="text-fg-muted" /> },
     ],
     [t],
   );

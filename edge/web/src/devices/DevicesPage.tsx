@@ -86,7 +86,7 @@ export function DevicesPage() {
         </p>
         {ids.length > 0 && (
           <div className="flex gap-1">
-            <Button kind="quiet" icon={ListChecks} aria-pressed={selection !== undefined} onClick={() => setSelection(selection ? undefined : new Selection())}>{t("devices.choose")}</Button>
+            <Button kind={selection ? "secondary" : "quiet"} icon={ListChecks} aria-pressed={selection !== undefined} onClick={() => setSelection(selection ? undefined : new Selection())}>{t("devices.choose")}</Button>
             <Button kind="quiet" icon={Download} onClick={() => saveFile("devices.csv", "text/csv", devicesCsv(ids.flatMap((id) => hub.devices.get(id) ?? [])))}>{t("devices.csv")}</Button>
           </div>
         )}

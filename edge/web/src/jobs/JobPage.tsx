@@ -52,12 +52,12 @@ function View({ job, jobs, commands, reload }: { job: Job; jobs: Collection<Job>
   const live = useDerived(commands, countStates);
   // Until every result is here the job's own counts are the truth.
   const counts: StateCounts = read ? live : job.states;
-  const now = { ...job, done: read ? ended(counts) >= job.targets : job.done };
+  const now = { ...job, states: counts as Job["states"], done: read ? ended(counts) >= job.targets : job.done };
   return (
     <div data-testid="job" data-job-id={job.job_id} data-done={now.done} className="flex flex-col gap-5">
       <div className="flex flex-wrap items-start justify-between gap-4">
         <div className="min-w-0">
-          <h2 className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xl font-semibold"><code className="font-mono">{job.name}</code><JobState job={now} /></h2>
+          <h2 className="flex flex-wrap items-center gap-x-3 gap-y-1 text-lg font-semibold"><code className="font-mono">{job.name}</code><JobState job={now} /></h2>
           <p className="mt-1 text-sm text-fg-muted">{t("jobs.devices", { n: job.targets, shown: number(job.targets) })} · {t("job.ended", { ended: number(ended(counts)), all: number(job.targets) })}</p>
         </div>
         <Actions job={job} counts={counts} onCancelled={(j) => { jobs.upsert(j); reload(); }} />
@@ -134,8 +134,8 @@ function Results({ commands, counts, reload }: { commands: Collection<Command>; 
   }, [shown, column, descending, collator]));
   const columns = useMemo<Column<Command>[]>(() => [
     { id: "device", header: t("job.col.device"), width: "minmax(9rem,1.3fr)", sortable: true, cell: (c) => <DeviceName id={c.device_id} /> },
+    { id: "state", header: t("job.col.state"), width: "9rem", cell: (c) => <CommandBadge bare state={c.state} /> },
     { id: "room", header: t("job.col.room"), width: "minmax(7rem,1fr)", cell: (c) => <DeviceRoom id={c.device_id} /> },
-    { id: "state", header: t("job.col.state"), width: "10rem", cell: (c) => <CommandBadge bare state={c.state} /> },
     { id: "when", header: t("job.col.when"), width: "7rem", sortable: true, cell: (c) => <RelativeTime at={c.updated_at} focusable={false} className="text-fg-muted" /> },
     { id: "said", header: t("job.col.said"), width: "minmax(10rem,2fr)", cell: (c) => <Said command={c} /> },
   ], [t]);

@@ -1,6 +1,6 @@
-import { Button, DataView, Pill, RelativeTime, Skeletons, useFormats, useItem, useKeys, useStatus, useWork, viewStateOf, type Collection } from "@obedio/web";
+import { Button, DataView, Pill, RelativeTime, Skeletons, useFormats, useItem, useKeys, useStatus, useWords, useWork, viewStateOf, type Collection } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { ChevronRight, CircleCheck, CircleX, Hourglass } from "lucide-react";
+import { ChevronRight, CircleCheck, CircleDashed, CircleX, Hourglass, TriangleAlert } from "lucide-react";
 import type { Job } from "../api/resources";
 import { useReach, useT } from "../context";
 import { jobs } from "../messages/jobs";
@@ -9,7 +9,7 @@ import { ButtonLink } from "../shell/ButtonLink";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
 import { Progress } from "./Progress";
-import { ended } from "./states";
+import { ended, retryable, shownStates } from "./states";
 import { useJobs } from "./useJobs";
 
 /** Commands for many devices, newest first, with how far each has come. */
@@ -53,14 +53,21 @@ function List() {
   );
 }
 
-export function JobState({ job }: { job: Job }) {
+/** How a job stands. Green only when the command was carried out everywhere. */
+export function JobState({ job }: { job: Pick<Job, "cancelled_at" | "done" | "states" | "targets"> }) {
   const t = useT(jobs);
+  const { number } = useFormats();
+  const missed = retryable(job.states);
+  if (!job.done) return <Pill tone="accent" icon={Hourglass}>{t("jobs.running")}</Pill>;
+  if (missed > 0) return <Pill tone="warn" icon={TriangleAlert}>{t("jobs.missed", { shown: number(missed) })}</Pill>;
   if (job.cancelled_at) return <Pill tone="idle" icon={CircleX}>{t("jobs.cancelled")}</Pill>;
-  return job.done ? <Pill tone="ok" icon={CircleCheck}>{t("jobs.done")}</Pill> : <Pill tone="accent" icon={Hourglass}>{t("jobs.running")}</Pill>;
+  if ((job.states["succeeded"] ?? 0) >= job.targets) return <Pill tone="ok" icon={CircleCheck}>{t("jobs.succeeded")}</Pill>;
+  return <Pill tone="idle" icon={CircleDashed}>{t("jobs.ended")}</Pill>;
 }
 
 function Entry({ list, id }: { list: Collection<Job>; id: string }) {
   const t = useT(jobs);
+  const words = useWords();
   const { number } = useFormats();
   const job = useItem(list, id);
   if (!job) return null;
@@ -83,7 +90,7 @@ function Entry({ list, id }: { list: Collection<Job>; id: string }) {
           </span>
           <Progress slim counts={job.states} targets={job.targets} />
           <span className="flex flex-wrap justify-between gap-x-4 text-xs text-fg-dim">
-            <span>{t("job.ended", { ended: number(ended(job.states)), all: number(job.targets) })}</span>
+            <span>{job.done ? shownStates(job.states).map((s) => `${words.command(s)} ${number(job.states[s] ?? 0)}`).join(" · ") : t("job.ended", { ended: number(ended(job.states)), all: number(job.targets) })}</span>
             <span>{t("jobs.by", { name: job.issued_by.name || job.issued_by.id })} · <RelativeTime at={job.issued_at} focusable={false} /></span>
           </span>
         </span>

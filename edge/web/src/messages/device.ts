@@ -37,7 +37,7 @@ const en = {
   "device.forecast": ({ n }: { n: number }) => (n === 0 ? "empty today" : n === 1 ? "empty in a day" : `empty in ${n} days`),
   "device.via": ({ id }: { id: string }) => `via ${id}`,
   "device.press.profile": "Presses mean",
-  "device.metadata": "More",
+  "device.commands.all": ({ n }: { n: number }) => `Show all ${n}`,
 
   "device.trend": "Trend",
   "device.trend.field": "What is shown",
@@ -132,7 +132,7 @@ const de: Translation<typeof en> = {
   "device.forecast": ({ n }) => (n === 0 ? "heute leer" : n === 1 ? "in einem Tag leer" : `in ${n} Tagen leer`),
   "device.via": ({ id }) => `über ${id}`,
   "device.press.profile": "Drücke bedeuten",
-  "device.metadata": "Weiteres",
+  "device.commands.all": ({ n }) => `Alle ${n} zeigen`,
 
   "device.trend": "Verlauf",
   "device.trend.field": "Was gezeigt wird",
