@@ -233,6 +233,7 @@ type configurationView struct {
 	ReportedAt *time.Time                 `json:"reported_at,omitempty"`
 	State      string                     `json:"state" enum:"none,in_sync,pending,differs" doc:"none: nothing is wanted. differs: the device has another version, and no command is on its way."`
 	Command    *resource.Command          `json:"command,omitempty" doc:"What is to tell the device."`
+	ETag       string                     `json:"etag"`
 }
 
 type configurationOutput struct {
@@ -281,6 +282,7 @@ func (a *API) configuration(device string) (*configurationOutput, error) {
 	}
 	v := configurationView{
 		DeviceID: d.ID, Settings: c.Wanted, Version: c.Version, ChangedAt: optional(c.ChangedAt), ReportedAt: optional(c.Reported.At), State: "differs",
+		ETag: rest.ETag(c.Version),
 	}
 	if v.Settings == nil {
 		v.Settings = map[string]json.RawMessage{}
@@ -298,5 +300,5 @@ func (a *API) configuration(device string) (*configurationOutput, error) {
 		shown := resource.CommandOf(*c.Pending)
 		v.Command = &shown
 	}
-	return &configurationOutput{ETag: rest.ETag(c.Version), Body: v}, nil
+	return &configurationOutput{ETag: v.ETag, Body: v}, nil
 }

@@ -281,7 +281,7 @@ func (r *Registry) ChangeIn(tx *journal.Tx, by fleet.Actor, d fleet.Device, vers
 	}
 	next := old
 	next.Room, next.Name, next.Profile = d.Room, d.Name, d.Profile
-	next.Tags, next.Metadata, next.LegacyID = d.Tags, d.Metadata, d.LegacyID
+	next.Tags, next.Metadata, next.LegacyID, next.PressProfile = d.Tags, d.Metadata, d.LegacyID, d.PressProfile
 	if next.Profile == "" {
 		next.Profile = old.Profile
 	}

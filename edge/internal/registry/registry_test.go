@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/edge/internal/store"
@@ -79,6 +81,25 @@ func TestIdentify_OnlyTheRightPasswordOfAnExistingDevice(t *testing.T) {
 	}
 	if _, err := r.Identify("btn-1", []byte("correct horse")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestChange_TakesAllThatPeopleSayOfADevice(t *testing.T) {
+	r := newRegistry(t, 0)
+	added, _, err := r.Add(t.Context(), by, button, registry.Password{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := added
+	want.Room, want.Name, want.PressProfile, want.LegacyID = "deck-3", "Bar button", "bar", "17"
+	want.Tags, want.Metadata = []string{"spare"}, map[string]string{"serial": "007"}
+	if _, err := r.Change(t.Context(), by, want, added.Version); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.Device(added.ID)
+	want.Version, want.UpdatedAt = got.Version, got.UpdatedAt
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Fatalf("%v %s", err, diff)
 	}
 }
 

@@ -76,6 +76,7 @@ export class Hub {
   readonly keptAt: Cell<number | undefined>;
   // Commands are followed for the devices whose pages are open.
   readonly #commands = new Map<string, { commands: Collection<Command>; readers: number }>();
+  readonly #jobReaders = new Set<(command: Command) => void>();
 
   #roomsChanged: ReturnType<typeof setTimeout> | undefined;
   #policyChanged: ReturnType<typeof setTimeout> | undefined;
@@ -138,7 +139,7 @@ export class Hub {
       onUnauthenticated: () => this.session.ended(),
       handlers: {
         request: (r: CallRequest) => this.#request(r),
-        command: (c: Command) => this.#commands.get(c.device_id)?.commands.upsert(c),
+        command: (c: Command) => this.heardCommand(c),
         "mqtt:device-status": (d: Device) => this.devices.upsert(d),
         "mqtt:system-health": (s: System) => this.#health(s),
         sync: (u: Uplink) => this.#uplink(u),
@@ -218,6 +219,12 @@ export class Hub {
         if (--followed.readers === 0) this.#commands.delete(deviceId);
       },
     };
+  }
+
+  /** Calls `reader` with each command of a job that takes a step, until the returned function is called. */
+  watchJobs(reader: (command: Command) => void): () => void {
+    this.#jobReaders.add(reader);
+    return () => this.#jobReaders.delete(reader);
   }
 
   /** Reads the denials; events keep them current from then on. */
@@ -401,6 +408,12 @@ export class Hub {
       // The page has opened without the hub: what the worker has kept is shown.
       this.reload();
     }
+  }
+
+  /** What an event says of a command. */
+  heardCommand(command: Command): void {
+    this.#commands.get(command.device_id)?.commands.upsert(command);
+    if (command.job_id) for (const reader of this.#jobReaders) reader(command);
   }
 
   #request(request: CallRequest): void {

@@ -1,6 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { CallsPage } from "./calls/CallsPage";
-import { DevicePage } from "./device/DevicePage";
 import { DevicesPage } from "./devices/DevicesPage";
 import { Missing } from "./shell/Missing";
 import { Shell } from "./shell/Shell";
@@ -79,6 +78,11 @@ export interface StatisticsSearch {
   range?: "day" | "month" | "quarter";
 }
 
+/** Which results of a job are shown. */
+export interface JobSearch {
+  state?: string;
+}
+
 /** What of the audit is shown. */
 export interface AuditSearch {
   action?: string | undefined;
@@ -117,7 +121,6 @@ const devices = createRoute({
     ...(search["view"] === "table" ? { view: "table" as const } : {}),
   }),
 });
-const device = createRoute({ getParentRoute: () => root, path: "/mqtt/devices/$deviceId", component: DevicePage });
 const people = createRoute({
   getParentRoute: () => root,
   path: "/mqtt/people",
@@ -126,6 +129,22 @@ const people = createRoute({
 });
 
 // Pages that a call does not wait for come when they are opened.
+const device = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/devices/$deviceId",
+  component: lazyRouteComponent(() => import("./device/DevicePage"), "DevicePage"),
+});
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/jobs",
+  component: lazyRouteComponent(() => import("./jobs/JobsPage"), "JobsPage"),
+});
+const job = createRoute({
+  getParentRoute: () => root,
+  path: "/mqtt/jobs/$jobId",
+  component: lazyRouteComponent(() => import("./jobs/JobPage"), "JobPage"),
+  validateSearch: (search: Record<string, unknown>): JobSearch => texts(search, "state"),
+});
 const provision = createRoute({
   getParentRoute: () => root,
   path: "/mqtt/devices/provision",
@@ -258,7 +277,7 @@ const welcome = createRoute({
 });
 
 const routeTree = root.addChildren([
-  home, calls, devices, device, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, statistics, story, rooms, duty, walk,
+  home, calls, devices, device, jobs, job, provision, labels, security, certificates, acl, audit, people, traffic, analytics, uplink, statistics, story, rooms, duty, walk,
   trust, alerts, settings, about, welcome,
 ]);
 

@@ -1,5 +1,5 @@
 // What all stories do with a page.
-import { expect, type BrowserContext, type Page } from '@playwright/test'
+import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test'
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
@@ -82,9 +82,25 @@ export async function look(page: Page, name: string): Promise<void> {
   }
 }
 
+/** Keeps a picture only, of what is a part of a page that was looked at. */
+export async function snap(page: Page, name: string, fullPage = false): Promise<void> {
+  mkdirSync(screens, { recursive: true })
+  for (const [size, viewport] of Object.entries({ phone, desktop })) {
+    await page.setViewportSize(viewport)
+    await page.screenshot({ path: `${screens}/${name}-${size}.png`, animations: 'disabled', fullPage })
+  }
+}
+
 /** The page can be read at 320 px (WCAG 1.4.10) without scrolling sideways. */
 export async function reflows(page: Page): Promise<void> {
   await page.setViewportSize({ width: 320, height: 640 })
   expect(await sideways(page), 'scrolls sideways at 320 px').toBeLessThanOrEqual(0)
   await page.setViewportSize(desktop)
+}
+
+/** Goes to what is there with the keyboard alone. */
+export async function tabTo(page: Page, to: Locator): Promise<void> {
+  await expect(to).toBeVisible()
+  for (let i = 0; i < 80 && !(await to.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press('Tab')
+  await expect(to).toBeFocused()
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { chromium, expect, test, type Page } from '@playwright/test'
 import { encodeQR } from 'qr'
 import { api, claim, Device } from './device'
-import { look, onlyFrom, screens, signIn } from './pages'
+import { look, onlyFrom, screens, signIn, tabTo } from './pages'
 import { programs } from './programs'
 
 test.beforeEach(async ({ context }) => onlyFrom(context, programs().hub))
@@ -48,6 +48,38 @@ test('a button is added by its code, and every step is seen until its test press
   await expect(page.getByRole('button', { name: 'Clear the test call' })).toHaveCount(0)
   await page.getByRole('link', { name: 'Open its page' }).click()
   await expect(page.getByTestId('device')).toContainText('Bedside button')
+  await device.end()
+})
+
+test('a device is added with the keyboard alone', async ({ page }) => {
+  await signIn(page, programs().hub, 'captain')
+  const { keyboard } = page
+  await tabTo(page, page.getByRole('link', { name: 'Add device' }))
+  await keyboard.press('Enter')
+  await tabTo(page, page.getByRole('radio', { name: 'Button' }))
+  await keyboard.press('ArrowRight')
+  await keyboard.press('ArrowLeft')
+  await expect(page.getByRole('radio', { name: 'Button' })).toBeChecked()
+  await tabTo(page, page.getByLabel('Where is it?'))
+  await keyboard.press('End')
+  await expect(page.getByLabel('Name of the new room')).toBeFocused()
+  await keyboard.type('Library')
+  await tabTo(page, page.locator('summary', { hasText: 'Name, profile, time' }))
+  await keyboard.press('Enter')
+  await tabTo(page, page.getByLabel('Name', { exact: true }))
+  await keyboard.type('Reading lamp button')
+  await tabTo(page, page.getByRole('button', { name: 'Show the code' }))
+  await keyboard.press('Enter')
+  const device = await Device.connect(await claim(await codeOn(page)))
+  await device.status({ battery: 90, signal: -50 })
+  await device.press()
+  await expect(page.getByTestId('joining')).toHaveAttribute('data-ready', 'true')
+  await tabTo(page, page.getByRole('button', { name: 'Clear the test call' }))
+  await keyboard.press('Enter')
+  await expect(page.getByRole('button', { name: 'Clear the test call' })).toHaveCount(0)
+  await tabTo(page, page.getByRole('link', { name: 'Open its page' }))
+  await keyboard.press('Enter')
+  await expect(page.getByTestId('device')).toContainText('Reading lamp button')
   await device.end()
 })
 

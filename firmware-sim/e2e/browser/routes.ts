@@ -35,6 +35,7 @@ export const routes: readonly Route[] = [
   { name: 'settings-notifications', path: '/mqtt/settings?tab=notifications', german: true },
   { name: 'settings-storage', path: '/mqtt/settings?tab=storage', german: true },
   { name: 'about', path: '/mqtt/about', german: true },
+  { name: 'jobs', path: '/mqtt/jobs', german: true },
   { name: 'rooms', path: '/mqtt/rooms', german: true },
   { name: 'duty', path: '/mqtt/duty', german: true },
   { name: 'duty-week', path: '/mqtt/duty?tab=week' },

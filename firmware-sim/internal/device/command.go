@@ -2,7 +2,7 @@ package device
 
 import (
 	"encoding/json"
-	"slices"
+	"maps"
 	"strings"
 	"time"
 
@@ -103,15 +103,16 @@ func (d *Device) locate(o order) {
 	d.later(3*time.Second, 0, func() { d.succeed(o, map[string]any{"rang_s": 3}) })
 }
 
-// configure keeps new settings.
+// configure keeps new settings. Those with a version are all that there are;
+// others, such as where the device is, are added to what it has.
 func (d *Device) configure(o order) {
-	var settings map[string]any
-	if json.Unmarshal(o.Args, &settings) != nil {
+	var settings map[string]json.RawMessage
+	if json.Unmarshal(o.Args, &settings) != nil || settings == nil {
 		d.answer(o, Answer{State: fleet.CommandFailed, Error: "args are no JSON object"})
 		return
 	}
 	d.acted(o)
-	d.settings = slices.Clone(o.Args)
+	d.settings = encode(d.withKept(settings))
 	d.applySettings()
 	base := d.movedTo(o.Args)
 	d.later(500*time.Millisecond, 0, func() {
@@ -120,6 +121,28 @@ func (d *Device) configure(o order) {
 			d.move(base)
 		}
 	})
+}
+
+// withKept adds to settings without a version those that the device has.
+func (d *Device) withKept(settings map[string]json.RawMessage) map[string]json.RawMessage {
+	var kept map[string]json.RawMessage
+	if _, whole := settings["version"]; whole || json.Unmarshal(d.settings, &kept) != nil {
+		return settings
+	}
+	maps.Copy(kept, settings)
+	return kept
+}
+
+// configVersion is the version of the settings that the device has; 0 when it
+// was never told one.
+func (d *Device) configVersion() uint64 {
+	var s struct {
+		Version uint64 `json:"version"`
+	}
+	if len(d.settings) == 0 || json.Unmarshal(d.settings, &s) != nil {
+		return 0
+	}
+	return s.Version
 }
 
 // applySettings puts the kept settings into force.

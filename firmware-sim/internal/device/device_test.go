@@ -436,6 +436,30 @@ func TestCommand_ConfigChangesTheHeartbeatAndIsKept(t *testing.T) {
 	})
 }
 
+func TestCommand_ConfigVersionIsReportedAndKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, a, end := live(t, Config{Type: fleet.Watch, Heartbeat: time.Minute})
+		defer end()
+		d.PowerOn()
+		synctest.Wait()
+		a.say(t, d.c.BaseTopic, "config", map[string]any{"command_id": "c-1", "name": "config", "args": map[string]any{"heartbeat_s": 5, "version": 3}})
+		// What says only where the device is leaves the rest as it was.
+		a.say(t, d.c.BaseTopic, "config", map[string]any{"command_id": "c-2", "name": "config", "args": map[string]any{"room": "bridge"}})
+		d.Crash(time.Second)
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff([]string{"0", "3"}, field(t, a.sent("/status"), "config_version")); diff != "" {
+			t.Fatal(diff)
+		}
+		if n := len(a.sent("/heartbeat")); n < 9 {
+			t.Errorf("%d heartbeats in a minute", n)
+		}
+		a.say(t, d.c.BaseTopic, "config", map[string]any{"command_id": "c-3", "name": "config", "args": "no object"})
+		if s := field(t, a.sent("/ack"), "status"); s[len(s)-1] != "failed" {
+			t.Errorf("answered %v", s)
+		}
+	})
+}
+
 func TestCommand_ConfigThatMovesTheDeviceIsAnsweredAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a, end := live(t, Config{Type: fleet.Watch, Heartbeat: time.Minute})

@@ -82,12 +82,14 @@ func (w writer) body(p map[string]any, r reading) {
 // signalPercent puts the usual range of -100 to -50 dBm on 0 to 100.
 func signalPercent(dbm int) int { return min(100, max(0, 2*(dbm+100))) }
 
-// status is the retained word on how the device is.
-func (w writer) status(at time.Time, r reading, firmware, bootID, resetReason string) []byte {
+// status is the retained word on how the device is. config is the version of
+// the settings that it has, from which the hub sees whether they are those wanted.
+func (w writer) status(at time.Time, r reading, firmware, bootID, resetReason string, config uint64) []byte {
 	p := w.begin(at, r.uptime)
 	w.body(p, r)
 	p["online"] = true
 	p[w.word("firmware_version", "firmwareVersion")] = firmware
+	p[w.word("config_version", "configVersion")] = config
 	if bootID != "" {
 		p[w.word("boot_id", "bootId")] = bootID
 	}

@@ -29,12 +29,12 @@ func TestDialect_WritesEachPayloadInItsWords(t *testing.T) {
 		got  []byte
 		want map[string]any
 	}{
-		"seed status": {seed.status(at, r, "1.0", "b1", "power_on"), map[string]any{
+		"seed status": {seed.status(at, r, "1.0", "b1", "power_on", 3), map[string]any{
 			"timestamp": "2026-11-23T08:00:00.250Z", "device_id": "btn-1", "online": true, "battery": 0.0, "signal_strength": -70.0,
-			"firmware_version": "1.0", "boot_id": "b1", "reset_reason": "power_on",
+			"firmware_version": "1.0", "config_version": 3.0, "boot_id": "b1", "reset_reason": "power_on",
 		}},
-		"camel status": {camel.status(at, r, "1.0", "", ""), map[string]any{
-			"timestamp": float64(at.UnixMilli()), "deviceId": "btn-1", "online": true, "batteryLevel": 0.0, "signal": 60.0, "firmwareVersion": "1.0",
+		"camel status": {camel.status(at, r, "1.0", "", "", 0), map[string]any{
+			"timestamp": float64(at.UnixMilli()), "deviceId": "btn-1", "online": true, "batteryLevel": 0.0, "signal": 60.0, "firmwareVersion": "1.0", "configVersion": 0.0,
 		}},
 		"seed heartbeat": {seed.heartbeat(at, r), map[string]any{
 			"timestamp": "2026-11-23T08:00:00.250Z", "device_id": "btn-1", "battery": 0.0, "signal_strength": -70.0, "uptime_s": 90.0,

@@ -273,7 +273,7 @@ func (d *Device) birth() {
 	}
 	d.stir()
 	d.relay.ready(d.link)
-	payload := d.write.status(d.wall(), d.reading(), d.c.Firmware, d.bootID, d.reason)
+	payload := d.write.status(d.wall(), d.reading(), d.c.Firmware, d.bootID, d.reason, d.configVersion())
 	d.ledger.note(func(f *Facts) { f.Statuses.Sent++ })
 	d.send(d.status(payload), func(err error) {
 		if err == nil {

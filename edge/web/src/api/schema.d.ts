@@ -2892,6 +2892,7 @@ export interface components {
             /** @description What is to tell the device. */
             command?: components["schemas"]["Command"];
             device_id: string;
+            etag: string;
             /** Format: date-time */
             reported_at?: string;
             /**

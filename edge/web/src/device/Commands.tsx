@@ -1,26 +1,32 @@
 import { Button, CommandTimeline, DataView, Section, Skeletons, useKeys, useItem, useStatus, useToast, viewStateOf, type Collection } from "@obedio/web";
 import { useEffect, useState } from "react";
-import type { Command, Device } from "../api/resources";
+import type { Command } from "../api/resources";
 import { useHub, usePermits, useReach, useT } from "../context";
+import { device as texts } from "../messages/device";
+
+/** So many are shown at first: each has a line for every step. */
+const few = 4;
 
 const newestFirst = (commands: Collection<Command>) =>
   [...commands.values()].sort((a, b) => b.issued_at.localeCompare(a.issued_at)).map((c) => c.command_id);
 
-/** The device's commands, newest first, each with its steps as they happen. */
-export function Commands({ device }: { device: Device }) {
+/** The device's newest commands, kept current; undefined for the moment until they are followed. */
+export function useCommands(deviceId: string): Collection<Command> | undefined {
   const hub = useHub();
   const [commands, setCommands] = useState<Collection<Command>>();
   useEffect(() => {
-    const followed = hub.followCommands(device.device_id);
+    const followed = hub.followCommands(deviceId);
     setCommands(followed.commands);
     return followed.leave;
-  }, [hub, device.device_id]);
-  return commands ? <List commands={commands} /> : null;
+  }, [hub, deviceId]);
+  return commands;
 }
 
-function List({ commands }: { commands: Collection<Command> }) {
-  const t = useT();
+/** The device's commands, newest first, each with its steps as they happen. */
+export function Commands({ commands }: { commands: Collection<Command> }) {
+  const t = useT(texts);
   const hub = useHub();
+  const [all, setAll] = useState(false);
   const reach = useReach();
   const ids = useKeys(commands, newestFirst);
   const status = useStatus(commands);
@@ -35,8 +41,9 @@ function List({ commands }: { commands: Collection<Command> }) {
         skeleton={<Skeletons count={2} itemClass="h-24" className="flex flex-col gap-2 p-4" />}
       >
         <div className="divide-y divide-line">
-          {ids.map((id) => <Entry key={id} commands={commands} id={id} />)}
+          {(all ? ids : ids.slice(0, few)).map((id) => <Entry key={id} commands={commands} id={id} />)}
         </div>
+        {!all && ids.length > few && <div className="border-t border-line p-2"><Button kind="quiet" className="w-full" onClick={() => setAll(true)}>{t("device.commands.all", { n: ids.length })}</Button></div>}
       </DataView>
     </Section>
   );

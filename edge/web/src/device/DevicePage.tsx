@@ -4,17 +4,26 @@ import {
   suggestedCommands,
 } from "@obedio/web";
 import { Link, useParams } from "@tanstack/react-router";
-import { ChevronLeft, Replace, SearchX, Send } from "lucide-react";
+import { Archive, Pencil, Replace, SearchX, Send } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import type { Device } from "../api/resources";
 import { CallCard } from "../calls/CallCard";
 import { useOpenRequests } from "../calls/order";
-import { useHub, usePermits, useReach, useT } from "../context";
+import { useCanWrite, useHub, usePermits, useReach, useT } from "../context";
+import { device as texts } from "../messages/device";
+import { TestPanel } from "../security/TestPanel";
+import { BackLink } from "../shell/BackLink";
 import { ButtonLink } from "../shell/ButtonLink";
 import { Page } from "../shell/Page";
-import { Commands } from "./Commands";
+import { Access } from "./Access";
+import { Commands, useCommands } from "./Commands";
+import { Configuration } from "./Configuration";
+import { EditDevice } from "./EditDevice";
+import { LiveMessages } from "./LiveMessages";
 import { Presses } from "./Presses";
+import { Retire } from "./Retire";
 import { Topics } from "./Topics";
+import { Trend } from "./Trend";
 
 const ttls = [30_000, 120_000, 600_000, 3_600_000];
 
@@ -28,10 +37,7 @@ export function DevicePage() {
   const state = viewStateOf({ status, total: device ? 1 : 0, shown: device ? 1 : 0, reach });
   return (
     <Page title={device ? device.room_name || device.room : t("devices.title")}>
-      <Link to="/mqtt/devices" className="-mt-2 mb-2 inline-flex min-h-control items-center gap-1 rounded-md pr-2 text-sm text-fg-muted hover:text-fg">
-        <ChevronLeft aria-hidden className="size-5" />
-        {t("device.back")}
-      </Link>
+      <BackLink to="/mqtt/devices">{t("device.back")}</BackLink>
       {state.kind === "empty" ? (
         <Notice testId="device-missing" icon={SearchX} title={t("device.missing")} detail={t("device.missing.detail", { id: deviceId })} />
       ) : (
@@ -43,7 +49,7 @@ export function DevicePage() {
           empty={{ title: t("device.missing") }}
           skeleton={<Skeletons count={4} itemClass="h-40" className="grid gap-5 lg:grid-cols-2" />}
         >
-          {device && <DeviceView device={device} />}
+          {device && <DeviceView key={deviceId} device={device} />}
         </DataView>
       )}
     </Page>
@@ -51,14 +57,21 @@ export function DevicePage() {
 }
 
 function DeviceView({ device }: { device: Device }) {
-  const t = useT();
+  const t = useT(texts);
   const words = useWords();
   const hub = useHub();
   const toast = useToast();
+  const canWrite = useCanWrite();
   const maySend = usePermits("commands.send");
+  const mayCommands = usePermits("commands.read");
   const mayProvision = usePermits("provision.write");
-  const [sending, setSending] = useState(false);
+  const mayChange = usePermits("devices.write");
+  const mayTraffic = usePermits("traffic.read");
+  const maySecure = usePermits("security.read");
+  const [open, setOpen] = useState<"send" | "edit" | "retire">();
+  const commands = useCommands(device.device_id);
   const calls = useOpenRequests().filter((r) => r.device_id === device.device_id);
+  const close = () => setOpen(undefined);
   return (
     <div data-testid="device" data-device-id={device.device_id} className="flex flex-col gap-5">
       <div className="flex flex-wrap items-start justify-between gap-4">
@@ -72,8 +85,9 @@ function DeviceView({ device }: { device: Device }) {
           </p>
         </div>
         <div className="flex flex-wrap gap-3">
+          {mayChange && <Button icon={Pencil} disabled={!canWrite} onClick={() => setOpen("edit")}>{t("device.edit")}</Button>}
           {mayProvision && <ButtonLink icon={Replace} to="/mqtt/devices/provision" search={{ replace: device.device_id }}>{t("device.replace")}</ButtonLink>}
-          {maySend && <Button kind="primary" icon={Send} onClick={() => setSending(true)}>{t("send.open")}</Button>}
+          {maySend && <Button kind="primary" icon={Send} onClick={() => setOpen("send")}>{t("send.open")}</Button>}
         </div>
       </div>
       {calls.length > 0 && (
@@ -82,19 +96,31 @@ function DeviceView({ device }: { device: Device }) {
         </section>
       )}
       <Measures device={device} />
-      <div className="grid items-start gap-5 lg:grid-cols-2">
-        <div className="flex flex-col gap-5">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-2">
+        <div className="flex min-w-0 flex-col gap-5">
+          {mayTraffic && <Trend device={device} />}
           {device.type === "button" && <Presses device={device} />}
-          <Topics device={device} />
+          {mayCommands && commands && <Commands commands={commands} />}
+          {mayTraffic && <LiveMessages device={device} />}
         </div>
-        <div className="flex flex-col gap-5">
-          <Commands device={device} />
+        <div className="flex min-w-0 flex-col gap-5">
+          {commands && <Configuration device={device} commands={commands} />}
+          {maySecure && <Access device={device} />}
+          {maySecure && <TestPanel key={device.base_topic} fixed client={device.device_id} action="publish" topic={`${device.base_topic}/status`} />}
+          <Topics device={device} />
           <Identity device={device} />
         </div>
       </div>
+      {mayChange && (
+        <div className="flex justify-end">
+          <Button kind="danger" icon={Archive} disabled={!canWrite} onClick={() => setOpen("retire")}>{t("device.retire")}</Button>
+        </div>
+      )}
+      {open === "edit" && <EditDevice device={device} onClose={close} />}
+      {open === "retire" && <Retire device={device} onClose={close} />}
       <SendCommand
-        open={sending}
-        onOpenChange={setSending}
+        open={open === "send"}
+        onOpenChange={(on) => setOpen(on ? "send" : undefined)}
         device={device.name || device.device_id}
         suggestions={suggestedCommands(device.type)}
         ttls={ttls}
@@ -109,20 +135,23 @@ function DeviceView({ device }: { device: Device }) {
 }
 
 function Measures({ device }: { device: Device }) {
-  const t = useT();
+  const t = useT(texts);
   const unknown = <span className="text-fg-dim">{t("device.unknown")}</span>;
-  const tiles: { label: string; value: ReactNode }[] = [
-    { label: t("device.battery"), value: device.battery === undefined ? unknown : <Battery percent={device.battery} className="[&_svg]:size-6" /> },
-    { label: t("device.signal"), value: device.signal_strength === undefined ? unknown : <Signal value={device.signal_strength} className="[&_svg]:size-6" /> },
+  const days = device.battery_days_left;
+  const tiles: { label: string; value: ReactNode; more?: ReactNode }[] = [
+    { label: t("device.battery"), value: device.battery === undefined ? unknown : <Battery percent={device.battery} className="[&_svg]:size-6" />,
+      more: days !== undefined && <span className={days < 7 ? "text-warn" : undefined}>{t("device.forecast", { n: days })}</span> },
+    { label: t("device.signal"), value: device.signal_strength === undefined ? unknown : <Signal value={device.signal_strength} className="[&_svg]:size-6" />,
+      more: device.via && <Link to="/mqtt/devices/$deviceId" params={{ deviceId: device.via }} className="text-accent-fg underline underline-offset-4">{t("device.via", { id: device.via })}</Link> },
     { label: t("device.heard"), value: <RelativeTime at={device.last_mqtt_activity} /> },
     { label: t("device.uptime"), value: device.uptime_s === undefined ? unknown : t("time.span", { span: spanOf(device.uptime_s * 1000) }) },
   ];
   return (
     <dl className="grid grid-cols-2 gap-3 sm:gap-4 lg:grid-cols-4">
-      {tiles.map(({ label, value }) => (
+      {tiles.map(({ label, value, more }) => (
         <div key={label} className="rounded-card border border-line bg-ink-850 px-4 py-3">
           <dt className="text-xs text-fg-dim">{label}</dt>
-          <dd className="mt-1 text-lg font-semibold">{value}</dd>
+          <dd className="mt-1 flex flex-wrap items-baseline justify-between gap-x-3 text-lg font-semibold">{value}{more && <span className="text-xs font-normal text-fg-muted">{more}</span>}</dd>
         </div>
       ))}
     </dl>
@@ -130,27 +159,20 @@ function Measures({ device }: { device: Device }) {
 }
 
 function Identity({ device }: { device: Device }) {
-  const t = useT();
-  const maySee = usePermits("security.read");
+  const t = useT(texts);
   return (
-    <Section
-      title={t("device.identity")}
-      actions={maySee && (
-        <>
-          <ButtonLink kind="quiet" to="/mqtt/security/acl" search={{ tab: "test", client: device.device_id }}>{t("device.rights")}</ButtonLink>
-          <ButtonLink kind="quiet" to="/mqtt/security/certificates" search={{ filter: `device:${device.device_id}` }}>{t("device.certificates")}</ButtonLink>
-        </>
-      )}
-    >
+    <Section title={t("device.identity")}>
       <Facts
         items={[
           { label: t("device.id"), value: <span className="normal-nums">{device.device_id}</span> },
           { label: t("device.client"), value: <span className="normal-nums">{device.mqtt_client_id}</span> },
-          { label: t("device.profile"), value: maySee ? <Link to="/mqtt/security/acl" search={{ profile: device.security_profile }} className="text-accent-fg normal-nums underline underline-offset-4">{device.security_profile}</Link> : device.security_profile },
+          { label: t("device.profile"), value: device.security_profile },
           { label: t("device.firmware"), value: device.firmware_version ?? t("device.unknown") },
           { label: t("device.boot"), value: <span className="font-mono text-xs">{device.boot_id ?? t("device.unknown")}</span> },
           ...(device.legacy_device_id === undefined ? [] : [{ label: t("device.legacy"), value: String(device.legacy_device_id) }]),
+          ...(device.type === "button" ? [{ label: t("device.press.profile"), value: device.press_profile || t("device.edit.press.site") }] : []),
           ...(device.tags.length > 0 ? [{ label: t("device.tags"), value: device.tags.join(", ") }] : []),
+          ...Object.entries(device.metadata).map(([label, value]) => ({ label, value })),
           { label: t("device.created"), value: <RelativeTime at={device.created_at} /> },
           { label: t("device.changed"), value: <RelativeTime at={device.updated_at} /> },
         ]}

@@ -13,7 +13,9 @@ export const deviceFilter: FilterSchema<Device> = {
     profile: { kind: "text", read: (d) => d.security_profile },
     firmware: { kind: "text", read: (d) => d.firmware_version },
     battery: { kind: "number", read: (d) => d.battery },
+    battery_days_left: { kind: "number", read: (d) => d.battery_days_left },
     signal: { kind: "number", read: (d) => d.signal_strength },
+    via: { kind: "text", read: (d) => d.via },
   },
   text: (d) => [d.device_id, d.name, d.room, d.room_name, d.type],
 };
@@ -25,21 +27,30 @@ export interface DeviceCounts {
   states: Record<string, number>;
   types: Record<string, number>;
   lowBattery: number;
+  /** Empty within this week, by the forecast. */
+  soonEmpty: number;
 }
 
 export const lowBatteryTerm = "battery:<20";
+export const soonEmptyTerm = "battery_days_left:<7";
+
+/** Adds a term of the filter, or takes it away. */
+export function togglePlain(filter: string, term: string): string {
+  return filter.includes(term) ? filter.replace(term, "").replace(/\s+/g, " ").trim() : `${filter} ${term}`.trim();
+}
 
 export function countDevices(devices: Collection<Device>): DeviceCounts {
-  const counts: DeviceCounts = { total: devices.size, states: {}, types: {}, lowBattery: 0 };
+  const counts: DeviceCounts = { total: devices.size, states: {}, types: {}, lowBattery: 0, soonEmpty: 0 };
   for (const d of devices.values()) {
     counts.states[d.presence.state] = (counts.states[d.presence.state] ?? 0) + 1;
     counts.types[d.type] = (counts.types[d.type] ?? 0) + 1;
     if (d.battery !== undefined && d.battery < 20) counts.lowBattery++;
+    if (d.battery_days_left !== undefined && d.battery_days_left < 7) counts.soonEmpty++;
   }
   return counts;
 }
 
-export const deviceSorts = ["room", "attention", "id", "battery", "seen"] as const;
+export const deviceSorts = ["room", "attention", "id", "battery", "forecast", "seen"] as const;
 export type DeviceSort = (typeof deviceSorts)[number];
 
 export function sortNamed(name: string | undefined): DeviceSort {
@@ -67,6 +78,8 @@ export function compareDevices(sort: DeviceSort, collator: Intl.Collator): (a: D
       return (a, b) => attentionOf(a) - attentionOf(b) || byPlace(a, b);
     case "battery":
       return (a, b) => (a.battery ?? 101) - (b.battery ?? 101) || byPlace(a, b);
+    case "forecast":
+      return (a, b) => (a.battery_days_left ?? Infinity) - (b.battery_days_left ?? Infinity) || (a.battery ?? 101) - (b.battery ?? 101) || byPlace(a, b);
     case "seen":
       return (a, b) => (a.last_mqtt_activity ?? "").localeCompare(b.last_mqtt_activity ?? "") || byPlace(a, b);
   }

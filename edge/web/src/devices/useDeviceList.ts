@@ -14,5 +14,5 @@ export function useDeviceList(filterText: string, sort: DeviceSort, descending =
   const status = useStatus(hub.devices);
   const reach = useReach();
   const state = viewStateOf({ status, total: hub.devices.size, shown: ids.length, reach });
-  return { settled, state, faults: filter.faults, found: ids.length };
+  return { settled, state, faults: filter.faults, ids };
 }

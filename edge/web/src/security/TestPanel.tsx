@@ -21,10 +21,12 @@ export interface TestPanelProps {
   profile?: string | undefined;
   action?: string | undefined;
   topic?: string | undefined;
+  /** Only `client` is asked about. */
+  fixed?: boolean;
 }
 
 /** May X do this to T? And the rule that says so. */
-export function TestPanel({ draft, ...first }: TestPanelProps) {
+export function TestPanel({ draft, fixed = false, ...first }: TestPanelProps) {
   const t = useT(security);
   const hub = useHub();
   const work = useWork();
@@ -56,13 +58,13 @@ export function TestPanel({ draft, ...first }: TestPanelProps) {
   return (
     <Section title={t("test.title")} note={draft ? t("test.draft") : undefined} testId="acl-test">
       <form noValidate onSubmit={submit} className="flex flex-col gap-4 p-4">
-        <SelectField
+        {!fixed && <SelectField
           label={t("test.who")}
           value={profile}
           onChange={(e) => setProfile(e.target.value)}
           options={[{ value: oneDevice, label: t("test.device") }, ...known.map((name) => ({ value: name, label: t("test.any", { profile: name }) }))]}
-        />
-        {profile === oneDevice && <DeviceField label={t("test.deviceId")} value={client} onChange={setClient} />}
+        />}
+        {!fixed && profile === oneDevice && <DeviceField label={t("test.deviceId")} value={client} onChange={setClient} />}
         <Choice legend={t("test.action")} value={action} onChange={setAction} options={actions.map((a) => ({ value: a, label: t(`test.${a}`) }))} />
         <TextField
           label={t(action === "publish" || action === "receive" ? "test.topic" : "test.topicFilter")}

@@ -1,7 +1,7 @@
 import { Button, Dialog, ThemeChoice, useToast } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import {
-  Activity, Bell, ChevronRight, ClipboardCheck, DoorOpen, Download, Info, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, Stethoscope, Timer, type LucideIcon,
+  Activity, Bell, ChevronRight, ClipboardCheck, DoorOpen, Download, Info, ListTodo, LogOut, QrCode, SatelliteDish, ScrollText, Settings, ShieldCheck, Stethoscope, Timer, type LucideIcon,
 } from "lucide-react";
 import { useHub, usePermits, useSession, useSystem, useT } from "../context";
 import { PeopleLink } from "../people/PeopleLink";
@@ -50,6 +50,7 @@ function MorePages({ onGo }: { onGo: () => void }) {
     { to: "/mqtt/trust", icon: Stethoscope, label: t("nav.trust"), may: usePermits("system.read"), everywhere: true },
     { to: "/mqtt/alerts", icon: Bell, label: t("nav.alerts"), may: usePermits("alerts.read"), everywhere: true },
     { to: "/mqtt/devices/provision", icon: QrCode, label: t("nav.add"), may: usePermits("provision.write") },
+    { to: "/mqtt/jobs", icon: ListTodo, label: t("nav.jobs"), may: usePermits("jobs.read"), everywhere: true },
     { to: "/mqtt/security", icon: ShieldCheck, label: t("nav.security"), may: usePermits("security.read") },
     { to: "/mqtt/traffic", icon: Activity, label: t("nav.traffic"), may: usePermits("traffic.read") },
     { to: "/mqtt/uplink", icon: SatelliteDish, label: t("shore.title"), may: usePermits("sync.read"), everywhere: true },

@@ -36,7 +36,7 @@ export function Shell() {
           <CallsLink active={path === "/mqtt/dashboard"} />
           <NavLink to="/mqtt/duty" icon={CalendarClock} active={path === "/mqtt/duty"}>{t("nav.duty")}</NavLink>
           <NavLink to="/mqtt/rooms" icon={DoorOpen} active={path === "/mqtt/rooms"} wide>{t("nav.rooms")}</NavLink>
-          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={path.startsWith("/mqtt/devices") && !path.startsWith(adding)}>{t("nav.devices")}</NavLink>
+          <NavLink to="/mqtt/devices" icon={LayoutGrid} active={(path.startsWith("/mqtt/devices") && !path.startsWith(adding)) || path.startsWith("/mqtt/jobs")}>{t("nav.devices")}</NavLink>
           {mayAdd && <NavLink to="/mqtt/devices/provision" icon={QrCode} active={path.startsWith(adding)} wide>{t("nav.add")}</NavLink>}
           {mayPeople && <NavLink to="/mqtt/people" icon={Users} active={path === "/mqtt/people"} wide>{t("people.title")}</NavLink>}
           {maySecure && <NavLink to="/mqtt/security" icon={ShieldCheck} active={path.startsWith("/mqtt/security")} wide>{t("nav.security")}</NavLink>}

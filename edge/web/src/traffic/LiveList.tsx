@@ -12,7 +12,7 @@ const rowHeight = 56;
  * The messages. Under the pointer, and while somebody reads further down,
  * nothing moves: what comes waits as "12 new".
  */
-export function LiveList({ rows, onOpen }: { rows: readonly Row[]; onOpen: (row: Row) => void }) {
+export function LiveList({ rows, onOpen, className = "h-[min(60dvh,44rem)]" }: { rows: readonly Row[]; onOpen: (row: Row) => void; className?: string }) {
   const t = useT(traffic);
   const [over, setOver] = useState(false);
   const [away, setAway] = useState(false);
@@ -45,7 +45,7 @@ export function LiveList({ rows, onOpen }: { rows: readonly Row[]; onOpen: (row:
         row={(i) => <MessageRow row={shown[i]!} onOpen={onOpen} />}
         rowHeight={rowHeight}
         onAway={setAway}
-        className="h-[min(60dvh,44rem)]"
+        className={className}
       />
     </div>
   );

@@ -17,15 +17,17 @@ export interface MessageDialogProps {
   onOnly: (topic: string) => void;
   /** Absent for who may not publish. */
   onAgain: ((draft: Draft) => void) | undefined;
+  /** The page is about this device already. */
+  here?: boolean;
 }
 
 /** All of one message: where it went, what is in it, and what is new in it. */
-export function MessageDialog({ row, onClose, onOnly, onAgain }: MessageDialogProps) {
+export function MessageDialog({ row, onClose, onOnly, onAgain, here = false }: MessageDialogProps) {
   const t = useT(traffic);
   const { devices } = useHub();
   const { exact, number } = useFormats();
   const text = textOf(row);
-  const known = devices.get(row.device_id) !== undefined;
+  const known = !here && devices.get(row.device_id) !== undefined;
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title={t("message.title")} description={<span className="font-mono text-xs break-all">{row.topic}</span>} testId="message">
       <Facts

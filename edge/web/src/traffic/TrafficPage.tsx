@@ -2,18 +2,19 @@ import { Banner, Button, DataView, Fold, Notice, Pill, RelativeTime, Section, Sk
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { CircleDot, CloudOff, Download, Eraser, Pause, Play, Radio, Send, TriangleAlert } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
-import { useHub, usePermits, useReach, useSystem, useT } from "../context";
+import { usePermits, useReach, useSystem, useT } from "../context";
 import { traffic } from "../messages/traffic";
 import { Guard } from "../shell/Guard";
 import { Page } from "../shell/Page";
 import { FilterForm, useDelayed } from "./FilterForm";
 import { LiveList } from "./LiveList";
-import { LiveTraffic, anyTraffic, keepRows, type TrafficFilter } from "./live";
+import { anyTraffic, keepRows, type LiveTraffic, type TrafficFilter } from "./live";
 import { MessageDialog } from "./MessageDialog";
 import type { Row } from "./message";
 import { PublishDialog, type Draft } from "./PublishDialog";
 import { TopicList } from "./TopicList";
 import { TrafficNav } from "./TrafficNav";
+import { useLiveTraffic } from "./useLive";
 
 /** What passes the broker at this moment. */
 export function TrafficPage() {
@@ -24,18 +25,6 @@ export function TrafficPage() {
       <Guard needs="traffic.read"><Live /></Guard>
     </Page>
   );
-}
-
-/** The live view while the page is open. */
-function useLiveTraffic(): LiveTraffic {
-  const hub = useHub();
-  const [live] = useState(() => {
-    const url = new URL(hub.api.url("/traffic/live"), location.href);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    return new LiveTraffic({ url: url.href, batcher: hub.batcher, onRefused: () => void hub.session.restore() });
-  });
-  useEffect(() => live.start(), [live]);
-  return live;
 }
 
 /** The filter stands in the address, so that it can be kept and shared. */

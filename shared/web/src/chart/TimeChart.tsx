@@ -25,6 +25,10 @@ export interface TimeChartProps {
   known: readonly number[];
   label: string;
   testId?: string;
+  /** Where the scale begins and ends; from 0 if absent, as counts do. Must be memoised. */
+  range?: readonly [number, number] | undefined;
+  /** Lines go on over buckets in which nothing was measured. */
+  connect?: boolean;
   /** IANA name of the zone that the axis is in; the site's if absent. */
   zone?: string;
   /** Called with the place of the bucket under the pointer, or undefined; another function draws anew. */
@@ -40,14 +44,14 @@ export function TimeChart(props: TimeChartProps) {
   return <Drawn key={useTheme()} {...props} />;
 }
 
-function Drawn({ times, width, lines, known, label, testId, zone, onPoint }: TimeChartProps) {
+function Drawn({ times, width, lines, known, label, testId, range, connect = false, zone, onPoint }: TimeChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const { locale, zone: siteZone } = useFormats();
   const shownZone = zone ?? siteZone;
   useEffect(() => {
     const element = host.current;
     if (!element) return;
-    const options = optionsOf(element, { times, width, lines, known, onPoint, locale, zone: shownZone });
+    const options = optionsOf(element, { times, width, lines, known, range, connect, onPoint, locale, zone: shownZone });
     const chart = new uPlot(options, [[...times], ...lines.map((l) => [...l.values])], element);
     const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
@@ -56,18 +60,18 @@ function Drawn({ times, width, lines, known, label, testId, zone, onPoint }: Tim
       chart.destroy();
       onPoint(undefined); // its place means nothing in what is drawn next
     };
-  }, [times, width, lines, known, onPoint, locale, shownZone]);
+  }, [times, width, lines, known, range, connect, onPoint, locale, shownZone]);
   return <div ref={host} role="img" aria-label={label} data-testid={testId} className="min-w-0 overflow-hidden" style={{ height }} />;
 }
 
-type Drawing = Pick<TimeChartProps, "times" | "width" | "lines" | "known" | "onPoint"> & { locale: string; zone: string | undefined };
+type Drawing = Pick<TimeChartProps, "times" | "width" | "lines" | "known" | "range" | "connect" | "onPoint"> & { locale: string; zone: string | undefined };
 
-function optionsOf(element: HTMLElement, { times, width, lines, known, onPoint, locale, zone }: Drawing): uPlot.Options {
+function optionsOf(element: HTMLElement, { times, width, lines, known, range, connect, onPoint, locale, zone }: Drawing): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--color-${name}`).trim();
   const font = `12px ${style.fontFamily}`;
   const axis = { stroke: colour("fg-dim"), font, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-  const points = { show: times.length <= marked, size: 6 };
+  const points = { show: times.length <= marked || (connect && lines.every((l) => l.values.filter((v) => v !== null).length <= marked)), size: 6 };
   const compact = new Intl.NumberFormat(locale, { notation: "compact" });
   const named = timesOf(width, locale, zone);
   return {
@@ -76,17 +80,17 @@ function optionsOf(element: HTMLElement, { times, width, lines, known, onPoint, 
     legend: { show: false },
     ...(zone ? { tzDate: (ts: number) => uPlot.tzDate(new Date(ts * 1000), zone) } : {}),
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
-    scales: { x: { time: true, range: (_, from, to) => [from - width / 2, to + width / 2] }, y: { range: (_, __, most) => [0, Math.max(most * 1.08, 1)] } },
+    scales: { x: { time: true, range: (_, from, to) => [from - width / 2, to + width / 2] }, y: { range: (_, __, most) => (range ? [range[0], range[1]] : [0, Math.max(most * 1.08, 1)]) } },
     axes: [
       { ...axis, grid: { show: false }, size: 28, space: 56, values: (_, all) => all.map((s) => named(s * 1000)) },
-      { ...axis, size: 52, values: (_, all) => all.map((n) => (Number.isInteger(n) ? compact.format(n) : "")) },
+      { ...axis, size: 52, values: (_, all) => all.map((n) => (range || Number.isInteger(n) ? compact.format(n) : "")) },
     ],
     series: [
       {},
       ...lines.map(({ tone }, i): uPlot.Series => ({
-        stroke: colour(tone), width: 2, spanGaps: false,
+        stroke: colour(tone), width: 2, spanGaps: connect,
         ...(i === 0
-          ? { fill: `${colour(tone)}22`, points: { ...points, fill: colour(tone) } }
+          ? { ...(range ? {} : { fill: `${colour(tone)}22` }), points: { ...points, fill: colour(tone) } }
           : { dash: [6, 4], points: { ...points, fill: colour("ink-850"), stroke: colour(tone), width: 2 } }),
       })),
     ],

@@ -36,7 +36,7 @@ export function CommandTimeline({ command, by, actions }: { command: CommandLike
           {actions}
         </div>
       </div>
-      {hasArgs(command.args) && <pre className="mt-1 overflow-x-auto font-mono text-xs text-fg-muted">{JSON.stringify(command.args)}</pre>}
+      {hasArgs(command.args) && <pre className="mt-1 font-mono text-xs break-all whitespace-pre-wrap text-fg-muted">{JSON.stringify(command.args)}</pre>}
       <ol aria-label={t("command.steps")} className="mt-2 flex flex-col">
         {command.steps.map((step, i) => {
           const look = lookOf(commandLook, step.state);

@@ -28,6 +28,8 @@ export interface SendCommandProps {
   presetTtl: number;
   /** What the sender must know, given the chosen time to live: "site last seen 6 h ago; expires in 24 h". */
   advice?: (ttl: number) => ReactNode;
+  /** Shows once more what is about to happen before it is sent, with what its button says. */
+  review?: { text: (draft: CommandDraft) => ReactNode; send: string };
   /** Sends it. The key stays the same when the same draft is tried again. */
   send: (draft: CommandDraft, idempotencyKey: string) => Promise<void>;
 }
@@ -49,7 +51,7 @@ export function SendCommand(props: SendCommandProps) {
   );
 }
 
-function SendForm({ suggestions, ttls, presetTtl, advice, send, onOpenChange }: SendCommandProps) {
+function SendForm({ suggestions, ttls, presetTtl, advice, review, send, onOpenChange }: SendCommandProps) {
   const t = useWebMessages();
   const errorText = useErrorText();
   const [name, setName] = useState("");
@@ -58,6 +60,7 @@ function SendForm({ suggestions, ttls, presetTtl, advice, send, onOpenChange }: 
   const [busy, setBusy] = useState(false);
   const [tried, setTried] = useState(false);
   const [failure, setFailure] = useState<string>();
+  const [reviewed, setReviewed] = useState<CommandDraft>();
   // One key per draft: a second try after a lost answer must not send twice.
   const sent = useRef<{ draft: string; key: string }>(undefined);
   const parsed = parseArgs(args);
@@ -69,6 +72,10 @@ function SendForm({ suggestions, ttls, presetTtl, advice, send, onOpenChange }: 
     setTried(true);
     if (busy || !namePattern.test(name) || parsed === "wrong") return;
     const draft: CommandDraft = { name, ttl_ms: ttl, ...(parsed ? { args: parsed } : {}) };
+    if (review && !reviewed) {
+      setReviewed(draft);
+      return;
+    }
     const text = JSON.stringify(draft);
     if (sent.current?.draft !== text) sent.current = { draft: text, key: newIdempotencyKey() };
     setBusy(true);
@@ -83,6 +90,18 @@ function SendForm({ suggestions, ttls, presetTtl, advice, send, onOpenChange }: 
     }
   };
 
+  if (review && reviewed) {
+    return (
+      <form onSubmit={(e) => void submit(e)} noValidate className="flex flex-col gap-4" data-testid="send-review">
+        {review.text(reviewed)}
+        {failure && <p role="status" className="text-sm text-bad">{failure}</p>}
+        <DialogActions>
+          <Button onClick={() => setReviewed(undefined)}>{t("send.back")}</Button>
+          <Button kind="primary" type="submit" icon={Send} busy={busy} autoFocus>{busy ? t("send.sending") : review.send}</Button>
+        </DialogActions>
+      </form>
+    );
+  }
   return (
     <form onSubmit={(e) => void submit(e)} noValidate className="flex flex-col gap-4">
       <div>
@@ -114,7 +133,7 @@ function SendForm({ suggestions, ttls, presetTtl, advice, send, onOpenChange }: 
       {failure && <p role="status" className="text-sm text-bad">{failure}</p>}
       <DialogActions>
         <Button onClick={() => onOpenChange(false)}>{t("dialog.cancel")}</Button>
-        <Button kind="primary" type="submit" icon={Send} busy={busy}>{busy ? t("send.sending") : t("send.send")}</Button>
+        <Button kind="primary" type="submit" icon={Send} busy={busy}>{busy ? t("send.sending") : t(review ? "send.review" : "send.send")}</Button>
       </DialogActions>
     </form>
   );

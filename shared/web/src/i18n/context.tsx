@@ -59,33 +59,47 @@ export function useSentences<A extends AnyTexts>(area: A): Translate<A["en"] & W
 }
 
 /** Numbers and times in the reader's language and the site's time zone; locale is for what has a form of its own. */
-export function useFormats() {
+export function useFormats(): Formats {
   const { locale, timeZone } = useContext(LanguageContext);
-  return useMemo(() => {
-    const zone = timeZone ? { timeZone } : {};
-    const full = new Intl.DateTimeFormat(locale, {
-      weekday: "short", day: "numeric", month: "short", year: "numeric",
-      hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short", ...zone,
-    });
-    const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...zone });
-    const second = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", ...zone });
-    const minute = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", ...zone });
-    const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", ...zone });
-    const number = new Intl.NumberFormat(locale);
-    return {
-      locale,
-      zone: timeZone,
-      exact: (time: number) => full.format(time),
-      day: (time: number) => day.format(time),
-      minute: (time: number) => minute.format(time),
-      clock: (time: number) => clock.format(time),
-      time: (time: number) => second.format(time),
-      number: (n: number) => number.format(n),
-      bytes: (n: number) => {
-        const { value, unit } = sizeOf(n);
-        return `${number.format(value)} ${unit}`;
-      },
-      collator: new Intl.Collator(locale, { numeric: true, sensitivity: "base" }),
-    };
-  }, [locale, timeZone]);
+  return formatsOf(locale, timeZone);
+}
+
+type Formats = ReturnType<typeof makeFormats>;
+
+// Formatters are slow to make, and a list shows hundreds of times.
+const formats = new Map<string, Formats>();
+
+function formatsOf(locale: string, timeZone: string | undefined): Formats {
+  const key = `${locale} ${timeZone ?? ""}`;
+  const known = formats.get(key) ?? makeFormats(locale, timeZone);
+  formats.set(key, known);
+  return known;
+}
+
+function makeFormats(locale: string, timeZone: string | undefined) {
+  const zone = timeZone ? { timeZone } : {};
+  const full = new Intl.DateTimeFormat(locale, {
+    weekday: "short", day: "numeric", month: "short", year: "numeric",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short", ...zone,
+  });
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...zone });
+  const second = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", ...zone });
+  const minute = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", ...zone });
+  const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", ...zone });
+  const number = new Intl.NumberFormat(locale);
+  return {
+    locale,
+    zone: timeZone,
+    exact: (time: number) => full.format(time),
+    day: (time: number) => day.format(time),
+    minute: (time: number) => minute.format(time),
+    clock: (time: number) => clock.format(time),
+    time: (time: number) => second.format(time),
+    number: (n: number) => number.format(n),
+    bytes: (n: number) => {
+      const { value, unit } = sizeOf(n);
+      return `${number.format(value)} ${unit}`;
+    },
+    collator: new Intl.Collator(locale, { numeric: true, sensitivity: "base" }),
+  };
 }

@@ -146,6 +146,8 @@ export const de: Translation<typeof en> = {
   "send.argsWrong": "Das ist kein JSON-Objekt.",
   "send.ttl": "Gültig für",
   "send.ttlHint": "Danach wird der Befehl nicht mehr gesendet.",
+  "send.review": "Prüfen",
+  "send.back": "Zurück",
   "send.send": "Senden",
   "send.sending": "Wird gesendet",
   "send.sent": "Befehl ist unterwegs",

@@ -147,6 +147,8 @@ export const en = {
   "send.argsWrong": "This is no JSON object.",
   "send.ttl": "Valid for",
   "send.ttlHint": "A command past this time is never sent.",
+  "send.review": "Review",
+  "send.back": "Back",
   "send.send": "Send",
   "send.sending": "Sending",
   "send.sent": "Command sent on its way",

@@ -41,7 +41,7 @@ export function CardGrid({ ids, card, minCard, cardHeight, gap, label, testId }:
   const virtual = useWindowVirtualizer({
     count: rows,
     estimateSize: () => cardHeight + gap,
-    overscan: ids.length <= keepAll ? rows : 3,
+    overscan: ids.length <= keepAll ? rows : 2,
     scrollMargin: place.top,
   });
   return (

@@ -38,12 +38,17 @@ export interface DataTableProps<T> {
   rowLink: (item: T, children: ReactNode) => ReactNode;
   rowAttributes?: (item: T) => Record<string, string>;
   testId?: string;
+  /** A narrow cell before the first column, such as a box to choose the row. Memoised by the caller. */
+  lead?: { header: ReactNode; cell: (item: T) => ReactNode } | undefined;
   /** The narrowest the table may be before it scrolls sideways. */
   minWidth: string;
 }
 
 const features = tableFeatures({ rowSortingFeature });
 type IdRow = { id: string };
+// The headers are the table's; its model of the rows would be made anew for all
+// of them whenever one moves.
+const noRows: IdRow[] = [];
 
 /**
  * A table of any length: only the rows in sight are in the document, and a row
@@ -51,16 +56,15 @@ type IdRow = { id: string };
  * the headers say by what.
  */
 export function DataTable<T>(props: DataTableProps<T>) {
-  const { label, ids, columns, sorting, onSortingChange, rowHeight, testId, minWidth } = props;
+  const { label, ids, columns, sorting, onSortingChange, rowHeight, testId, minWidth, lead } = props;
   const t = useWebMessages();
-  const data = useMemo<IdRow[]>(() => ids.map((id) => ({ id })), [ids]);
   const defs = useMemo<ColumnDef<typeof features, IdRow>[]>(
     () => columns.map((c) => ({ id: c.id, header: c.header, enableSorting: c.sortable ?? false, sortDescFirst: c.descendingFirst ?? false })),
     [columns],
   );
   const table = useTable({
     features,
-    data,
+    data: noRows,
     columns: defs,
     getRowId: (row: IdRow) => row.id,
     manualSorting: true,
@@ -71,7 +75,6 @@ export function DataTable<T>(props: DataTableProps<T>) {
       if (next[0]) onSortingChange({ column: next[0].id, descending: next[0].desc });
     },
   });
-  const rows = table.getRowModel().rows;
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => {
@@ -84,20 +87,21 @@ export function DataTable<T>(props: DataTableProps<T>) {
     return () => observer.disconnect();
   }, []);
   const virtual = useWindowVirtualizer({
-    count: rows.length,
+    count: ids.length,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 8,
     scrollMargin: top,
-    getItemKey: (i) => rows[i]?.id ?? i,
+    getItemKey: (i) => ids[i] ?? i,
   });
-  const template = columns.map((c) => c.width).join(" ");
+  const template = [...(lead ? ["2.75rem"] : []), ...columns.map((c) => c.width)].join(" ");
   const byId = useMemo(() => new Map(columns.map((c) => [c.id, c])), [columns]);
   return (
     <div className="overflow-x-auto">
-      <div role="table" aria-label={label} aria-rowcount={rows.length + 1} data-testid={testId} style={{ minWidth }}>
+      <div role="table" aria-label={label} aria-rowcount={ids.length + 1} data-testid={testId} style={{ minWidth }}>
         <div role="rowgroup">
           {table.getHeaderGroups().map((group) => (
             <div key={group.id} role="row" aria-rowindex={1} className="grid items-center gap-x-5 border-b border-line px-4 text-xs text-fg-dim" style={{ gridTemplateColumns: template }}>
+              {lead && <div role="columnheader" className="-ml-2.5">{lead.header}</div>}
               {group.headers.map((header) => {
                 const column = byId.get(header.column.id)!;
                 const sorted = header.column.getIsSorted();
@@ -130,17 +134,18 @@ export function DataTable<T>(props: DataTableProps<T>) {
         </div>
         <div ref={body} role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index];
-            if (!row) return null;
+            const id = ids[item.index];
+            if (id === undefined) return null;
             return (
               <Row
-                key={row.id}
-                id={row.id}
+                key={id}
+                id={id}
                 index={item.index}
                 offset={item.start - top}
                 height={rowHeight}
                 template={template}
                 columns={columns as readonly Column<unknown>[]}
+                lead={lead?.cell as ((item: unknown) => ReactNode) | undefined}
                 items={props.items as Collection<unknown>}
                 rowLink={props.rowLink as (item: unknown, children: ReactNode) => ReactNode}
                 rowAttributes={props.rowAttributes as ((item: unknown) => Record<string, string>) | undefined}
@@ -160,12 +165,13 @@ interface RowProps {
   height: number;
   template: string;
   columns: readonly Column<unknown>[];
+  lead: ((item: unknown) => ReactNode) | undefined;
   items: Collection<unknown>;
   rowLink: (item: unknown, children: ReactNode) => ReactNode;
   rowAttributes: ((item: unknown) => Record<string, string>) | undefined;
 }
 
-const Row = memo(function Row({ id, index, offset, height, template, columns, items, rowLink, rowAttributes }: RowProps) {
+const Row = memo(function Row({ id, index, offset, height, template, columns, lead, items, rowLink, rowAttributes }: RowProps) {
   const item = useItem(items, id);
   if (item === undefined) return null;
   return (
@@ -176,6 +182,7 @@ const Row = memo(function Row({ id, index, offset, height, template, columns, it
       className="absolute inset-x-0 grid items-center gap-x-5 border-b border-line/60 px-4 text-sm hover:bg-ink-800/60 has-[a:focus-visible]:bg-ink-800/60"
       style={{ gridTemplateColumns: template, height, transform: `translateY(${offset}px)` }}
     >
+      {lead && <div role="cell" className="-ml-2.5">{lead(item)}</div>}
       {columns.map((column, i) => (
         <div key={column.id} role="cell" className={classes("min-w-0", column.numeric && "text-right")}>
           {i === 0 ? rowLink(item, column.cell(item)) : column.cell(item)}
