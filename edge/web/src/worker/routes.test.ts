@@ -6,7 +6,7 @@ const get = (path: string, mode = "cors") => wayOf({ method: "GET", path, mode }
 test("the worker keeps the shell and the lists that pages begin with, and nothing else", () => {
   expect(get("/mqtt/dashboard", "navigate")).toBe("page");
   expect(get("/assets/index-abc.js")).toBe("asset");
-  for (const name of ["sessions/current", "system", "requests", "devices", "rooms"]) expect(get(`/api/v1/${name}`)).toBe("answer");
+  for (const name of ["sessions/current", "system", "requests", "devices", "rooms", "duty", "drill"]) expect(get(`/api/v1/${name}`)).toBe("answer");
 });
 
 test("streams, exports, secrets and everything that changes something pass", () => {
