@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { wayOf } from "./routes";
+import { listOf, wayOf } from "./routes";
 
 const get = (path: string, mode = "cors") => wayOf({ method: "GET", path, mode });
 
@@ -21,4 +21,10 @@ test("streams, exports, secrets and everything that changes something pass", () 
 test("signing in and out forgets what was kept for the last person", () => {
   expect(wayOf({ method: "POST", path: "/api/v1/sessions/pin", mode: "cors" })).toBe("forget");
   expect(wayOf({ method: "DELETE", path: "/api/v1/sessions/current", mode: "cors" })).toBe("forget");
+});
+
+test("what waits and what has ended are two lists, and their pages are kept beside each other", () => {
+  const list = (query: string) => listOf(`http://hub.lan/api/v1/requests?${query}`);
+  expect(list("state=open,accepted&limit=500&cursor=abc")).toBe(list("limit=500&state=open,accepted"));
+  expect(list("state=completed&limit=30")).not.toBe(list("state=open,accepted&limit=500"));
 });
