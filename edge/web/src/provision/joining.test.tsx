@@ -7,8 +7,6 @@ import { Hub } from "../hub";
 import { aDevice, at, renderInHub } from "../testing";
 import { Joining } from "./Joining";
 
-vi.mock("@tanstack/react-router", () => ({ Link: ({ children }: { children: unknown }) => children }));
-
 let token: ProvisionToken;
 let reachable = true;
 let asked = 0;

@@ -68,7 +68,7 @@ function Reading() {
       >
         {data && <Findings data={data} />}
       </DataView>
-      <p className="text-xs text-fg-dim">{t("statistics.note")} {data && <>{t("view.asOf")} <RelativeTime at={data.to} /></>}</p>
+      <p className="text-xs text-fg-dim">{t("statistics.note")} {data && <>{t("statistics.asOf")} <RelativeTime at={data.to} /></>}</p>
     </div>
   );
 }

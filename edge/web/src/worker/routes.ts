@@ -34,3 +34,11 @@ export function wayOf({ method, path, mode }: Asked): Way {
   if (path.startsWith("/assets/")) return "asset";
   return mode === "navigate" ? "page" : "pass";
 }
+
+/** Which list an answer is a page of: the same address with the same filter, wherever in it the page begins. */
+export function listOf(address: string): string {
+  const url = new URL(address);
+  url.searchParams.delete("cursor");
+  url.searchParams.sort();
+  return url.pathname + url.search;
+}

@@ -4,7 +4,7 @@ import { ApiClient, keptHeader } from "@obedio/web/api";
 import { drain } from "../queue/drain";
 import { DatabaseStore } from "../queue/store";
 import { syncTag } from "../queue/tag";
-import { wayOf } from "./routes";
+import { listOf, wayOf } from "./routes";
 
 declare const self: ServiceWorkerGlobalScope;
 /** Written by the build: the shell's addresses, and a name that is another one whenever they are. */
@@ -14,6 +14,8 @@ declare const BUILD: string;
 const shellPrefix = "shell-";
 const shell = shellPrefix + BUILD;
 const answers = "answers";
+/** How many answers of one address are kept at least: a thousand devices are two. */
+const keptPages = 16;
 /** Milliseconds until a kept answer is shown instead: a Wi-Fi that swallows everything gives no error. */
 const patience = 4000;
 /** A page that is open may still ask for a file of the shell before this one. */
@@ -121,8 +123,12 @@ async function answer(event: FetchEvent, url: URL): Promise<Response> {
 
 async function keep(cache: Cache, url: URL, response: Response): Promise<void> {
   if (!url.searchParams.has("cursor")) {
-    // A first page begins a list anew, which may have fewer pages than before.
-    for (const held of await cache.keys()) if (new URL(held.url).pathname === url.pathname) await cache.delete(held);
+    // A first page begins a list anew, which may have fewer pages than before. A page that was
+    // asked for with other filters is another list; of those of one address the oldest go.
+    const same = (await cache.keys()).filter((held) => new URL(held.url).pathname === url.pathname);
+    for (const [i, held] of same.entries()) {
+      if (listOf(held.url) === listOf(url.href) || i < same.length - keptPages) await cache.delete(held);
+    }
   }
   const headers = new Headers(response.headers);
   headers.set(keptHeader, String(Date.now()));
