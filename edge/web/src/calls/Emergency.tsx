@@ -89,6 +89,14 @@ function EmergencyCall({ request }: { request: CallRequest }) {
         <p className="text-[clamp(1.75rem,7vw,3.25rem)] leading-tight font-bold">{room}</p>
         <p className="mt-1 text-base">{[...(request.purpose === "drill" ? [t("calls.drill")] : []), kindOf(request), request.device_name || request.device_id || t("calls.byHand")].join(" · ")}</p>
         {request.note && <p className="mt-1 text-base">{t("calls.note", { note: request.note })}</p>}
+        {request.notified && request.notified.watches > 0 && (
+          <p className="mt-1 text-base">
+            {[
+              t("calls.told", request.notified),
+              ...(request.notified.unreachable.length > 0 ? [t("calls.notReached", { n: request.notified.unreachable.length })] : []),
+            ].join(" · ")}
+          </p>
+        )}
         <Timer request={request} className="[&_svg]:text-current" />
       </div>
       {queued ? <Queued action={queued} kind="emergencyQuiet" /> : mayAccept && (

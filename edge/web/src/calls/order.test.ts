@@ -24,3 +24,14 @@ test("what rings is open and not silenced here, and the most urgent sets the sou
   expect(ringingCalls(calls, new Set(["b"]))).toEqual({ urgency: "normal", count: 1 });
   expect(ringingCalls(calls, new Set(["a", "b"]))).toEqual({ urgency: undefined, count: 0 });
 });
+
+test("a quiet room rings nobody, and an offer rings whom it is made to", () => {
+  const quiet = aRequest({ request_id: "q", notified: { watches: 0, reached: 0, told: [], unreachable: [], quiet: true } });
+  const offered = aRequest({
+    request_id: "o", state: "accepted",
+    offer: { person_id: "ante", by: { kind: "user", id: "u-mila" }, at: at(0), expires_at: at(60) },
+  });
+  expect(ringingCalls([quiet, offered], new Set(), "mila")).toEqual({ urgency: undefined, count: 0 });
+  expect(ringingCalls([quiet, offered], new Set(), "ante").count).toBe(1);
+  expect(ringingCalls([quiet, offered], new Set(["o"]), "ante").count).toBe(1);
+});
