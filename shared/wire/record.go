@@ -48,7 +48,7 @@ var cancelReasons = names[pb.CancelReason, fleet.CancelReason]{
 }
 
 var purposes = names[pb.Purpose, fleet.Purpose]{
-	fleet.PurposeCall:     pb.Purpose_PURPOSE_CALL,
+	fleet.PurposeCall:     pb.Purpose_PURPOSE_UNSPECIFIED,
 	fleet.PurposeDrill:    pb.Purpose_PURPOSE_DRILL,
 	fleet.PurposeSelfTest: pb.Purpose_PURPOSE_SELF_TEST,
 	fleet.PurposeWalk:     pb.Purpose_PURPOSE_WALK,

@@ -187,25 +187,26 @@ func (PressType) EnumDescriptor() ([]byte, []int) {
 type Purpose int32
 
 const (
-	Purpose_PURPOSE_CALL      Purpose = 0
-	Purpose_PURPOSE_DRILL     Purpose = 1
-	Purpose_PURPOSE_SELF_TEST Purpose = 2
-	Purpose_PURPOSE_WALK      Purpose = 3
+	// A guest calls.
+	Purpose_PURPOSE_UNSPECIFIED Purpose = 0
+	Purpose_PURPOSE_DRILL       Purpose = 1
+	Purpose_PURPOSE_SELF_TEST   Purpose = 2
+	Purpose_PURPOSE_WALK        Purpose = 3
 )
 
 // Enum value maps for Purpose.
 var (
 	Purpose_name = map[int32]string{
-		0: "PURPOSE_CALL",
+		0: "PURPOSE_UNSPECIFIED",
 		1: "PURPOSE_DRILL",
 		2: "PURPOSE_SELF_TEST",
 		3: "PURPOSE_WALK",
 	}
 	Purpose_value = map[string]int32{
-		"PURPOSE_CALL":      0,
-		"PURPOSE_DRILL":     1,
-		"PURPOSE_SELF_TEST": 2,
-		"PURPOSE_WALK":      3,
+		"PURPOSE_UNSPECIFIED": 0,
+		"PURPOSE_DRILL":       1,
+		"PURPOSE_SELF_TEST":   2,
+		"PURPOSE_WALK":        3,
 	}
 )
 
@@ -1374,7 +1375,7 @@ func (x *Pressed) GetPurpose() Purpose {
 	if x != nil {
 		return x.Purpose
 	}
-	return Purpose_PURPOSE_CALL
+	return Purpose_PURPOSE_UNSPECIFIED
 }
 
 // RequestOpened: a request was opened without a press: by a person, by the
@@ -1472,7 +1473,7 @@ func (x *RequestOpened) GetPurpose() Purpose {
 	if x != nil {
 		return x.Purpose
 	}
-	return Purpose_PURPOSE_CALL
+	return Purpose_PURPOSE_UNSPECIFIED
 }
 
 func (x *RequestOpened) GetReopens() []byte {
@@ -3423,9 +3424,9 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x11PRESS_TYPE_SINGLE\x10\x01\x12\x15\n" +
 	"\x11PRESS_TYPE_DOUBLE\x10\x02\x12\x13\n" +
 	"\x0fPRESS_TYPE_LONG\x10\x03\x12\x14\n" +
-	"\x10PRESS_TYPE_SHAKE\x10\x04*W\n" +
-	"\aPurpose\x12\x10\n" +
-	"\fPURPOSE_CALL\x10\x00\x12\x11\n" +
+	"\x10PRESS_TYPE_SHAKE\x10\x04*^\n" +
+	"\aPurpose\x12\x17\n" +
+	"\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPURPOSE_DRILL\x10\x01\x12\x15\n" +
 	"\x11PURPOSE_SELF_TEST\x10\x02\x12\x10\n" +
 	"\fPURPOSE_WALK\x10\x03*\x94\x01\n" +
