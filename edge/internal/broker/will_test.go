@@ -26,6 +26,7 @@ func TestWill_OfWhoMayHaveNoneIsLeftAlone(t *testing.T) {
 		r.people.set("btn-001", id)
 		c := r.dial(t, v)
 		c.signIn("btn-001", func(o *options) { o.willTopic, o.will = statusTopic(d), "gone" })
+		r.ledger.wait(t, "connected", 1)
 		if s, ok := r.Connected("btn-001"); !ok || s.Will != nil {
 			t.Fatalf("%t, with the will %v", ok, s.Will)
 		}
