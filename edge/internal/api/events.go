@@ -96,8 +96,12 @@ type securityAlert struct {
 func (a *API) entityEvent(e fleet.Entity) error {
 	switch e := e.(type) {
 	case fleet.Request:
-		if !e.Purpose.ForPeople() {
-			return nil // the pages of tests and walks show them
+		switch {
+		case e.Purpose == fleet.PurposeWalk && e.State.Ended(): // a button of the walk was heard
+			a.publish(eventConfig, account.RequestsRead, removed{Kind: "walk"})
+			return nil
+		case !e.Purpose.ForPeople():
+			return nil
 		}
 		v, err := a.oneRequest(e)
 		if err != nil {

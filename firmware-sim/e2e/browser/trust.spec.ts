@@ -166,7 +166,7 @@ test('what presses mean and who is told is changed, with a preview in plain word
   await form.getByRole('button', { name: 'Save' }).click()
   await expect(presses).toContainText('Nothing')
 
-  const drill = page.getByTestId('drill')
+  const drill = page.getByTestId('drill-card')
   await drill.getByRole('button', { name: 'Begin a drill' }).click()
   await expect(drill.getByText('A drill is under way')).toBeVisible()
   expect((await api<{ active: boolean }>(here.hub, here.hubToken, 'GET', '/api/v1/drill')).active).toBe(true)

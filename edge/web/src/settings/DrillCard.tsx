@@ -29,7 +29,7 @@ export function DrillCard() {
     again();
   };
   return (
-    <Section title={t("drill.title")} testId="drill">
+    <Section title={t("drill.title")} testId="drill-card">
       <DataView state={state} quietLink onRetry={again} empty={{ title: t("drill.off") }} skeleton={<Skeletons count={1} itemClass="h-24" className="p-4" />}>
         {data && (
           <div data-active={data.active} className="flex flex-col items-start gap-4 p-4">
