@@ -115,15 +115,14 @@ describe("Hub", () => {
     stop();
   });
 
-  test("a press of a walk is no call", async () => {
+  test("a press of a walk is read with the walk", async () => {
     const hub = new Hub();
     const stop = hub.start();
     await vi.waitFor(() => expect(hub.requests.status.phase).toBe("ready"));
     const leave = hub.followWalk();
     await vi.waitFor(() => expect(asked.filter((path) => path === "/walk")).toHaveLength(1));
-    stream.event("request", aRequest({ request_id: "w-1", purpose: "walk", state: "completed", ended_at: at(9) }), "a-1");
+    stream.event("config", { kind: "walk", id: "", removed: false }, "a-1");
     await vi.waitFor(() => expect(asked.filter((path) => path === "/walk")).toHaveLength(2));
-    expect(hub.requests.get("w-1")).toBeUndefined();
     leave();
     stop();
   });

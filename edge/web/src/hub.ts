@@ -417,10 +417,6 @@ export class Hub {
   }
 
   #request(request: CallRequest): void {
-    if (request.purpose === "walk") {
-      this.#walked();
-      return;
-    }
     this.requests.upsert(request);
     const room = this.rooms.get(request.room);
     if (room && request.purpose === "call" && (room.last_call ?? "") < request.last_press_at) this.rooms.upsert({ ...room, last_call: request.last_press_at });
