@@ -683,6 +683,7 @@ func TestKeep_QoS2PacketIDIsFreeAfterARefusalAndWhereAReleaseMayBeLost(t *testin
 	sub.subscribe(1, 0, "a/#")
 	pub := r.dial(t, frame.V5)
 	pub.signIn("publisher", lastingWith())
+	eventually(t, "the publisher's session is on disk", func() bool { return d.count(keptSession) == 1 })
 	d.fail(errors.New("disk"))
 	pub.publish("a/b", 2, 9, "first")
 	if code := pub.wantAck(frame.PUBREC, 9); code < frame.Unspecified {
