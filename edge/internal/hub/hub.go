@@ -285,7 +285,7 @@ func (h *Hub) build(ctx context.Context) error {
 	h.routing = &routing{roster: h.roster, registry: h.registry, now: now}
 	h.journal.Follow(h.routing.event)
 	rc := c.Requests
-	rc.Store, rc.Journal, rc.MaxDocuments, rc.Logger = h.store, h.journal, c.MaxDocuments, h.log
+	rc.Store, rc.Journal, rc.MaxDocuments = h.store, h.journal, c.MaxDocuments
 	rc.Told, rc.Owed = h.routing.Told, func(r store.Receipt) { h.notifier.Owe(r) }
 	if h.requests, err = request.New(rc); err != nil {
 		return err
@@ -322,7 +322,7 @@ func (h *Hub) build(ctx context.Context) error {
 	h.notifier = notify.New(nc)
 	h.routing.notifier = h.notifier
 	st := c.SelfTest
-	st.Store, st.Journal, st.Route, st.Ask, st.Logger = h.store, h.journal, h.routing.testRoute, h.devices.askWatch, h.log
+	st.Store, st.Journal, st.Route, st.Ask = h.store, h.journal, h.routing.testRoute, h.devices.askWatch
 	st.Found = h.selfTested
 	if h.selftest, err = selftest.New(st); err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +51,6 @@ type Config struct {
 	Hurry float64
 	// MaxDocuments: see document.Config.
 	MaxDocuments int
-	Logger       *slog.Logger
 }
 
 // Requests is the hub's call handling.
@@ -79,9 +77,6 @@ func New(c Config) (*Requests, error) {
 	c.Hurry = cmp.Or(c.Hurry, 1)
 	if c.Owed == nil {
 		c.Owed = func(store.Receipt) {}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Requests{c: c, uptime: map[fleet.DeviceID]int64{}, lastCall: map[fleet.RoomID]time.Time{}}
 	r.watched.requests = map[fleet.RequestID]*waiting{}

@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -44,7 +43,6 @@ type Config struct {
 	After time.Duration
 	// Patience is how long a watch has to answer. 10 s.
 	Patience time.Duration
-	Logger   *slog.Logger
 }
 
 // Watch is one that could be asked.
@@ -90,9 +88,6 @@ const refPrefix = "selftest\x00"
 func New(c Config) (*SelfTest, error) {
 	c.Every, c.After = cmp.Or(c.Every, time.Hour), cmp.Or(c.After, 2*time.Minute)
 	c.Patience = cmp.Or(c.Patience, 10*time.Second)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
 	if c.Found == nil {
 		c.Found = func(Result) {}
 	}
