@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole product on this machine: a console, the hub yacht-1 enrolled at it
 # over a link that can be cut, and 40 simulated devices. Data are in .run/ and
-# kept; Ctrl-C stops all. For a second one beside it, RUN_DIR names another directory,
+# kept; Ctrl-C stops all. FLEET=200 adds so many synthetic sites, to see the console
+# with a fleet. For a second one beside it, RUN_DIR names another directory,
 # and the other variables other ports.
 source "$(dirname "$0")/lib.sh"
 RUN=${RUN_DIR:-.run}
@@ -87,6 +88,15 @@ fi
 	node -p "JSON.parse(require('fs').readFileSync(0)).token" >"$RUN/sim.token")
 # The devices join with keys of their own; later runs find them in sim.json.
 start sim bin/obedio-sim run demo --devices 40 --hub "http://$(listener hub http)" --token-file "$RUN/sim.token" --state "$RUN/sim.json"
+others=""
+if [ "${FLEET:-0}" != 0 ]; then
+	[ -s "$RUN/fleet.token" ] || (umask 077 && bin/obedio-console token create --data "$RUN/console" --name fleet --role owner --json |
+		node -p "JSON.parse(require('fs').readFileSync(0)).token" >"$RUN/fleet.token")
+	start fleet bin/obedio-sim fleet --sites "$FLEET" --offline 5% --late 3% --console "http://$(listener console http)" --token-file "$RUN/fleet.token" \
+		--state "$RUN/fleet"
+	others="
+  $FLEET synthetic sites are in contact with the console, or on their way."
+fi
 
 cat <<TXT
 
@@ -94,7 +104,7 @@ cat <<TXT
   Fleet console        http://$(listener console http)   user owner     password $console_password
 
   40 simulated devices press, answer and report. MQTT is at $(listener hub mqtt), with TLS at
-  $(listener hub mqtts). Logs are in $RUN/.
+  $(listener hub mqtts). Logs are in $RUN/.$others
 
   The link to shore:   type  cut, slow, back  and Enter, or from elsewhere
                        bin/obedio-sim link set cut --control $RUN/link.sock

@@ -102,6 +102,7 @@ func (h *hub) calling(ctx context.Context) context.Context {
 // run is in contact with the console, again and again, until ctx ends or the
 // console does not want the hub any more.
 func (h *hub) run(ctx context.Context) {
+	defer h.drop()
 	if h.manner == away && h.met {
 		h.expectNothing()
 		return
@@ -115,7 +116,6 @@ func (h *hub) run(ctx context.Context) {
 		err := errCut
 		if !cut.happened() {
 			err = h.session(ctx, cut.happens)
-			h.drop()
 		}
 		if ctx.Err() != nil {
 			return
@@ -123,10 +123,12 @@ func (h *hub) run(ctx context.Context) {
 		var wait errWait
 		switch {
 		case cut.happened():
+			h.drop()
 			cut, h.tries, pause = h.f.cutting(), 0, h.within(h.f.c.Spread)
 			h.site.refresh(h.f.snapshot)
 			h.expect(h.f.waiting(h))
 		case errors.Is(err, errLeaves):
+			h.drop()
 			if h.manner == away {
 				return
 			}
@@ -139,10 +141,11 @@ func (h *hub) run(ctx context.Context) {
 			h.newEpoch()
 			pause = h.within(time.Second)
 		case isRefused(err):
+			h.drop()
 			h.f.refused(h, err)
 			h.expectNothing()
 			return
-		default:
+		default: // the connection stays, if it is one
 			h.f.erred(err)
 			pause = h.backOff()
 		}
