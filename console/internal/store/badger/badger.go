@@ -59,10 +59,10 @@ type Store struct {
 	db  *badger.DB
 	log *slog.Logger
 
-	sites    locks      // one transaction of a site at a time
-	registry sync.Mutex // held by those that change sites, hubs and claims
-	people   sync.Mutex // held by those that change people
-	audits   sync.Mutex // held by those that add to the audit; taken last
+	sites    store.SiteLocks // one transaction of a site at a time
+	registry sync.Mutex      // held by those that change sites, hubs and claims
+	people   sync.Mutex      // held by those that change people
+	audits   sync.Mutex      // held by those that add to the audit; taken last
 
 	open   sync.RWMutex // read-held while the database is used; guards closed
 	closed bool

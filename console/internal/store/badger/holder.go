@@ -1,9 +1,7 @@
 package badger
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -92,7 +90,7 @@ func (s *site) PutDeadLetter(r lane.Rejected) error {
 	if err != nil {
 		return err
 	}
-	err = s.count(func(c *store.Counts) { countLetter(c, r) })
+	err = s.count(func(c *store.Counts) { c.AddLetter(r) })
 	if err != nil {
 		return err
 	}
@@ -113,8 +111,8 @@ func (s *site) PutEntity(e fleet.Entity) error {
 			return err
 		}
 		if err := s.count(func(c *store.Counts) {
-			countRequest(c, before, -1)
-			countRequest(c, e, 1)
+			c.AddRequest(before, -1)
+			c.AddRequest(e, 1)
 		}); err != nil {
 			return err
 		}
@@ -142,8 +140,8 @@ func (s *site) PutState(v fleet.DeviceState, asOfMS int64) error {
 			return err
 		}
 		if err := s.count(func(c *store.Counts) {
-			countPresence(c, before, -1)
-			countPresence(c, v.Presence, 1)
+			c.AddDevices(before, -1)
+			c.AddDevices(v.Presence, 1)
 		}); err != nil {
 			return err
 		}
@@ -170,43 +168,10 @@ func (s *site) count(change func(*store.Counts)) error {
 		return err
 	}
 	if !s.counts.change {
-		c.Devices = maps.Clone(c.Devices)
-		s.counts.change = true
-	}
-	if c.Devices == nil {
-		c.Devices = map[fleet.Presence]int{}
+		*c, s.counts.change = c.Clone(), true
 	}
 	change(c)
 	return nil
-}
-
-func countPresence(c *store.Counts, p fleet.Presence, n int) {
-	if c.Devices[p] += n; c.Devices[p] == 0 {
-		delete(c.Devices, p)
-	}
-}
-
-func countRequest(c *store.Counts, r fleet.Request, n int) {
-	if !r.Purpose.ForPeople() {
-		return
-	}
-	switch r.State {
-	case fleet.RequestOpen:
-		c.Open += n
-		if r.Priority == fleet.Emergency {
-			c.Emergency += n
-		}
-	case fleet.RequestAccepted:
-		c.Accepted += n
-	case fleet.RequestCompleted, fleet.RequestCancelled, fleet.RequestMissed:
-	}
-}
-
-func countLetter(c *store.Counts, r lane.Rejected) {
-	c.DeadLetters++
-	if fleet.AuditForked(r.Reason) {
-		c.AuditForks++
-	}
 }
 
 // presence is what a device counts as.
@@ -237,45 +202,8 @@ func (s *site) countDevice(after fleet.Device) error {
 	if err != nil {
 		return err
 	}
-	return s.count(func(c *store.Counts) { countPresence(c, p, n) })
+	return s.count(func(c *store.Counts) { c.AddDevices(p, n) })
 }
 
 // Recount implements store.SiteView.
-func (s *site) Recount() (store.Counts, error) {
-	c := store.Counts{Devices: map[fleet.Presence]int{}}
-	presences := map[fleet.DeviceID]fleet.Presence{}
-	err := s.t.each(siteKey(s.id, siteState), nil, func(_, v []byte) (bool, error) {
-		var row store.StateRow
-		if err := json.Unmarshal(v, &row); err != nil {
-			return false, fmt.Errorf("decode state: %w", err)
-		}
-		presences[row.ID] = row.Presence
-		return true, nil
-	})
-	err = errors.Join(err, s.Devices("", func(d fleet.Device) bool {
-		p, found := presences[d.ID]
-		if !found {
-			p = fleet.NeverSeen
-		}
-		c.Devices[p]++
-		return true
-	}))
-	err = errors.Join(err, s.Requests("", func(r fleet.Request) bool {
-		countRequest(&c, r, 1)
-		return true
-	}))
-	err = errors.Join(err, s.DeadLetters(func(d store.DeadLetter) bool {
-		countLetter(&c, d.Rejected)
-		return true
-	}))
-	err = errors.Join(err, s.Traffic(time.Time{}, hoursEnd, false, func(store.TrafficHour) bool {
-		c.TrafficHours++
-		return true
-	}))
-	return c, errors.Join(err, s.OrdersAfter(0, func(o store.Order) bool {
-		if o.End == "" {
-			c.OrdersPending++
-		}
-		return true
-	}))
-}
+func (s *site) Recount() (store.Counts, error) { return store.Recount(s) }

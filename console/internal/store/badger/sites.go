@@ -331,7 +331,7 @@ func (s *Store) ViewSite(ctx context.Context, id fleet.SiteID, fn func(store.Sit
 
 // UpdateSite implements store.Store.
 func (s *Store) UpdateSite(ctx context.Context, id fleet.SiteID, fn func(store.SiteTx) error) error {
-	unlock, err := s.sites.lock(ctx, id)
+	unlock, err := s.sites.Lock(ctx, id)
 	if err != nil {
 		return err
 	}
