@@ -52,6 +52,8 @@ var rules = []rule{
 	{"...", "github.com/mochi-mqtt/...", []string{"edge/internal/broker/..."}, "the broker library stays behind the gate"},
 	{"...", "github.com/cockroachdb/pebble/...", []string{"edge/internal/store/...", "edge/internal/traffic"}, "two databases, two owners: history can be lost without the core"},
 	{"...", "github.com/dgraph-io/badger/...", []string{"console/internal/store/badger/..."}, "one package knows the console's engine"},
+	{"...", "github.com/jackc/pgx/...", []string{"console/internal/store/postgres/..."}, "one package knows the console's database server"},
+	{"...", "github.com/pressly/goose/...", []string{"console/internal/store/postgres"}, "tables are changed in one place"},
 	{"...", "github.com/hashicorp/go-retryablehttp", []string{"edge/internal/uplink", "edge/internal/courier", "console/internal/notify"}, "each retry is paid for: those who retry are few"},
 	{"...", "connectrpc.com/connect", []string{"edge/internal/uplink", "console/internal/hublink", "proto/gen/..."}, "the link has one end on each side"},
 	{"...", "github.com/gorilla/websocket", []string{"edge/internal/broker", "edge/internal/api", "firmware-sim/internal/hubapi"}, "WebSockets are ways in; the simulator reads one"},
