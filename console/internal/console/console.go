@@ -26,6 +26,7 @@ import (
 	"github.com/obedio/obedio/console/internal/pki"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/console/internal/store/badger"
+	"github.com/obedio/obedio/console/internal/store/postgres"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
@@ -57,7 +58,9 @@ type Config struct {
 	// Constraints on the authorities of sites: see pki.Config.
 	Constraints identity.Constraints
 
+	// Store is the embedded store, unless Postgres has the address of a database.
 	Store     badger.Config
+	Postgres  postgres.Config
 	HubLink   hublink.Config
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
@@ -83,7 +86,7 @@ type Console struct {
 	c        Config
 	log      *slog.Logger
 	identity store.Identity
-	store    *badger.Store
+	store    store.Store
 	refusals refusals
 	pki      *pki.PKI
 	link     *hublink.Link
@@ -109,9 +112,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if (c.Data == "") != c.InMemory {
 		return nil, fmt.Errorf("%w: the console needs a data directory, or none when it is in memory", fleet.ErrInvalid)
 	}
-	sc := c.Store
-	sc.Dir, sc.Now, sc.Logger = c.Data, c.Now, c.Logger
-	s, err := badger.Open(sc)
+	s, err := open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,18 @@ func New(ctx context.Context, c Config) (*Console, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return v, nil
+}
+
+// open opens the store that was chosen.
+func open(ctx context.Context, c Config) (store.Store, error) {
+	if c.Postgres.URL != "" {
+		pc := c.Postgres
+		pc.Now, pc.Logger = c.Now, c.Logger
+		return postgres.Open(ctx, pc)
+	}
+	sc := c.Store
+	sc.Dir, sc.Now, sc.Logger = c.Data, c.Now, c.Logger
+	return badger.Open(sc)
 }
 
 // rootSetting names the fleet root's fingerprint in the store: with it, an
@@ -137,11 +150,18 @@ func (v *Console) build(ctx context.Context) error {
 		return err
 	}
 	if v.pki, err = pki.Open(pki.Config{Dir: c.Data, Root: root, Now: c.Now, Constraints: c.Constraints, Logger: v.log}); err != nil {
+		if c.Postgres.URL != "" && (errors.Is(err, pki.ErrMissing) || errors.Is(err, pki.ErrOtherRoot)) {
+			err = fmt.Errorf("%w: consoles on one database have the same files: copy the directory pki of the first one into %s", err, c.Data)
+		}
 		return err
 	}
 	if root == "" {
-		if err := v.store.SetSetting(ctx, rootSetting, v.pki.Fingerprint()); err != nil {
+		root, err = v.store.FirstSetting(ctx, rootSetting, v.pki.Fingerprint())
+		if err != nil {
 			return fmt.Errorf("store the fleet root's fingerprint: %w", err)
+		}
+		if root != v.pki.Fingerprint() {
+			return fmt.Errorf("%w: another console has made one at the same time: copy its directory pki into %s", pki.ErrOtherRoot, c.Data)
 		}
 	}
 
@@ -183,16 +203,10 @@ func (v *Console) build(ctx context.Context) error {
 
 // identify reads whose store this is, or names a new one.
 func (v *Console) identify(ctx context.Context) error {
-	id, found, err := v.store.Identity(ctx)
+	now := fleet.Millis(v.c.Now())
+	id, err := v.store.FirstIdentity(ctx, store.Identity{ConsoleID: fleet.NewUUID[string](now), Epoch: string(fleet.NewEpoch()), CreatedAt: now})
 	if err != nil {
 		return fmt.Errorf("read the store's identity: %w", err)
-	}
-	if !found {
-		now := fleet.Millis(v.c.Now())
-		id = store.Identity{ConsoleID: fleet.NewUUID[string](now), Epoch: string(fleet.NewEpoch()), CreatedAt: now}
-		if err := v.store.SetIdentity(ctx, id); err != nil {
-			return fmt.Errorf("store the console's identity: %w", err)
-		}
 	}
 	v.identity = id
 	return nil

@@ -30,10 +30,16 @@ type Store interface {
 	Identity(ctx context.Context) (Identity, bool, error)
 	// SetIdentity stores i.
 	SetIdentity(ctx context.Context, i Identity) error
+	// FirstIdentity stores i if there is none, and returns which there is: of
+	// several consoles that begin at once one wins.
+	FirstIdentity(ctx context.Context, i Identity) (Identity, error)
 	// Setting returns what was stored under a name; "" when nothing was.
 	Setting(ctx context.Context, name string) (string, error)
 	// SetSetting stores a value under a name.
 	SetSetting(ctx context.Context, name, value string) error
+	// FirstSetting stores a value under a name if there is none, and returns which
+	// there is.
+	FirstSetting(ctx context.Context, name, value string) (string, error)
 	// People is the part in which accountkv keeps users, sessions and tokens. Its
 	// writers have a method Audit, as SiteTx has.
 	People() accountkv.DB

@@ -67,6 +67,19 @@ func (s *Store) SetIdentity(ctx context.Context, i store.Identity) error {
 	return s.change(ctx, func(t *tx) error { return t.writeJSON(i, writeMeta, "identity") })
 }
 
+// FirstIdentity implements store.Store.
+func (s *Store) FirstIdentity(ctx context.Context, i store.Identity) (store.Identity, error) {
+	err := s.change(ctx, func(t *tx) error {
+		there, found, err := oneJSON[store.Identity](t, readMeta, "identity")
+		if err != nil || found {
+			i = there
+			return err
+		}
+		return t.writeJSON(i, writeMeta, "identity")
+	})
+	return i, err
+}
+
 // Setting implements store.Store.
 func (s *Store) Setting(ctx context.Context, name string) (string, error) {
 	v, _, err := get[string](ctx, s, readMeta, "setting/"+name)
@@ -79,6 +92,20 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 		t.write(writeMeta, "setting/"+name, value)
 		return nil
 	})
+}
+
+// FirstSetting implements store.Store.
+func (s *Store) FirstSetting(ctx context.Context, name, value string) (string, error) {
+	err := s.change(ctx, func(t *tx) error {
+		there, found, err := one[string](t, readMeta, "setting/"+name)
+		if err != nil || found {
+			value = there
+			return err
+		}
+		t.write(writeMeta, "setting/"+name, value)
+		return nil
+	})
+	return value, err
 }
 
 // Audit implements store.Store.

@@ -28,6 +28,7 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		run  func(*testing.T, store.Store)
 	}{
 		{"Identity_IsKept", identityIsKept},
+		{"Identity_TheFirstOfManyStands", firstOneWins},
 		{"Sites_AreListedById", sitesAreListed},
 		{"Sites_HaveALimit", sitesHaveALimit},
 		{"Site_IsUnknownUntilAdded", siteUnknown},
@@ -120,6 +121,37 @@ func identityIsKept(t *testing.T, s store.Store) {
 	text, err = s.Setting(t.Context(), "colour")
 	must(t, err)
 	same(t, text, "blue")
+}
+
+// Of several consoles that begin on one store at once, one says who it is.
+func firstOneWins(t *testing.T, s store.Store) {
+	const n = 10
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	ids, values := map[store.Identity]bool{}, map[string]bool{}
+	for i := range n {
+		wg.Go(func() {
+			ctx := context.WithoutCancel(t.Context())
+			id, err := s.FirstIdentity(ctx, store.Identity{ConsoleID: fmt.Sprint(i), CreatedAt: At})
+			if err != nil {
+				t.Error(err)
+			}
+			v, err := s.FirstSetting(ctx, "root", fmt.Sprint(i))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[id], values[v] = true, true
+		})
+	}
+	wg.Wait()
+	same(t, []int{len(ids), len(values)}, []int{1, 1})
+	id, _, err := s.Identity(t.Context())
+	must(t, err)
+	v, err := s.Setting(t.Context(), "root")
+	must(t, err)
+	same(t, []bool{ids[id], values[v]}, []bool{true, true})
 }
 
 func sitesAreListed(t *testing.T, s store.Store) {
