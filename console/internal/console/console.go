@@ -174,7 +174,7 @@ func (v *Console) build(ctx context.Context) error {
 	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, v.dispatch, c.Now, v.log
 	v.link = hublink.New(hc)
 	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
-		Store: v.store, Now: c.Now, Session: v.link.Open, Intervals: c.Intervals, Logger: v.log,
+		Store: v.store, Now: c.Now, Intervals: c.Intervals, Logger: v.log,
 	}); err != nil {
 		return err
 	}

@@ -157,6 +157,7 @@ type testHub struct {
 	site    string
 	id      fleet.HubID
 	cl      obediov1connect.HubLinkClient
+	tls     *tls.Config
 	story   *fleettest.Story
 	epoch   fleet.Epoch
 	ticket  []byte
@@ -187,15 +188,19 @@ func (r *rig) enrolled(site string, m *pb.EnrolResponse, k *ecdsa.PrivateKey) *t
 		r.t.Fatal(err)
 	}
 	h := &testHub{
-		r: r, site: site, id: fleet.HubID(m.HubId), story: fleettest.NewStory(1), epoch: "epoch-1",
-		cl:    r.client(identity.HubClient(tls.Certificate{Certificate: m.HubChain, PrivateKey: k}, root, r.c.c.Now)),
+		site: site, id: fleet.HubID(m.HubId), story: fleettest.NewStory(1), epoch: "epoch-1",
+		tls:   identity.HubClient(tls.Certificate{Certificate: m.HubChain, PrivateKey: k}, root, r.c.c.Now),
 		lanes: map[fleet.Lane][][]byte{}, hashes: map[fleet.Lane][]lane.Hash{}, acked: map[fleet.Lane]fleet.Seq{},
 	}
 	for _, l := range fleet.LogLanes() {
 		h.hashes[l] = []lane.Hash{{}}
 	}
+	h.dials(r)
 	return h
 }
+
+// dials makes the hub speak to a console.
+func (h *testHub) dials(r *rig) { h.r, h.cl = r, r.client(h.tls.Clone()) }
 
 func (h *testHub) append(r fleet.Record) {
 	h.r.t.Helper()

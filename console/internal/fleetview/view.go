@@ -31,9 +31,7 @@ import (
 type Config struct {
 	Store store.Store
 	// Now is the clock; time.Now.
-	Now func() time.Time
-	// Session says whether a hub has one; never, by default.
-	Session   func(fleet.HubID) bool
+	Now       func() time.Time
 	Intervals Intervals
 	// SweepEvery is how often sites that have changed are told of, and those that
 	// time has changed looked for. 1 s.
@@ -54,6 +52,8 @@ type Row struct {
 	Durable map[fleet.Lane]uint64
 	Backlog map[fleet.Lane]uint64
 	Orders  store.OrderMarks
+	// Session: the site's hub has one.
+	Session bool
 
 	Link      LinkState
 	LinkSince time.Time
@@ -80,9 +80,6 @@ func New(ctx context.Context, c Config) (*View, error) {
 	c.Kept = cmp.Or(c.Kept, 4096)
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Session == nil {
-		c.Session = func(fleet.HubID) bool { return false }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -150,6 +147,11 @@ func (v *View) read(ctx context.Context, id fleet.SiteID) (Row, error) {
 		if r.Orders, err = s.Marks(); err != nil {
 			return err
 		}
+		open, err := s.Session()
+		if err != nil {
+			return err
+		}
+		r.Session = open.Hub != "" && open.Hub == r.Site.Hub
 		r.Durable, err = Positions(s)
 		return err
 	})
@@ -186,7 +188,7 @@ func (v *View) judge(r Row) Row {
 	for _, n := range r.Backlog {
 		waiting += n
 	}
-	r.Link, r.LinkSince = Link(r.Site, r.Contact, waiting, v.c.Session(r.Site.Hub), v.c.Now(), v.c.Intervals)
+	r.Link, r.LinkSince = Link(r.Site, r.Contact, waiting, r.Session, v.c.Now(), v.c.Intervals)
 	r.Attention, r.Reasons = Attention(r)
 	return r
 }

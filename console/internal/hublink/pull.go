@@ -24,12 +24,8 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 		return nil, err
 	}
 	p := l.peer(hub.ID)
-	s, err := p.admit(req.Msg.Ticket)
-	if err != nil {
-		return nil, err
-	}
-	replaced := s.pulling()
-	defer s.pulled(replaced)
+	s := p.with(hashOf(req.Msg.Ticket), l.c.MaxRecords)
+	var replaced <-chan struct{}
 	maxBytes := int(req.Msg.MaxBytes)
 	if maxBytes == 0 {
 		maxBytes = defaultOrderBytes
@@ -45,6 +41,9 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 			return nil, err
 		}
 		if touch {
+			p.opened(s)
+			replaced = s.pulling()
+			defer s.pulled(replaced)
 			l.events.Publish(Event{Site: hub.Site})
 		}
 		// Only a call is contact; that it waits proves nothing.
@@ -76,10 +75,8 @@ func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, cursor 
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
-		if e, err := tx.Epoch(); err != nil {
+		if err := l.admitted(tx, hub, s); err != nil {
 			return err
-		} else if e != s.epoch {
-			return lane.ErrTicket
 		}
 		if touch {
 			c, err := tx.Contact()

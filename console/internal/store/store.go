@@ -125,6 +125,8 @@ type SiteView interface {
 	Site() Site
 	Contact() (Contact, error)
 	Counts() (Counts, error)
+	// Session is the one that is open; the zero value when none is.
+	Session() (Session, error)
 
 	Epoch() (fleet.Epoch, error)
 	Position(fleet.Lane) (lane.Position, error)
@@ -187,6 +189,8 @@ type SiteTx interface {
 	// do so run one after the other, whatever their sites; fn is run again for it.
 	Audit(by fleet.Actor, action, target string, detail map[string]string) error
 	PutContact(Contact) error
+	// PutSession opens a session; the one before ends. The zero value ends it.
+	PutSession(Session) error
 	// AddOrder stores a new order under the next number, which it returns.
 	AddOrder(Order) (Order, error)
 	// EndOrder says what became of an order. One that has ended stays as it is.

@@ -17,12 +17,19 @@ func (s *site) flush() error {
 	return errors.Join(
 		s.cursor.flush(s, siteCursor), s.counts.flush(s, siteCounts),
 		s.marks.flush(s, siteMarks), s.contact.flush(s, siteContact),
+		s.session.flush(s, siteSession),
 	)
 }
 
 // PutContact implements store.SiteTx.
 func (s *site) PutContact(c store.Contact) error {
 	s.contact = cached[store.Contact]{value: c, read: true, change: true}
+	return nil
+}
+
+// PutSession implements store.SiteTx.
+func (s *site) PutSession(v store.Session) error {
+	s.session = cached[store.Session]{value: v, read: true, change: true}
 	return nil
 }
 

@@ -28,6 +28,7 @@ import (
 //	site 00 D epoch 00 lane seq   dead letter, JSON
 //	site 00 E kind 00 id          entity, JSON
 //	site 00 F epoch               former epoch: empty
+//	site 00 H                     session of the hub, JSON
 //	site 00 J epoch 00 lane seq   record in its wire form
 //	site 00 K                     contact, JSON
 //	site 00 M                     order marks, JSON
@@ -57,6 +58,7 @@ const (
 	siteLetter  = 'D'
 	siteEntity  = 'E'
 	siteFormer  = 'F'
+	siteSession = 'H'
 	siteRecord  = 'J'
 	siteContact = 'K'
 	siteMarks   = 'M'

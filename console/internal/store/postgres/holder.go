@@ -17,6 +17,12 @@ func (s *site) PutContact(c store.Contact) error {
 	return nil
 }
 
+// PutSession implements store.SiteTx.
+func (s *site) PutSession(v store.Session) error {
+	s.session = doc[store.Session]{value: v, read: true, dirt: true}
+	return nil
+}
+
 // Audit implements store.SiteTx.
 func (s *site) Audit(by fleet.Actor, action, target string, detail map[string]string) error {
 	return s.t.audit(by, action, target, detail)

@@ -25,6 +25,7 @@ type site struct {
 	counts  doc[store.Counts]
 	marks   doc[store.OrderMarks]
 	contact doc[store.Contact]
+	session doc[store.Session]
 
 	entities map[fleet.Ref]*cell[[]byte]
 	states   map[fleet.DeviceID]*cell[*store.StateRow]
@@ -86,7 +87,7 @@ type lanes struct {
 }
 
 const (
-	siteColumns = "SELECT site, lanes, counts, marks, contact FROM sites "
+	siteColumns = "SELECT site, lanes, counts, marks, contact, session FROM sites "
 	readSite    = siteColumns + "WHERE site_id = $1"
 	lockedSite  = readSite + " FOR UPDATE"
 )
@@ -94,7 +95,7 @@ const (
 // scan reads the site's row.
 func (s *site) scan(r pgx.Rows) error {
 	var row []byte
-	if err := r.Scan(&row, &s.lanes.stored, &s.counts.stored, &s.marks.stored, &s.contact.stored); err != nil {
+	if err := r.Scan(&row, &s.lanes.stored, &s.counts.stored, &s.marks.stored, &s.contact.stored, &s.session.stored); err != nil {
 		return err
 	}
 	return decode(row, &s.row)
@@ -141,6 +142,9 @@ func (s *site) Site() store.Site { return s.row }
 
 // Contact implements store.SiteView.
 func (s *site) Contact() (store.Contact, error) { return value(&s.contact) }
+
+// Session implements store.SiteView.
+func (s *site) Session() (store.Session, error) { return value(&s.session) }
 
 // Marks implements store.SiteView.
 func (s *site) Marks() (store.OrderMarks, error) { return value(&s.marks) }
@@ -417,12 +421,13 @@ func (s *site) flush() error {
 	c, errCounts := s.counts.next()
 	m, errMarks := s.marks.next()
 	k, errContact := s.contact.next()
-	if err := errors.Join(errLanes, errCounts, errMarks, errContact); err != nil {
+	e, errSession := s.session.next()
+	if err := errors.Join(errLanes, errCounts, errMarks, errContact, errSession); err != nil {
 		return err
 	}
-	if l != nil || c != nil || m != nil || k != nil {
+	if l != nil || c != nil || m != nil || k != nil || e != nil {
 		s.t.write(`UPDATE sites SET lanes = coalesce($2, lanes), counts = coalesce($3, counts), marks = coalesce($4, marks),
-			contact = coalesce($5, contact) WHERE site_id = $1`, s.row.ID, l, c, m, k)
+			contact = coalesce($5, contact), session = coalesce($6, session) WHERE site_id = $1`, s.row.ID, l, c, m, k, e)
 	}
 	return errors.Join(s.flushEntities(), s.flushStates(), s.flushOrders(), s.flushHours(), s.flushEpochs())
 }

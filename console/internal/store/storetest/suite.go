@@ -44,6 +44,7 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Orders_AreFoundByWhatTheyWant", ordersFound},
 		{"Orders_DueUntilOffered", ordersDue},
 		{"Contact_IsKept", contactIsKept},
+		{"Session_IsKept", sessionIsKept},
 		{"Audit_IsWrittenWithTheChange", auditedWithTheChange},
 		{"Audit_WhatFailsLeavesNothing", auditedOrNotAtAll},
 		{"Audit_OfManyAtOnceIsOneChain", auditIsOneChain},
@@ -385,6 +386,27 @@ func contactIsKept(t *testing.T, s store.Store) {
 		same(t, got, c)
 		return err
 	})
+}
+
+func sessionIsKept(t *testing.T, s store.Store) {
+	AddSite(t, s, "a")
+	put := func(v store.Session) {
+		update(t, s, "a", func(tx store.SiteTx) error {
+			if err := tx.PutSession(v); err != nil {
+				return err
+			}
+			got, err := tx.Session()
+			same(t, got, v)
+			return err
+		})
+		view(t, s, "a", func(tx store.SiteView) error {
+			got, err := tx.Session()
+			same(t, got, v)
+			return err
+		})
+	}
+	put(store.Session{Hub: "h", Ticket: store.SecretHash{1}, Epoch: "e", BootID: "b", Console: "c", At: At})
+	put(store.Session{})
 }
 
 func listsPage(t *testing.T, s store.Store) {
