@@ -82,6 +82,7 @@ type Serve struct {
 
 	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
 
+	Events      `embed:""`
 	OIDC        `embed:""`
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
@@ -95,6 +96,13 @@ type Serve struct {
 func (s Serve) Check() error {
 	if err := s.Store.Check(); err != nil {
 		return err
+	}
+	events, err := s.relay()
+	if err != nil {
+		return err
+	}
+	if u, _ := s.Store.address(); events.URL != "" && u == "" {
+		return fmt.Errorf("%w: --events is for several consoles on one database: choose one with --store", fleet.ErrInvalid)
 	}
 	if err := s.Link.Check(); err != nil {
 		return err
@@ -150,6 +158,9 @@ func (s Serve) Console() (console.Config, error) {
 		return c, err
 	}
 	var err error
+	if c.Events, err = s.relay(); err != nil {
+		return c, err
+	}
 	if c.OIDC, err = s.provider(); err != nil {
 		return c, err
 	}

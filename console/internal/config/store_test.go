@@ -26,6 +26,33 @@ func TestStore_IsChosenByItsAddress(t *testing.T) {
 	}
 }
 
+func TestEvents_AreForConsolesThatShareAStore(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*Serve)
+		says  string
+	}{
+		"embedded store":     {func(s *Serve) { s.Events.Events = "redis://localhost" }, "--events is for several consoles"},
+		"another protocol":   {func(s *Serve) { s.Events.Events = "amqp://localhost" }, "--events"},
+		"password in a flag": {func(s *Serve) { s.Events.Events = "redis://:secret@localhost" }, "use --events-url-file"},
+		"no file":            {func(s *Serve) { s.EventsFile = "/nowhere/url" }, "--events-url-file"},
+	} {
+		s := good(t)
+		c.spoil(&s)
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := good(t)
+	s.Store.Store, s.EventsFile = "postgres://db/fleet", secretFile(t, "rediss://:secret@localhost/2")
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
+	c, err := s.Console()
+	if err != nil || c.Events.URL != "rediss://:secret@localhost/2" || c.Postgres.URL != "postgres://db/fleet" {
+		t.Errorf("%+v, %v", c.Events, err)
+	}
+}
+
 func TestStore_NamesWhatIsWrongAndNoSecret(t *testing.T) {
 	for name, c := range map[string]struct {
 		store Store

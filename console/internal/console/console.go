@@ -24,6 +24,7 @@ import (
 	"github.com/obedio/obedio/console/internal/hublink"
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/pki"
+	"github.com/obedio/obedio/console/internal/relay"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/console/internal/store/badger"
 	"github.com/obedio/obedio/console/internal/store/postgres"
@@ -59,8 +60,10 @@ type Config struct {
 	Constraints identity.Constraints
 
 	// Store is the embedded store, unless Postgres has the address of a database.
-	Store     badger.Config
-	Postgres  postgres.Config
+	Store    badger.Config
+	Postgres postgres.Config
+	// Events are told between consoles that share a store, if it has an address.
+	Events    relay.Config
 	HubLink   hublink.Config
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
@@ -86,7 +89,9 @@ type Console struct {
 	c        Config
 	log      *slog.Logger
 	identity store.Identity
+	self     string // among the consoles that share the store
 	store    store.Store
+	relay    *relay.Relay // nil for none
 	refusals refusals
 	pki      *pki.PKI
 	link     *hublink.Link
@@ -116,7 +121,7 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Console{c: c, log: c.Logger, store: s, ready: make(chan struct{})}
+	v := &Console{c: c, log: c.Logger, self: newSelf(c.Now()), store: s, ready: make(chan struct{})}
 	if err := v.build(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -165,16 +170,29 @@ func (v *Console) build(ctx context.Context) error {
 		}
 	}
 
+	if c.Events.URL != "" {
+		rc := c.Events
+		rc.Fleet, rc.Logger = v.identity.ConsoleID, v.log
+		if v.relay, err = relay.New(rc); err != nil {
+			return err
+		}
+	}
+
 	dc := c.Dispatch
 	dc.Store, dc.Now, dc.Logger = v.store, c.Now, v.log
+	dc.Lead = v.leads("orders", time.Minute)
 	dc.Wake = func(site fleet.SiteID) { v.link.Wake(site) }
 	v.dispatch = dispatch.New(dc)
 	hc := c.HubLink
 	hc.TrafficAge = c.TrafficAge
 	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, v.dispatch, c.Now, v.log
 	v.link = hublink.New(hc)
+	reload := time.Duration(0)
+	if c.Postgres.URL != "" {
+		reload = time.Minute // others may change the store, and their news may get lost
+	}
 	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
-		Store: v.store, Now: c.Now, Intervals: c.Intervals, Logger: v.log,
+		Store: v.store, Now: c.Now, Intervals: c.Intervals, ReloadEvery: reload, Logger: v.log,
 	}); err != nil {
 		return err
 	}
@@ -265,6 +283,11 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "contacts", inner, v.followLink)
 	start(&inside, "orders", inner, v.followOrders)
 	start(&inside, "events", inner, v.api.Run)
+	if v.relay != nil {
+		start(&inside, "other consoles", inner, v.hearOthers)
+		start(&inside, "for other consoles", inner, v.tellOthers)
+		start(&inside, "relay", inner, v.relay.Run)
+	}
 	start(&inside, "accounts", inner, v.sweepAccounts)
 	start(&inside, "traffic", inner, v.dropTraffic)
 
@@ -326,24 +349,13 @@ func (v *Console) followOrders(ctx context.Context) error {
 }
 
 func follow[T any](ctx context.Context, v *Console, from *feed.Feed[T], site func(T) fleet.SiteID) error {
-	r := from.Subscribe(from.Head())
-	for {
-		item, err := r.Next(ctx)
-		switch {
-		case errors.Is(err, feed.ErrLagged):
-			for _, r := range v.fleet.Sites(func(fleetview.Row) bool { return true }) {
-				v.fleet.Touch(r.Site.ID)
-			}
-		case err != nil:
-			return nil //nolint:nilerr // the console is stopping
-		default:
-			v.fleet.Touch(site(item.Value))
-		}
-	}
+	each(ctx, from, v.fleet.TouchAll, func(e T) { v.fleet.Touch(site(e)) })
+	return nil
 }
 
 // sweepAccounts removes sessions that have ended, now and then.
 func (v *Console) sweepAccounts(ctx context.Context) error {
+	mine := v.leads("people", 2*time.Hour)
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
@@ -351,6 +363,9 @@ func (v *Console) sweepAccounts(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			if !mine(ctx) {
+				continue
+			}
 			if _, err := v.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
 				v.log.Warn("sessions not swept", "error", err)
 			}

@@ -88,6 +88,26 @@ type Relay struct {
 	up      atomic.Bool
 }
 
+// Check reports as fleet.ErrInvalid what is wrong with the address.
+func (c Config) Check() error {
+	_, err := c.options()
+	return err
+}
+
+func (c Config) options() (*redis.Options, error) {
+	o, err := redis.ParseURL(c.URL)
+	if err != nil {
+		if ue := new(url.Error); errors.As(err, &ue) {
+			err = ue.Err // the URL may hold a password
+		}
+		return nil, fmt.Errorf("%w: address of the events: %w", fleet.ErrInvalid, err)
+	}
+	o.MaxRetries = -1                       // what cannot be sent at once is not worth sending
+	o.Protocol, o.DisableIdentity = 2, true // every server speaks it
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return o, nil
+}
+
 // New checks the settings; it does not connect.
 func New(c Config) (*Relay, error) {
 	c.Queue = cmp.Or(c.Queue, 4096)
@@ -96,16 +116,10 @@ func New(c Config) (*Relay, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	o, err := redis.ParseURL(c.URL)
+	o, err := c.options()
 	if err != nil {
-		if ue := new(url.Error); errors.As(err, &ue) {
-			err = ue.Err // the URL may hold a password
-		}
-		return nil, fmt.Errorf("%w: address of the events: %w", fleet.ErrInvalid, err)
+		return nil, err
 	}
-	o.MaxRetries = -1 // what cannot be sent at once is not worth sending
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	logging.Disable() // the client writes to standard error by itself
 	return &Relay{
 		c: c, self: rand.Text(), channel: "obedio:" + c.Fleet, client: redis.NewClient(o),
@@ -219,7 +233,12 @@ func (r *Relay) listen(ctx context.Context) {
 // known, so it begins with a message that says so.
 func (r *Relay) session(ctx context.Context) error {
 	s := r.client.Subscribe(ctx, r.channel)
-	defer s.Close()
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // a read does not end with its context
+	defer func() {
+		if stop() {
+			_ = s.Close()
+		}
+	}()
 	tried := false
 	for {
 		v, err := s.ReceiveTimeout(ctx, r.c.PingEvery)

@@ -83,6 +83,9 @@ type Store interface {
 
 	// ViewSite runs fn on one consistent state of a site; fleet.ErrNotFound.
 	ViewSite(ctx context.Context, id fleet.SiteID, fn func(SiteView) error) error
+	// ViewSites runs fn on the sites behind an id, at most limit, in the order of
+	// their ids, all in one consistent state. It returns how many there were.
+	ViewSites(ctx context.Context, after fleet.SiteID, limit int, fn func(SiteView) error) (int, error)
 	// UpdateSite runs fn in a transaction over a site. fn may run again when
 	// something else came between; an error of fn is returned as it is, and then
 	// nothing is written. fleet.ErrNotFound, ErrTooLarge.
@@ -90,6 +93,11 @@ type Store interface {
 	// DueOrders calls fn with the orders whose time to live was over before the
 	// given time and that no hub was offered, until fn says false.
 	DueOrders(ctx context.Context, before time.Time, fn func(fleet.SiteID, uint64) bool) error
+
+	// Lead reports whether the console that calls itself self is to do a piece of
+	// background work until ttl is over; asked again before, it stays the one. It
+	// saves work and is no lock: what is done must be harmless when done twice.
+	Lead(ctx context.Context, work, self string, ttl time.Duration) (bool, error)
 
 	// Bytes is the size on disk.
 	Bytes() uint64

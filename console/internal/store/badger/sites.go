@@ -358,6 +358,25 @@ func (s *Store) ViewSite(ctx context.Context, id fleet.SiteID, fn func(store.Sit
 	})
 }
 
+// ViewSites implements store.Store.
+func (s *Store) ViewSites(ctx context.Context, behind fleet.SiteID, limit int, fn func(store.SiteView) error) (n int, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		var from []byte
+		if behind != "" {
+			from = append(fleetKey(fleetSite, string(behind)), 0)
+		}
+		return t.each(fleetKey(fleetSite), from, func(_, b []byte) (bool, error) {
+			var row store.Site
+			if err := json.Unmarshal(b, &row); err != nil {
+				return false, fmt.Errorf("decode site: %w", err)
+			}
+			n++
+			return n < limit, fn(&site{t: t, id: row.ID, row: row})
+		})
+	})
+	return n, err
+}
+
 // UpdateSite implements store.Store.
 func (s *Store) UpdateSite(ctx context.Context, id fleet.SiteID, fn func(store.SiteTx) error) error {
 	unlock, err := s.sites.Lock(ctx, id)

@@ -147,6 +147,24 @@ func TestStore_OfSeveralConsoles(t *testing.T) {
 	}
 }
 
+func TestLead_OneConsoleUntilItsTimeIsOver(t *testing.T) {
+	s := open(t, Config{})
+	lead := func(work, self string, ttl time.Duration) bool {
+		t.Helper()
+		ok, err := s.Lead(t.Context(), work, self, ttl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if !lead("sweep", "a", time.Hour) || lead("sweep", "b", time.Hour) || !lead("sweep", "a", time.Hour) || !lead("other", "b", time.Hour) {
+		t.Error("not the one that came first")
+	}
+	if !lead("sweep", "a", -time.Second) || !lead("sweep", "b", time.Hour) || lead("sweep", "a", time.Hour) {
+		t.Error("the time that is over still counts")
+	}
+}
+
 // A transaction whose connection is cut leaves nothing, and the next one finds
 // another connection.
 func TestUpdate_OutlivesALostConnection(t *testing.T) {

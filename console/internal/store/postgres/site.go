@@ -113,6 +113,26 @@ func (s *Store) ViewSite(ctx context.Context, id fleet.SiteID, fn func(store.Sit
 	})
 }
 
+// ViewSites implements store.Store.
+func (s *Store) ViewSites(ctx context.Context, behind fleet.SiteID, limit int, fn func(store.SiteView) error) (int, error) {
+	var all []*site
+	first := query{siteColumns + "WHERE site_id > $1 ORDER BY site_id LIMIT $2", []any{behind, max(1, limit)}, func(r pgx.Rows) error {
+		v := &site{}
+		all = append(all, v)
+		return v.scan(r)
+	}}
+	err := s.view(ctx, first, func(t *tx) error {
+		for _, v := range all {
+			v.t = t
+			if err := fn(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(all), err
+}
+
 // UpdateSite implements store.Store.
 func (s *Store) UpdateSite(ctx context.Context, id fleet.SiteID, fn func(store.SiteTx) error) error {
 	unlock, err := s.sites.Lock(ctx, id)

@@ -364,6 +364,14 @@ func (s *Store) Hub(ctx context.Context, id fleet.HubID) (store.Hub, error) {
 	return h, err
 }
 
+// Lead implements store.Store, by the server's clock.
+func (s *Store) Lead(ctx context.Context, work, self string, ttl time.Duration) (bool, error) {
+	_, mine, err := get[int](ctx, s, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, now() + $3)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE leases.holder = excluded.holder OR leases.until < now() RETURNING 1`, work, self, ttl)
+	return mine, err
+}
+
 // DueOrders implements store.Store.
 func (s *Store) DueOrders(ctx context.Context, before time.Time, fn func(fleet.SiteID, uint64) bool) error {
 	type due struct {

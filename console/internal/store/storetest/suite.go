@@ -153,6 +153,9 @@ func firstOneWins(t *testing.T, s store.Store) {
 	v, err := s.Setting(t.Context(), "root")
 	must(t, err)
 	same(t, []bool{ids[id], values[v]}, []bool{true, true})
+	lead, err := s.Lead(t.Context(), "sweep", "me", time.Minute)
+	must(t, err)
+	same(t, lead, true)
 }
 
 func sitesAreListed(t *testing.T, s store.Store) {
@@ -173,6 +176,18 @@ func sitesAreListed(t *testing.T, s store.Store) {
 		}
 	}
 	same(t, ids, []fleet.SiteID{"a", "a-1", "a.x", "b", "c"})
+	update(t, s, "a.x", func(tx store.SiteTx) error { return tx.PutEntity(device("d", 1)) })
+	var seen []string
+	n, err := s.ViewSites(t.Context(), "a", 3, func(v store.SiteView) error {
+		c, err := v.Counts()
+		seen = append(seen, fmt.Sprint(v.Site().ID, " ", c.AllDevices()))
+		return errors.Join(err, v.Devices("", func(fleet.Device) bool { return true }))
+	})
+	must(t, err)
+	same(t, n, 3)
+	same(t, seen, []string{"a-1 0", "a.x 1", "b 0"})
+	_, err = s.ViewSites(t.Context(), "", 9, func(store.SiteView) error { return errBoom })
+	want(t, err, errBoom)
 }
 
 func sitesHaveALimit(t *testing.T, s store.Store) {

@@ -13,6 +13,13 @@ CREATE TABLE meta (
 );
 INSERT INTO meta (name, value) VALUES ('lock/registry', ''), ('lock/people', ''), ('lock/audit', '');
 
+-- Which console does a piece of background work, and until when.
+CREATE TABLE leases (
+	name text COLLATE "C" PRIMARY KEY,
+	holder text NOT NULL,
+	until timestamptz NOT NULL
+);
+
 CREATE TABLE people (
 	key text COLLATE "C" PRIMARY KEY,
 	value bytea NOT NULL
@@ -137,4 +144,4 @@ CREATE TABLE traffic_rows (
 
 -- +goose Down
 DROP TABLE traffic_rows, traffic_hours, orders, states, entities, dead_letters, records, former_epochs, claims, hubs, sites,
-	audit_heads, audit_entries, people, meta;
+	audit_heads, audit_entries, people, leases, meta;
