@@ -121,9 +121,13 @@ func (r *rig) claim(site string) identity.Claim {
 
 // client speaks to the hub link with the given TLS settings.
 func (r *rig) client(settings *tls.Config) obediov1connect.HubLinkClient {
+	return r.clientAt("https://"+r.c.c.Listeners.HubLink.Addr().String(), settings)
+}
+
+func (r *rig) clientAt(url string, settings *tls.Config) obediov1connect.HubLinkClient {
 	t := &http.Transport{DialContext: r.dial, TLSClientConfig: settings, ForceAttemptHTTP2: true}
 	r.t.Cleanup(t.CloseIdleConnections)
-	return obediov1connect.NewHubLinkClient(&http.Client{Transport: t}, "https://"+r.c.c.Listeners.HubLink.Addr().String(), connect.WithSendGzip())
+	return obediov1connect.NewHubLinkClient(&http.Client{Transport: t}, url, connect.WithSendGzip())
 }
 
 func (r *rig) newcomer(c identity.Claim) obediov1connect.HubLinkClient {
@@ -277,17 +281,22 @@ func (h *testHub) take(orders []fleet.Order) {
 	}
 }
 
+// rest is what the console does not hold, as far as the hub knows.
+func (h *testHub) rest() (p lane.Push) {
+	for _, l := range fleet.LogLanes() {
+		if n := fleet.Seq(len(h.lanes[l])); h.acked[l] < n {
+			p.Batches = append(p.Batches, h.batch(l, h.acked[l]+1, n))
+		}
+	}
+	return p
+}
+
 // pushAll sends until the console holds everything, and returns how many calls
 // that took.
 func (h *testHub) pushAll() int {
 	h.r.t.Helper()
 	for calls := 0; ; calls++ {
-		var p lane.Push
-		for _, l := range fleet.LogLanes() {
-			if n := fleet.Seq(len(h.lanes[l])); h.acked[l] < n {
-				p.Batches = append(p.Batches, h.batch(l, h.acked[l]+1, n))
-			}
-		}
+		p := h.rest()
 		if p.Batches == nil {
 			return calls
 		}
