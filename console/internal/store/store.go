@@ -90,6 +90,9 @@ type Store interface {
 	// something else came between; an error of fn is returned as it is, and then
 	// nothing is written. fleet.ErrNotFound, ErrTooLarge.
 	UpdateSite(ctx context.Context, id fleet.SiteID, fn func(SiteTx) error) error
+	// SearchDevices finds devices of all sites; a page goes on behind a place, the
+	// zero value for the first. fleet.ErrInvalid for a place of another query.
+	SearchDevices(ctx context.Context, q DeviceQuery, behind DevicePlace) (DevicePage, error)
 	// DueOrders calls fn with the orders whose time to live was over before the
 	// given time and that no hub was offered, until fn says false.
 	DueOrders(ctx context.Context, before time.Time, fn func(fleet.SiteID, uint64) bool) error

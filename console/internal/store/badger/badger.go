@@ -157,12 +157,24 @@ const valueLogBytes = 64 << 20
 
 func (s *Store) checkFormat() error {
 	k := fleetKey(fleetMeta, "format")
+	var before []byte
+	if err := s.view(context.Background(), func(t *tx) (err error) {
+		before, err = t.get(k)
+		return err
+	}); err != nil {
+		return fmt.Errorf("read store format: %w", err)
+	}
+	if string(before) == formatBeforeTerm {
+		if err := s.reindex(); err != nil {
+			return err
+		}
+	}
 	return s.update(context.Background(), func(t *tx) error {
 		b, err := t.get(k)
 		switch {
 		case err != nil:
 			return fmt.Errorf("read store format: %w", err)
-		case b == nil:
+		case b == nil, string(b) == formatBeforeTerm:
 			t.set(k, []byte(formatVersion))
 		case string(b) != formatVersion:
 			return fmt.Errorf("store has format %s, this program knows %s: use the program that wrote it, or a newer one", b, formatVersion)

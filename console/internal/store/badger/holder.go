@@ -125,7 +125,7 @@ func (s *site) PutEntity(e fleet.Entity) error {
 		}
 		s.mark(siteKey(s.id, siteOpen, string(e.ID)), !e.State.Ended())
 	case fleet.Device:
-		if err := s.countDevice(e); err != nil {
+		if err := s.putDevice(e); err != nil {
 			return err
 		}
 	case fleet.Command:
@@ -142,15 +142,24 @@ func (s *site) PutState(v fleet.DeviceState, asOfMS int64) error {
 		return err
 	}
 	if registered && !d.Removed {
-		before, err := s.presence(v.ID)
+		row, found, err := s.State(v.ID)
 		if err != nil {
 			return err
 		}
-		if err := s.count(func(c *store.Counts) {
-			c.AddDevices(before, -1)
-			c.AddDevices(v.Presence, 1)
-		}); err != nil {
-			return err
+		before := fleet.NeverSeen
+		if found {
+			before = row.Presence
+		}
+		if before != v.Presence {
+			if err := s.count(func(c *store.Counts) {
+				c.AddDevices(before, -1)
+				c.AddDevices(v.Presence, 1)
+			}); err != nil {
+				return err
+			}
+		}
+		if old, after := stateOf(row, found), (&store.StateRow{DeviceState: v}); store.OtherTerms(old, after) {
+			s.t.setTerms(s.id, v.ID, store.DeviceTerms(d, old), store.DeviceTerms(d, after))
 		}
 	}
 	row := store.StateRow{DeviceState: v}
@@ -181,22 +190,20 @@ func (s *site) count(change func(*store.Counts)) error {
 	return nil
 }
 
-// presence is what a device counts as.
-func (s *site) presence(id fleet.DeviceID) (fleet.Presence, error) {
-	row, found, err := s.State(id)
-	if err != nil || !found {
-		return fleet.NeverSeen, err
-	}
-	return row.Presence, nil
-}
-
-func (s *site) countDevice(after fleet.Device) error {
-	before, found, err := fleet.Get[fleet.Device](s, after.Ref())
+// putDevice counts and indexes a device that is put.
+func (s *site) putDevice(after fleet.Device) error {
+	before, _, err := fleet.Get[fleet.Device](s, after.Ref())
 	if err != nil {
 		return err
 	}
+	row, found, err := s.State(after.ID)
+	if err != nil {
+		return err
+	}
+	state := stateOf(row, found)
+	s.t.setTerms(s.id, after.ID, store.DeviceTerms(before, state), store.DeviceTerms(after, state))
 	n := 0
-	if found && !before.Removed {
+	if before.ID != "" && !before.Removed {
 		n--
 	}
 	if !after.Removed {
@@ -205,9 +212,9 @@ func (s *site) countDevice(after fleet.Device) error {
 	if n == 0 {
 		return nil
 	}
-	p, err := s.presence(after.ID)
-	if err != nil {
-		return err
+	p := fleet.NeverSeen
+	if found {
+		p = row.Presence
 	}
 	return s.count(func(c *store.Counts) { c.AddDevices(p, n) })
 }

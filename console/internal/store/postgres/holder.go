@@ -231,8 +231,25 @@ func (s *site) fetch(all []deviceChange) error {
 		LEFT JOIN states s ON s.site_id = $1 AND s.device_id = w.id COLLATE "C"`, s.row.ID, ids, fleet.EntityDevice)
 }
 
+// touch notes the terms that a device had before this transaction.
+func (s *site) touch(id fleet.DeviceID, had []store.Term) {
+	if s.terms == nil {
+		s.terms = map[fleet.DeviceID][]store.Term{}
+	}
+	if _, ok := s.terms[id]; !ok {
+		s.terms[id] = had
+	}
+}
+
 func (s *site) settleOne(c deviceChange) error {
 	ref := fleet.DeviceRef(c.id)
+	if old := s.states[c.id].value; c.device != nil || store.OtherTerms(old, c.state) {
+		had, err := s.termsOf(c.id)
+		if err != nil {
+			return err
+		}
+		s.touch(c.id, had)
+	}
 	before, err := s.counted(ref, s.states[c.id].value)
 	if err != nil {
 		return err

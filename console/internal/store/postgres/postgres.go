@@ -98,7 +98,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{c: c, pool: pool, log: c.Logger, failed: make(chan struct{})}
-	if err := s.migrate(ctx); err != nil {
+	err = s.migrate(ctx)
+	if err == nil {
+		err = s.index(ctx)
+	}
+	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open store at %s: %w", address(pc.ConnConfig), err)
 	}

@@ -246,3 +246,30 @@ func TestMigrations_TablesLeadWithTheSite(t *testing.T) {
 		t.Errorf("%d tables are about a site: %v", n, err)
 	}
 }
+
+func TestOpen_IndexesDevicesThatHaveNoTerms(t *testing.T) {
+	url := pgtest.URL(t)
+	s := open(t, Config{URL: url})
+	storetest.AddSite(t, s, "a")
+	err := s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error {
+		return errors.Join(
+			tx.PutEntity(fleet.Device{ID: "button-1", Type: fleet.Button, Room: "cabin-1", Version: 1}),
+			tx.PutState(fleet.DeviceState{ID: "button-1", Presence: fleet.Lost, Version: 1}, 0))
+	})
+	if err == nil {
+		_, err = s.pool.Exec(t.Context(), "DELETE FROM device_terms")
+	}
+	if err == nil {
+		_, err = s.pool.Exec(t.Context(), "DELETE FROM meta WHERE name = 'setting/"+termsSetting+"'")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := open(t, Config{URL: url}).SearchDevices(t.Context(), store.DeviceQuery{
+		Conditions: []store.DeviceCondition{{Field: store.TermState, Ranges: []store.TermRange{store.Exactly("lost")}}},
+		Match:      func(store.FoundDevice) bool { return true }, Limit: 10, Scan: 10,
+	}, store.DevicePlace{})
+	if err != nil || len(page.Devices) != 1 {
+		t.Errorf("%d devices are found after the start: %v", len(page.Devices), err)
+	}
+}

@@ -36,6 +36,8 @@ type site struct {
 	cancels  map[fleet.CommandID]*cell[uint64]
 
 	unsettled []deviceChange
+	// terms are those that devices had before this transaction touched them.
+	terms map[fleet.DeviceID][]store.Term
 }
 
 // doc is a document of the site's row.
@@ -449,5 +451,5 @@ func (s *site) flush() error {
 		s.t.write(`UPDATE sites SET lanes = coalesce($2, lanes), counts = coalesce($3, counts), marks = coalesce($4, marks),
 			contact = coalesce($5, contact), session = coalesce($6, session) WHERE site_id = $1`, s.row.ID, l, c, m, k, e)
 	}
-	return errors.Join(s.flushEntities(), s.flushStates(), s.flushOrders(), s.flushHours(), s.flushEpochs())
+	return errors.Join(s.flushEntities(), s.flushStates(), s.flushTerms(), s.flushOrders(), s.flushHours(), s.flushEpochs())
 }
