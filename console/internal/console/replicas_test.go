@@ -278,7 +278,7 @@ func TestReplicas_KillOne(t *testing.T) {
 	moved, commands := 0, map[string]map[fleet.CommandID]bool{}
 	for round := range 12 {
 		if round == 6 {
-			go other.Process.Kill() //nolint:errcheck // while the hubs push
+			go other.Process.Kill() // while the hubs push
 		}
 		for _, h := range hubs {
 			h.grow(7)

@@ -17,7 +17,7 @@ import (
 // SearchDevices implements store.Store.
 func (s *Store) SearchDevices(ctx context.Context, q store.DeviceQuery, at store.DevicePlace) (page store.DevicePage, err error) {
 	err = s.view(ctx, func(t *tx) error {
-		page, err = store.SearchDevices(deviceIndex{t}, q, at)
+		page, err = store.SearchDevices(deviceIndex{t, map[roomKey]string{}}, q, at)
 		return err
 	})
 	return page, err
@@ -43,7 +43,16 @@ func (t *tx) setTerms(site fleet.SiteID, id fleet.DeviceID, before, after []stor
 }
 
 // deviceIndex implements store.DeviceIndex.
-type deviceIndex struct{ t *tx }
+type deviceIndex struct {
+	t *tx
+	// rooms are the names of those that were read: many devices are in one.
+	rooms map[roomKey]string
+}
+
+type roomKey struct {
+	site fleet.SiteID
+	room fleet.RoomID
+}
 
 // CountTerms implements store.DeviceIndex.
 func (x deviceIndex) CountTerms(f store.TermField, r store.TermRange, most int) (int, error) {
@@ -98,7 +107,7 @@ func (x deviceIndex) Found(at []store.DevicePlace) ([]store.FoundDevice, error) 
 		if !found || d.Removed {
 			continue
 		}
-		one, err := s.found(d)
+		one, err := x.found(s, d)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +117,7 @@ func (x deviceIndex) Found(at []store.DevicePlace) ([]store.FoundDevice, error) 
 }
 
 // found is a device with its state and the name of its room.
-func (s *site) found(d fleet.Device) (store.FoundDevice, error) {
+func (x deviceIndex) found(s *site, d fleet.Device) (store.FoundDevice, error) {
 	out := store.FoundDevice{Site: s.id, Device: d}
 	row, found, err := s.State(d.ID)
 	if err != nil {
@@ -117,9 +126,17 @@ func (s *site) found(d fleet.Device) (store.FoundDevice, error) {
 	if found {
 		out.State = &row
 	}
-	room, _, err := fleet.Get[fleet.Room](s, fleet.RoomRef(d.Room))
-	out.RoomName = room.Name
-	return out, err
+	name, known := x.rooms[roomKey{s.id, d.Room}]
+	if !known {
+		room, _, err := fleet.Get[fleet.Room](s, fleet.RoomRef(d.Room))
+		if err != nil {
+			return out, err
+		}
+		name = room.Name
+		x.rooms[roomKey{s.id, d.Room}] = name
+	}
+	out.RoomName = name
+	return out, nil
 }
 
 // SiteDevices implements store.DeviceIndex.
@@ -130,7 +147,7 @@ func (x deviceIndex) SiteDevices(id fleet.SiteID, behind fleet.DeviceID, limit i
 	err = upwards(s, string(behind), func(d fleet.Device) bool {
 		if n++; !d.Removed {
 			var one store.FoundDevice
-			if one, failed = s.found(d); failed != nil {
+			if one, failed = x.found(s, d); failed != nil {
 				return false
 			}
 			all = append(all, one)
