@@ -359,7 +359,7 @@ func (h *testHub) tryAll() error {
 func (r *rig) holds(h *testHub) {
 	r.t.Helper()
 	told := fleettest.NewMemory()
-	if _, err := lane.Greet(told, lane.Hello{Epoch: h.epoch, Lanes: map[fleet.Lane]lane.HelloLane{}}); err != nil {
+	if _, err := lane.Greet(told, lane.Hello{Epoch: h.epoch, Lanes: map[fleet.Lane]lane.HelloLane{}}, lane.Given{}); err != nil {
 		r.t.Fatal(err)
 	}
 	var all lane.Push

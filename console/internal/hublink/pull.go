@@ -11,6 +11,7 @@ import (
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
+	"github.com/obedio/obedio/shared/wire"
 )
 
 // defaultOrderBytes of an answer for a hub that does not say.
@@ -36,7 +37,7 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 	touch := true
 	for {
 		woken := l.woken(hub.Site) // before the look, so that no order is missed
-		out, err := l.ordersFor(ctx, hub, s, req.Msg.OrderCursor, maxBytes, touch)
+		out, err := l.ordersFor(ctx, hub, s, req.Msg, maxBytes, touch)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +50,7 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 		// Only a call is contact; that it waits proves nothing.
 		touch = false
 		answer := connect.NewResponse(out)
-		if len(out.Orders) > 0 {
+		if len(out.Orders) > 0 || out.Policy != nil {
 			return answer, nil
 		}
 		select {
@@ -68,14 +69,15 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 	}
 }
 
-func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, cursor uint64, maxBytes int, touch bool) (*pb.PullResponse, error) {
+func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, m *pb.PullRequest, maxBytes int, touch bool) (*pb.PullResponse, error) {
 	var orders []fleet.Order
 	var head uint64
+	var policy *pb.Policy
 	err := l.c.Store.UpdateSite(ctx, hub.Site, func(tx store.SiteTx) error {
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
-		if err := l.admitted(tx, hub, s); err != nil {
+		if err := l.enter(tx, hub, s); err != nil {
 			return err
 		}
 		if touch {
@@ -87,14 +89,20 @@ func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, cursor 
 				return err
 			}
 		}
+		policy = nil
+		if wanted, found, err := tx.Policy(); err != nil {
+			return err
+		} else if found && wanted.Version > m.PolicyVersion {
+			policy = wire.EncodePolicy(wanted)
+		}
 		var err error
-		orders, head, err = l.due(tx, cursor, maxBytes)
+		orders, head, err = l.due(tx, m.OrderCursor, maxBytes)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &pb.PullResponse{OrderHead: head, ConsoleTimeMs: l.now().UnixMilli()}
+	out := &pb.PullResponse{OrderHead: head, ConsoleTimeMs: l.now().UnixMilli(), Policy: policy}
 	out.Orders, err = encodeOrders(orders)
 	return out, err
 }

@@ -97,22 +97,41 @@ func (p *peer) endOthers(ticket store.SecretHash) {
 	}
 }
 
-// admitted reports as lane.ErrTicket that s is not the session that is open.
-// It is asked in every transaction of a call, so that of two consoles that a
-// hub has greeted only the later one takes anything.
-func (l *Link) admitted(v store.SiteView, hub store.Hub, s *session) error {
+// admitted returns the session that is open; lane.ErrTicket when it is not that
+// of the ticket. It is asked in every transaction of a call, so that of two
+// consoles that a hub has greeted only the later one takes anything.
+func (l *Link) admitted(v store.SiteView, hub store.Hub, ticket store.SecretHash) (store.Session, error) {
 	open, err := v.Session()
+	if err == nil && (open.Hub != hub.ID || open.Ticket != ticket || open.Console != l.c.Identity.Epoch) {
+		err = lane.ErrTicket
+	}
+	return open, err
+}
+
+// enter admits a call and makes sure that its session's epoch is the site's
+// current one; lane.ErrTicket when another life of the hub has greeted since. Of
+// two hubs with one identity each goes on in its own.
+func (l *Link) enter(tx store.SiteTx, hub store.Hub, s *session) error {
+	open, err := l.admitted(tx, hub, s.ticket)
 	if err != nil {
 		return err
 	}
-	e, err := v.Epoch()
+	e, err := tx.Epoch()
+	if err != nil || e == open.Epoch {
+		return err
+	}
+	seen, err := tx.Seen()
 	if err != nil {
 		return err
 	}
-	if open.Hub != hub.ID || open.Ticket != s.ticket || open.Epoch != e || open.Console != l.c.Identity.Epoch {
+	life, known, err := tx.Life(open.Epoch)
+	switch {
+	case err != nil:
+		return err
+	case !seen.Fenced || !known:
 		return lane.ErrTicket
 	}
-	return nil
+	return tx.BeginEpoch(open.Epoch, life)
 }
 
 // pulling makes the caller the one that waits for orders: an earlier call,

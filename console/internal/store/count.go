@@ -78,6 +78,10 @@ func Recount(v SiteView) (Counts, error) {
 		c.AddLetter(d.Rejected)
 		return true
 	}))
+	err = errors.Join(err, v.Gaps(func(lane.Gap) bool {
+		c.Gaps++
+		return true
+	}))
 	err = errors.Join(err, v.Traffic(time.Time{}, HourStart(math.MaxUint32), false, func(TrafficHour) bool {
 		c.TrafficHours++
 		return true

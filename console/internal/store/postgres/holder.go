@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
@@ -28,38 +29,64 @@ func (s *site) Audit(by fleet.Actor, action, target string, detail map[string]st
 	return s.t.audit(by, action, target, detail)
 }
 
-// Former implements lane.Holder.
-func (s *site) Former(e fleet.Epoch) (bool, error) {
-	if c, ok := s.epochs[e]; ok {
-		return c.value, nil
+// PutPolicy implements store.SiteTx.
+func (s *site) PutPolicy(p fleet.Policy) error {
+	if err := p.Check(); err != nil {
+		return err
 	}
-	_, found, err := one[int](s.t, "SELECT 1 FROM former_epochs WHERE site_id = $1 AND epoch = $2", s.row.ID, e)
-	if err == nil {
-		keep(&s.epochs, e, found)
+	s.policy = doc[fleet.Policy]{value: p, read: true, dirt: true}
+	return nil
+}
+
+// BeginEpoch implements lane.Holder.
+func (s *site) BeginEpoch(e fleet.Epoch, l lane.Life) error {
+	v, err := s.lanes.change()
+	if err != nil {
+		return err
 	}
-	return found, err
+	if v.Epoch != "" {
+		before := v.Life
+		put(&s.epochs, v.Epoch, &before)
+	}
+	put(&s.epochs, e, nil)
+	v.Epoch, v.Life = e, l.Clone()
+	return nil
 }
 
 func (s *site) flushEpochs() error {
 	for e, c := range s.epochs {
-		if c.dirt {
-			s.t.write("INSERT INTO former_epochs (site_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", s.row.ID, e)
+		switch {
+		case !c.dirt:
+		case c.value == nil:
+			s.t.write("DELETE FROM former_epochs WHERE site_id = $1 AND epoch = $2", s.row.ID, e)
+		default:
+			err := s.t.writeJSON(c.value, `INSERT INTO former_epochs (site_id, epoch, life) VALUES ($1, $2, $3)
+				ON CONFLICT (site_id, epoch) DO UPDATE SET life = excluded.life`, s.row.ID, e)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// BeginEpoch implements lane.Holder.
-func (s *site) BeginEpoch(e fleet.Epoch) error {
+// SetSeen implements lane.Holder.
+func (s *site) SetSeen(v lane.Seen) error {
 	l, err := s.lanes.change()
 	if err != nil {
 		return err
 	}
-	if l.Epoch != "" {
-		put(&s.epochs, l.Epoch, true)
-	}
-	*l = lanes{Epoch: e}
+	l.Seen = v
 	return nil
+}
+
+// PutGap implements lane.Holder.
+func (s *site) PutGap(g lane.Gap) error {
+	if err := s.count(func(c *store.Counts) { c.Gaps++ }); err != nil {
+		return err
+	}
+	return s.t.writeJSON(g, `INSERT INTO gaps (site_id, epoch, lane, seq, gap) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (site_id, epoch, lane, seq) DO UPDATE SET gap = excluded.gap`, s.row.ID, g.Epoch, int16(g.Lane), int64(g.To))
 }
 
 // SetPosition implements lane.Holder.
@@ -86,8 +113,20 @@ func (s *site) SetStateVersion(v uint64) error {
 	return nil
 }
 
+// recordKey names a record that was put.
+type recordKey struct {
+	epoch fleet.Epoch
+	lane  fleet.Lane
+	seq   fleet.Seq
+}
+
+type record struct {
+	encoded []byte
+	hash    lane.Hash
+}
+
 // PutRecord implements lane.Holder.
-func (s *site) PutRecord(l fleet.Lane, seq fleet.Seq, encoded []byte) error {
+func (s *site) PutRecord(l fleet.Lane, seq fleet.Seq, sum lane.Hash, encoded []byte) error {
 	e, err := s.Epoch()
 	if err != nil {
 		return err
@@ -95,8 +134,45 @@ func (s *site) PutRecord(l fleet.Lane, seq fleet.Seq, encoded []byte) error {
 	if encoded == nil {
 		encoded = []byte{} // a record may be empty; nil would be NULL
 	}
-	s.t.write(`INSERT INTO records (site_id, epoch, lane, seq, record) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (site_id, epoch, lane, seq) DO UPDATE SET record = excluded.record`, s.row.ID, e, int16(l), int64(seq), encoded)
+	if s.records == nil {
+		s.records = map[recordKey]record{}
+	}
+	s.records[recordKey{e, l, seq}] = record{encoded, sum}
+	return nil
+}
+
+// HashOf implements lane.Holder.
+func (s *site) HashOf(e fleet.Epoch, l fleet.Lane, seq fleet.Seq) (lane.Hash, bool, error) {
+	if r, ok := s.records[recordKey{e, l, seq}]; ok {
+		return r.hash, true, nil
+	}
+	b, found, err := one[[]byte](s.t, "SELECT hash FROM records WHERE site_id = $1 AND epoch = $2 AND lane = $3 AND seq = $4",
+		s.row.ID, e, int16(l), int64(seq))
+	if err != nil || !found {
+		return lane.Hash{}, false, err
+	}
+	if len(b) != len(lane.Hash{}) {
+		return lane.Hash{}, false, fmt.Errorf("hash of record %d of lane %s has %d bytes", seq, l, len(b))
+	}
+	return lane.Hash(b), true, nil
+}
+
+// flushRecords writes the records, in one statement.
+func (s *site) flushRecords() error {
+	n := len(s.records)
+	if n == 0 {
+		return nil
+	}
+	epochs, lanes, seqs := make([]string, 0, n), make([]int16, 0, n), make([]int64, 0, n)
+	records, hashes := make([][]byte, 0, n), make([][]byte, 0, n)
+	for k, r := range s.records {
+		epochs, lanes, seqs = append(epochs, string(k.epoch)), append(lanes, int16(k.lane)), append(seqs, int64(k.seq))
+		records, hashes = append(records, r.encoded), append(hashes, r.hash[:])
+	}
+	s.t.write(`INSERT INTO records (site_id, epoch, lane, seq, record, hash)
+		SELECT $1, w.* FROM unnest($2::text[], $3::smallint[], $4::bigint[], $5::bytea[], $6::bytea[]) AS w
+		ON CONFLICT (site_id, epoch, lane, seq) DO UPDATE SET record = excluded.record, hash = excluded.hash`,
+		s.row.ID, epochs, lanes, seqs, records, hashes)
 	return nil
 }
 

@@ -118,6 +118,48 @@ func (s *site) EndOrder(n uint64, end store.OrderState, detail string, at time.T
 	return s.count(func(c *store.Counts) { c.OrdersPending-- })
 }
 
+// Renumber implements store.SiteTx.
+func (s *site) Renumber(cursor uint64, since time.Time) error {
+	m, err := s.marks.change()
+	if err != nil {
+		return err
+	}
+	var fresh []store.Order
+	base := cursor
+	err = s.OrdersAfter(0, func(o store.Order) bool {
+		if o.CreatedAt.Before(since) {
+			base = max(base, o.Number)
+		} else {
+			fresh = append(fresh, o)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range fresh {
+		put(&s.orders, o.Number, nil)
+		if o.End == "" {
+			if err := s.count(func(c *store.Counts) { c.OrdersPending-- }); err != nil {
+				return err
+			}
+		}
+	}
+	m.Head, m.Offered, m.Taken = base, max(cursor, min(m.Offered, base)), max(cursor, min(m.Taken, base))
+	for _, o := range fresh {
+		after, err := s.AddOrder(store.Order{Order: o.Order})
+		if err != nil {
+			return err
+		}
+		if o.End != "" {
+			if err := s.EndOrder(after.Number, o.End, o.Detail, o.EndedAt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Offered implements store.SiteTx.
 func (s *site) Offered(upto uint64) error {
 	m, err := s.marks.get()
@@ -153,12 +195,16 @@ func (s *site) flushOrders() error {
 		if !c.dirt {
 			continue
 		}
+		if c.value == nil {
+			s.t.write("DELETE FROM orders WHERE site_id = $1 AND number = $2", s.row.ID, int64(n))
+			continue
+		}
 		b, err := store.EncodeOrder(*c.value)
 		if err != nil {
 			return err
 		}
 		s.t.write(`INSERT INTO orders (site_id, number, expires_ms, due, body) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (site_id, number) DO UPDATE SET due = excluded.due, body = excluded.body`,
+			ON CONFLICT (site_id, number) DO UPDATE SET expires_ms = excluded.expires_ms, due = excluded.due, body = excluded.body`,
 			s.row.ID, int64(n), c.value.ExpiresAt.UnixMilli(), c.value.End == "" && n > m.Offered, string(b))
 	}
 	if s.marks.dirt {

@@ -26,12 +26,14 @@ type site struct {
 	marks   doc[store.OrderMarks]
 	contact doc[store.Contact]
 	session doc[store.Session]
+	policy  doc[fleet.Policy]
 
 	entities map[fleet.Ref]*cell[[]byte]
 	states   map[fleet.DeviceID]*cell[*store.StateRow]
 	orders   map[uint64]*cell[*store.Order]
 	hours    map[uint32]*cell[*store.StoredHour]
-	epochs   map[fleet.Epoch]*cell[bool]
+	epochs   map[fleet.Epoch]*cell[*lane.Life]
+	records  map[recordKey]record
 	wanted   map[fleet.CommandID]*cell[uint64] // by the command; 0 for none
 	cancels  map[fleet.CommandID]*cell[uint64]
 
@@ -79,17 +81,16 @@ type cell[T any] struct {
 	dirt  bool
 }
 
-// lanes says how far each lane of the current epoch is held.
+// lanes says how far each lane of the current epoch is held, and who speaks for
+// the site.
 type lanes struct {
-	Epoch fleet.Epoch                  `json:"epoch,omitempty"`
-	Lanes map[fleet.Lane]lane.Position `json:"lanes,omitempty"`
-	State uint64                       `json:"state,omitempty"`
-	// Traffic says how far lane 4 is.
-	Traffic lane.TrafficMark `json:"traffic,omitzero"`
+	Epoch fleet.Epoch `json:"epoch,omitempty"`
+	lane.Life
+	Seen lane.Seen `json:"seen,omitzero"`
 }
 
 const (
-	siteColumns = "SELECT site, lanes, counts, marks, contact, session FROM sites "
+	siteColumns = "SELECT site, lanes, counts, marks, contact, session, policy FROM sites "
 	readSite    = siteColumns + "WHERE site_id = $1"
 	lockedSite  = readSite + " FOR UPDATE"
 )
@@ -97,7 +98,7 @@ const (
 // scan reads the site's row.
 func (s *site) scan(r pgx.Rows) error {
 	var row []byte
-	if err := r.Scan(&row, &s.lanes.stored, &s.counts.stored, &s.marks.stored, &s.contact.stored, &s.session.stored); err != nil {
+	if err := r.Scan(&row, &s.lanes.stored, &s.counts.stored, &s.marks.stored, &s.contact.stored, &s.session.stored, &s.policy.stored); err != nil {
 		return err
 	}
 	return decode(row, &s.row)
@@ -178,6 +179,47 @@ func value[T any](d *doc[T]) (T, error) {
 		return none, err
 	}
 	return *v, nil
+}
+
+// Policy implements store.SiteView.
+func (s *site) Policy() (fleet.Policy, bool, error) {
+	if len(s.policy.stored) == 0 && !s.policy.read {
+		return fleet.Policy{}, false, nil
+	}
+	p, err := value(&s.policy)
+	return p, err == nil, err
+}
+
+// Seen implements store.SiteView and lane.Holder.
+func (s *site) Seen() (lane.Seen, error) {
+	v, err := value(&s.lanes)
+	return v.Seen, err
+}
+
+// Life implements store.SiteView and lane.Holder.
+func (s *site) Life(e fleet.Epoch) (lane.Life, bool, error) {
+	v, err := value(&s.lanes)
+	if err != nil {
+		return lane.Life{}, false, err
+	}
+	if e == v.Epoch {
+		return v.Life.Clone(), e != "", nil
+	}
+	c, ok := s.epochs[e]
+	if !ok {
+		life, found, err := oneJSON[lane.Life](s.t, "SELECT life FROM former_epochs WHERE site_id = $1 AND epoch = $2", s.row.ID, e)
+		if err != nil {
+			return lane.Life{}, false, err
+		}
+		c = keep(&s.epochs, e, nil)
+		if found {
+			c.value = &life
+		}
+	}
+	if c.value == nil {
+		return lane.Life{}, false, nil
+	}
+	return c.value.Clone(), true, nil
 }
 
 // Counts implements store.SiteView.
@@ -356,14 +398,21 @@ func (s *site) Commands(before fleet.CommandID, fn func(fleet.Command) bool) err
 	return downwards(s, string(before), fn)
 }
 
-// DeadLetters implements store.SiteView: by epoch, lane and number.
+// DeadLetters implements store.SiteView.
 func (s *site) DeadLetters(fn func(store.DeadLetter) bool) error {
+	return laneList(s, "letter", "dead_letters", fn)
+}
+
+// laneList calls fn with the documents of a table by epoch, lane and number.
+func laneList[T any](s *site, column, table string, fn func(T) bool) error {
 	var at struct {
 		epoch fleet.Epoch
 		lane  int16
 		seq   int64
 	}
 	at.lane = -1
+	sql := "SELECT epoch, lane, seq, " + column + " FROM " + table + ` WHERE site_id = $1 AND (epoch, lane, seq) > ($2, $3, $4)
+		ORDER BY epoch, lane, seq LIMIT $5`
 	return pages(func() (int, bool, error) {
 		var rows [][]byte
 		err := s.t.read(func(r pgx.Rows) error {
@@ -371,18 +420,22 @@ func (s *site) DeadLetters(fn func(store.DeadLetter) bool) error {
 			err := r.Scan(&at.epoch, &at.lane, &at.seq, &b)
 			rows = append(rows, b)
 			return err
-		}, `SELECT epoch, lane, seq, letter FROM dead_letters WHERE site_id = $1 AND (epoch, lane, seq) > ($2, $3, $4)
-			ORDER BY epoch, lane, seq LIMIT $5`, s.row.ID, at.epoch, at.lane, at.seq, pageRows)
+		}, sql, s.row.ID, at.epoch, at.lane, at.seq, pageRows)
 		if err != nil {
 			return 0, false, err
 		}
 		for _, b := range rows {
-			if more, err := decoded("dead letter", b, fn); err != nil || !more {
+			if more, err := decoded(column, b, fn); err != nil || !more {
 				return 0, false, err
 			}
 		}
 		return len(rows), true, nil
 	})
+}
+
+// Gaps implements store.SiteView.
+func (s *site) Gaps(fn func(lane.Gap) bool) error {
+	return laneList(s, "gap", "gaps", fn)
 }
 
 // Records implements store.SiteView.
@@ -391,6 +444,11 @@ func (s *site) Records(l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) 
 	if err != nil {
 		return err
 	}
+	return s.RecordsOf(e, l, from, fn)
+}
+
+// RecordsOf implements store.SiteView.
+func (s *site) RecordsOf(e fleet.Epoch, l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) bool) error {
 	return listed(s.t, int64(from)-1, func(n int64, b []byte) (bool, error) { return fn(fleet.Seq(n), b), nil },
 		"SELECT seq, record FROM records WHERE site_id = $1 AND epoch = $2 AND lane = $3 AND seq > $4 ORDER BY seq LIMIT $5",
 		s.row.ID, e, int16(l))
@@ -444,12 +502,14 @@ func (s *site) flush() error {
 	m, errMarks := s.marks.next()
 	k, errContact := s.contact.next()
 	e, errSession := s.session.next()
-	if err := errors.Join(errLanes, errCounts, errMarks, errContact, errSession); err != nil {
+	p, errPolicy := s.policy.next()
+	if err := errors.Join(errLanes, errCounts, errMarks, errContact, errSession, errPolicy); err != nil {
 		return err
 	}
-	if l != nil || c != nil || m != nil || k != nil || e != nil {
+	if l != nil || c != nil || m != nil || k != nil || e != nil || p != nil {
 		s.t.write(`UPDATE sites SET lanes = coalesce($2, lanes), counts = coalesce($3, counts), marks = coalesce($4, marks),
-			contact = coalesce($5, contact), session = coalesce($6, session) WHERE site_id = $1`, s.row.ID, l, c, m, k, e)
+			contact = coalesce($5, contact), session = coalesce($6, session),
+			policy = coalesce($7, policy) WHERE site_id = $1`, s.row.ID, l, c, m, k, e, p)
 	}
-	return errors.Join(s.flushEntities(), s.flushStates(), s.flushTerms(), s.flushOrders(), s.flushHours(), s.flushEpochs())
+	return errors.Join(s.flushEntities(), s.flushStates(), s.flushTerms(), s.flushOrders(), s.flushHours(), s.flushEpochs(), s.flushRecords())
 }

@@ -45,7 +45,9 @@ CREATE TABLE sites (
 	counts text NOT NULL DEFAULT '{}',
 	marks text NOT NULL DEFAULT '{}',
 	contact text NOT NULL DEFAULT '{}',
-	session text NOT NULL DEFAULT '{}'
+	session text NOT NULL DEFAULT '{}',
+	-- What is wanted of the site's policy; empty for nothing.
+	policy text NOT NULL DEFAULT ''
 );
 
 CREATE TABLE hubs (
@@ -65,19 +67,22 @@ CREATE TABLE claims (
 );
 CREATE INDEX claims_by_hash ON claims (hash);
 
+-- Where the lanes of epochs stand that are not the current one.
 CREATE TABLE former_epochs (
 	site_id text COLLATE "C" NOT NULL,
 	epoch text COLLATE "C" NOT NULL,
+	life text NOT NULL,
 	PRIMARY KEY (site_id, epoch)
 );
 
--- Records as they came.
+-- Records as they came, with the hash of the chain after each.
 CREATE TABLE records (
 	site_id text COLLATE "C" NOT NULL,
 	epoch text COLLATE "C" NOT NULL,
 	lane smallint NOT NULL,
 	seq bigint NOT NULL,
 	record bytea NOT NULL,
+	hash bytea NOT NULL,
 	PRIMARY KEY (site_id, epoch, lane, seq)
 );
 CREATE TABLE dead_letters (
@@ -86,6 +91,16 @@ CREATE TABLE dead_letters (
 	lane smallint NOT NULL,
 	seq bigint NOT NULL,
 	letter text NOT NULL,
+	PRIMARY KEY (site_id, epoch, lane, seq)
+);
+
+-- Runs of records that will never come, by the number behind them.
+CREATE TABLE gaps (
+	site_id text COLLATE "C" NOT NULL,
+	epoch text COLLATE "C" NOT NULL,
+	lane smallint NOT NULL,
+	seq bigint NOT NULL,
+	gap text NOT NULL,
 	PRIMARY KEY (site_id, epoch, lane, seq)
 );
 
@@ -143,5 +158,5 @@ CREATE TABLE traffic_rows (
 );
 
 -- +goose Down
-DROP TABLE traffic_rows, traffic_hours, orders, states, entities, dead_letters, records, former_epochs, claims, hubs, sites,
+DROP TABLE traffic_rows, traffic_hours, orders, states, entities, gaps, dead_letters, records, former_epochs, claims, hubs, sites,
 	audit_heads, audit_entries, people, leases, meta;
