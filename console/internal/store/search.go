@@ -226,7 +226,7 @@ type DeviceIndex interface {
 
 const (
 	// planMost is how far terms are counted to choose the one that leads.
-	planMost = 4000
+	planMost = 6400
 	// searchStep is how many devices are read at once.
 	searchStep = 200
 )
@@ -262,33 +262,60 @@ type search struct {
 	page DevicePage
 }
 
-// plan chooses what leads.
+// plan chooses what leads: what has the fewest devices. They are counted a
+// little further each time, so that it costs no more than the fewest are. When
+// all have many, the first condition leads.
 func (s *search) plan() error {
-	best := planMost + 1
-	if s.q.Sites != nil {
-		var err error
-		if best, err = s.x.CountDevices(s.q.Sites, planMost); err != nil {
-			return err
-		}
+	lead := func(i int) {
+		s.lead, s.at.Lead = merged(s.q.Conditions[i]), i+1
 	}
-	for i, c := range s.q.Conditions {
-		c = merged(c)
-		n := 0
-		for _, r := range c.Ranges {
-			if n >= best {
-				break
-			}
-			more, err := s.x.CountTerms(c.Field, r, best-n)
+	if len(s.q.Conditions) > 0 {
+		lead(0)
+	}
+	if len(s.q.Conditions) == 0 || len(s.q.Conditions) == 1 && s.q.Sites == nil {
+		return nil
+	}
+	for most := 100; most <= planMost; most *= 8 {
+		best := most
+		if s.q.Sites != nil {
+			n, err := s.x.CountDevices(s.q.Sites, most)
 			if err != nil {
 				return err
 			}
-			n += more
+			if n < best {
+				s.lead, s.at.Lead, best = DeviceCondition{}, 0, n
+			}
 		}
-		if n < best {
-			s.lead, s.at.Lead, best = c, i+1, n
+		for i, c := range s.q.Conditions {
+			n, err := s.count(merged(c), best)
+			if err != nil {
+				return err
+			}
+			if n < best {
+				lead(i)
+				best = n
+			}
+		}
+		if best < most {
+			return nil
 		}
 	}
 	return nil
+}
+
+// count counts the terms of a condition, up to most.
+func (s *search) count(c DeviceCondition, most int) (n int, err error) {
+	for _, r := range c.Ranges {
+		if n >= most {
+			break
+		}
+		more, err := s.x.CountTerms(c.Field, r, most-n)
+		if err != nil {
+			return 0, err
+		}
+		n += more
+	}
+	return n, nil
 }
 
 // merged is c with its ranges in order, and none that overlap.

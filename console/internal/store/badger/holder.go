@@ -162,36 +162,41 @@ func (s *site) PutEntity(e fleet.Entity) error {
 
 // PutState implements lane.Holder.
 func (s *site) PutState(v fleet.DeviceState, asOfMS int64) error {
-	d, registered, err := fleet.Get[fleet.Device](s, fleet.DeviceRef(v.ID))
+	row, found, err := s.State(v.ID)
 	if err != nil {
 		return err
 	}
-	if registered && !d.Removed {
-		row, found, err := s.State(v.ID)
-		if err != nil {
+	after := &store.StateRow{DeviceState: v}
+	if asOfMS > 0 {
+		after.AsOf = time.UnixMilli(asOfMS).UTC()
+	}
+	// Most states change nothing that devices are counted or found by.
+	if before := stateOf(row, found); store.OtherTerms(before, after) {
+		if err := s.otherState(v.ID, before, after); err != nil {
 			return err
 		}
-		before := fleet.NeverSeen
-		if found {
-			before = row.Presence
-		}
-		if before != v.Presence {
-			if err := s.count(func(c *store.Counts) {
-				c.AddDevices(before, -1)
-				c.AddDevices(v.Presence, 1)
-			}); err != nil {
-				return err
-			}
-		}
-		if old, after := stateOf(row, found), (&store.StateRow{DeviceState: v}); store.OtherTerms(old, after) {
-			s.t.setTerms(s.id, v.ID, store.DeviceTerms(d, old), store.DeviceTerms(d, after))
-		}
 	}
-	row := store.StateRow{DeviceState: v}
-	if asOfMS > 0 {
-		row.AsOf = time.UnixMilli(asOfMS).UTC()
+	return s.t.setJSON(siteKey(s.id, siteState, string(v.ID)), after)
+}
+
+// otherState counts and indexes a device by its new state.
+func (s *site) otherState(id fleet.DeviceID, before, after *store.StateRow) error {
+	d, registered, err := fleet.Get[fleet.Device](s, fleet.DeviceRef(id))
+	if err != nil || !registered || d.Removed {
+		return err
 	}
-	return s.t.setJSON(siteKey(s.id, siteState, string(v.ID)), row)
+	s.t.setTerms(s.id, id, store.DeviceTerms(d, before), store.DeviceTerms(d, after))
+	presence := fleet.NeverSeen
+	if before != nil {
+		presence = before.Presence
+	}
+	if presence == after.Presence {
+		return nil
+	}
+	return s.count(func(c *store.Counts) {
+		c.AddDevices(presence, -1)
+		c.AddDevices(after.Presence, 1)
+	})
 }
 
 func (s *site) mark(k []byte, on bool) {
