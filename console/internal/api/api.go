@@ -53,7 +53,7 @@ type Config struct {
 	ClaimTTL time.Duration
 	// MaxSites; 10,000.
 	MaxSites int
-	// ScanMost is how many devices one page of a filtered list looks at; 20,000.
+	// ScanMost is how many devices one page of a filtered list looks at; 4,000.
 	ScanMost int
 	// Ready says what is not ready, or nil.
 	Ready func() error
@@ -76,7 +76,7 @@ func New(c Config) (*API, error) {
 	c.EventsKept = cmp.Or(c.EventsKept, 8192)
 	c.ClaimTTL = cmp.Or(c.ClaimTTL, 7*24*time.Hour)
 	c.MaxSites = cmp.Or(c.MaxSites, 10_000)
-	c.ScanMost = cmp.Or(c.ScanMost, 20_000)
+	c.ScanMost = cmp.Or(c.ScanMost, 4000)
 	var ui http.Handler
 	if c.UI != nil {
 		var err error

@@ -24,6 +24,7 @@ import (
 // Data is where the console keeps everything.
 type Data struct {
 	Data string `name:"data" required:"" placeholder:"DIR" help:"The console's data directory."`
+	Store
 }
 
 // Socket is where the running console listens for its own commands.
@@ -49,7 +50,6 @@ func (l Link) Check() error {
 type Serve struct {
 	Data
 	Link
-	Store     string `name:"store" default:"badger" help:"Where everything is kept: badger, in the data directory."`
 	ReadyFile string `name:"ready-file" placeholder:"FILE" help:"Write a JSON file with the addresses when every listener takes work."`
 
 	HTTP    string `name:"http" default:":8090" help:"Address for the web UI and the API; empty for none."`
@@ -82,6 +82,7 @@ type Serve struct {
 
 	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
 
+	Events      `embed:""`
 	OIDC        `embed:""`
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
@@ -93,8 +94,15 @@ type Serve struct {
 
 // Check says what is wrong with the settings.
 func (s Serve) Check() error {
-	if s.Store != "badger" {
-		return fmt.Errorf("%w: --store %s: this version keeps everything in badger only", fleet.ErrInvalid, s.Store)
+	if err := s.Store.Check(); err != nil {
+		return err
+	}
+	events, err := s.relay()
+	if err != nil {
+		return err
+	}
+	if u, _ := s.Store.address(); events.URL != "" && u == "" {
+		return fmt.Errorf("%w: --events is for several consoles on one database: choose one with --store", fleet.ErrInvalid)
 	}
 	if err := s.Link.Check(); err != nil {
 		return err
@@ -146,7 +154,13 @@ func (s Serve) Console() (console.Config, error) {
 		Dispatch:  dispatch.Config{TTL: s.OrderTTL, MaxTTL: s.MaxTTL, MaxPending: s.MaxPending},
 		Intervals: fleetview.Intervals{Contact: s.ContactEvery, Offline: s.OfflineAfter, Stalled: s.StalledAfter},
 	}
+	if err := s.Store.Console(&c); err != nil {
+		return c, err
+	}
 	var err error
+	if c.Events, err = s.relay(); err != nil {
+		return c, err
+	}
 	if c.OIDC, err = s.provider(); err != nil {
 		return c, err
 	}

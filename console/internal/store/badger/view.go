@@ -23,6 +23,7 @@ type site struct {
 	counts  cached[store.Counts]
 	marks   cached[store.OrderMarks]
 	contact cached[store.Contact]
+	session cached[store.Session]
 }
 
 // cached is a row that is read once and, if it has changed, written once.
@@ -70,6 +71,15 @@ func (s *site) Contact() (store.Contact, error) {
 		return store.Contact{}, err
 	}
 	return *c, nil
+}
+
+// Session implements store.SiteView.
+func (s *site) Session() (store.Session, error) {
+	v, err := s.session.get(s, siteSession)
+	if err != nil {
+		return store.Session{}, err
+	}
+	return *v, nil
 }
 
 // Counts implements store.SiteView.
