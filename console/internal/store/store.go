@@ -46,13 +46,16 @@ type Store interface {
 	ViewAudit(ctx context.Context, fn func(audit.Source) error) error
 
 	// AddSite registers a site; fleet.ErrExists, and fleet.ErrLimit when there
-	// are most sites already. This and the three below write their entries of the
+	// are most sites already. This and the four below write their entries of the
 	// audit.
 	AddSite(ctx context.Context, by fleet.Actor, s Site, most int) error
 	// Site returns a site; fleet.ErrNotFound.
 	Site(ctx context.Context, id fleet.SiteID) (Site, error)
 	// Sites lists sites by id after the given one, at most limit.
 	Sites(ctx context.Context, after fleet.SiteID, limit int) ([]Site, error)
+	// PutSite changes what people say of a site: its name and its settings, if its
+	// version still is ifVersion. fleet.ErrNotFound, fleet.ErrVersion.
+	PutSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, name string, s SiteSettings, ifVersion uint64) (Site, error)
 	// RevokeSite shuts a site out: its hub, and claims that are not used yet.
 	// fleet.ErrNotFound. One that is revoked already stays as it is.
 	RevokeSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, at time.Time) (Site, error)
@@ -84,6 +87,11 @@ type Store interface {
 	// DueOrders calls fn with the orders whose time to live was over before the
 	// given time and that no hub was offered, until fn says false.
 	DueOrders(ctx context.Context, before time.Time, fn func(fleet.SiteID, uint64) bool) error
+
+	Documents
+	Jobs
+	Alerts
+	Deliveries
 
 	// Bytes is the size on disk.
 	Bytes() uint64
@@ -159,6 +167,21 @@ type SiteView interface {
 	// held; false when there is none.
 	TrafficSpan() (first, last time.Time, found bool, err error)
 
+	// JobTarget returns the target of a job that a device of the site is; false when
+	// it is none.
+	JobTarget(fleet.JobID, fleet.DeviceID) (JobTarget, bool, error)
+	// Alert returns an alert of the site; false when there is none. Alerts are all,
+	// the newest id first, before the given id ("" for all).
+	Alert(fleet.AlertID) (Alert, bool, error)
+	Alerts(before fleet.AlertID, fn func(Alert) bool) error
+	// Usage are the days in [from, to) on which anything has passed, the first
+	// first.
+	Usage(from, to time.Time, fn func(Usage) bool) error
+	// Certificates and Policies are the certificates and the policy documents that
+	// the hub has told of, by serial number and by kind and name.
+	Certificates(fn func(fleet.Certificate) bool) error
+	Policies(fn func(fleet.Document) bool) error
+
 	// HubAudit is what the hub has told of its audit.
 	HubAudit() audit.Source
 
@@ -189,6 +212,11 @@ type SiteTx interface {
 	// Taken that the hub holds them. Neither goes back.
 	Offered(upto uint64) error
 	Taken(upto uint64) error
+	// PutJobTarget stores a target of a job, PutAlert an alert of the site.
+	PutJobTarget(JobTarget) error
+	PutAlert(Alert) error
+	// AddUsage adds to a day.
+	AddUsage(Usage) error
 	// DropTraffic removes the hours of the days, in UTC, that were over before
 	// the given time: the oldest days first, at most so many. It returns how many
 	// days went, which is less than most when none is left.
