@@ -53,6 +53,9 @@ type Config struct {
 	ClaimTTL time.Duration
 	// MaxSites; 10,000.
 	MaxSites int
+	// MaxTargets of one job; 10,000. It is told to people; dispatch.Config has it
+	// too.
+	MaxTargets int
 	// ScanMost is how many devices one page of a filtered list looks at; 20,000.
 	ScanMost int
 	// Ready says what is not ready, or nil.
@@ -76,6 +79,7 @@ func New(c Config) (*API, error) {
 	c.EventsKept = cmp.Or(c.EventsKept, 8192)
 	c.ClaimTTL = cmp.Or(c.ClaimTTL, 7*24*time.Hour)
 	c.MaxSites = cmp.Or(c.MaxSites, 10_000)
+	c.MaxTargets = cmp.Or(c.MaxTargets, 10_000)
 	c.ScanMost = cmp.Or(c.ScanMost, 20_000)
 	var ui http.Handler
 	if c.UI != nil {
@@ -98,6 +102,8 @@ func New(c Config) (*API, error) {
 	a.deviceRoutes()
 	a.requestRoutes()
 	a.commandRoutes()
+	a.jobRoutes()
+	a.viewRoutes()
 	a.syncRoutes()
 	a.trafficRoutes()
 	a.systemRoutes()

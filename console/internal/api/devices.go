@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
-	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/rest"
 	"github.com/obedio/obedio/shared/rest/filter"
 )
@@ -60,16 +60,6 @@ func (a *API) deviceRoutes() {
 	})
 }
 
-// deviceFields are what a filter of devices may name.
-func deviceFields() filter.Fields {
-	f := filter.Fields{}
-	for _, name := range resource.DeviceFields() {
-		f[name] = filter.Text
-	}
-	f["battery"], f["signal"] = filter.Number, filter.Number
-	return f
-}
-
 // scanned is what one look through a site's devices has come to.
 type scanned struct {
 	items []siteDevice
@@ -113,7 +103,7 @@ func (a *API) listSiteDevices(ctx context.Context, in *struct {
 	rest.PageInput
 	Filter string `query:"filter" maxLength:"500"`
 }) (*devicesOutput, error) {
-	q, err := filter.Parse(in.Filter, deviceFields())
+	q, err := filter.Parse(in.Filter, fleetview.DeviceFields())
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +149,7 @@ func (a *API) siteDevice(ctx context.Context, in *SiteDevicePath) (*deviceOutput
 // far one page looks is bounded, so that a filter that matches nothing does
 // not read the whole fleet in one call: the cursor leads on.
 func (a *API) fleetDevices(ctx context.Context, in rest.PageInput, text string) (*devicesOutput, error) {
-	q, err := filter.Parse(text, deviceFields())
+	q, err := filter.Parse(text, fleetview.DeviceFields())
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,7 @@ func (v *Console) build(ctx context.Context) error {
 
 	dc := c.Dispatch
 	dc.Store, dc.Now, dc.Logger = v.store, c.Now, v.log
+	dc.Match = fleetview.MatchDevices
 	dc.Wake = func(site fleet.SiteID) { v.link.Wake(site) }
 	v.dispatch = dispatch.New(dc)
 	hc := c.HubLink
@@ -175,7 +176,7 @@ func (v *Console) build(ctx context.Context) error {
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
 		Link: v.link, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
-		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites,
+		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites, MaxTargets: c.Dispatch.MaxTargets,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})
 	return err
@@ -247,6 +248,7 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "store failure", inner, v.watchStore)
 	start(&inside, "pki", inner, v.pki.Run)
 	start(&inside, "dispatch", inner, v.dispatch.Run)
+	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
 	start(&inside, "contacts", inner, v.followLink)
 	start(&inside, "orders", inner, v.followOrders)

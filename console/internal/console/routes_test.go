@@ -76,6 +76,19 @@ func TestRoutes_AreOpenToWhomTheyAreMeantFor(t *testing.T) {
 		"GET /api/v1/audit/verify":                             "owner",
 		"GET /api/v1/audit/export":                             "owner",
 		"GET /api/v1/events":                                   "owner manager viewer",
+		"PUT /api/v1/sites/{id}":                               "owner",
+		"GET /api/v1/sites/export":                             "owner manager viewer",
+		"POST /api/v1/jobs/preview":                            "owner manager",
+		"POST /api/v1/jobs":                                    "owner manager",
+		"GET /api/v1/jobs":                                     "owner manager viewer",
+		"GET /api/v1/jobs/{id}":                                "owner manager viewer",
+		"GET /api/v1/jobs/{id}/targets":                        "owner manager viewer",
+		"POST /api/v1/jobs/{id}/cancel":                        "owner manager",
+		"POST /api/v1/jobs/{id}/retry":                         "owner manager",
+		"GET /api/v1/views":                                    "owner manager viewer",
+		"POST /api/v1/views":                                   "owner manager viewer",
+		"PUT /api/v1/views/{id}":                               "owner manager viewer",
+		"DELETE /api/v1/views/{id}":                            "owner manager viewer",
 	})
 }
 
@@ -219,7 +232,8 @@ func TestAPI_NamesWhatIsWrongWithARequest(t *testing.T) {
 		{http.MethodGet, "/api/v1/audit?limit=0", nil, http.StatusUnprocessableEntity},
 		{http.MethodGet, "/api/v1/audit/export?format=xml", nil, http.StatusUnprocessableEntity},
 		{http.MethodGet, "/api/v1/audit/export?limit=1", nil, http.StatusUnprocessableEntity},
-		{http.MethodPut, "/api/v1/sites/a", nil, http.StatusMethodNotAllowed},
+		{http.MethodPut, "/api/v1/sites/a", map[string]string{"name": "A"}, http.StatusPreconditionRequired},
+		{http.MethodPatch, "/api/v1/sites/a", nil, http.StatusMethodNotAllowed},
 		{http.MethodGet, "/api/v1/nothing", nil, http.StatusNotFound},
 	} {
 		if code := r.api(test.method, test.path, test.in, nil); code != test.code {

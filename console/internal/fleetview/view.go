@@ -35,6 +35,10 @@ type Config struct {
 	// Session says whether a hub has one; never, by default.
 	Session   func(fleet.HubID) bool
 	Intervals Intervals
+	// Planned says until when a site is expected to be away; Alerts how many of its
+	// alerts are open. Both may be nil. They must not wait.
+	Planned func(store.Site, time.Time) (until time.Time, planned bool)
+	Alerts  func(fleet.SiteID) int
 	// SweepEvery is how often sites that have changed are told of, and those that
 	// time has changed looked for. 1 s.
 	SweepEvery time.Duration
@@ -55,10 +59,20 @@ type Row struct {
 	Backlog map[fleet.Lane]uint64
 	Orders  store.OrderMarks
 
+	// Alerts is how many alerts of the site are open, and Bytes what has passed its
+	// link today, when Config names who knows.
+	Alerts     int
+	BytesToday uint64
+
 	Link      LinkState
 	LinkSince time.Time
-	Attention int
-	Reasons   []string
+	// PlannedUntil is until when the site is expected to be away; zero when it is
+	// not.
+	PlannedUntil time.Time
+	Attention    int
+	Reasons      []string
+	// At is when this was judged.
+	At time.Time
 }
 
 // View is the fleet as managers see it.
@@ -83,6 +97,12 @@ func New(ctx context.Context, c Config) (*View, error) {
 	}
 	if c.Session == nil {
 		c.Session = func(fleet.HubID) bool { return false }
+	}
+	if c.Planned == nil {
+		c.Planned = func(store.Site, time.Time) (time.Time, bool) { return time.Time{}, false }
+	}
+	if c.Alerts == nil {
+		c.Alerts = func(fleet.SiteID) int { return 0 }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -128,6 +148,7 @@ func (v *View) Refresh(ctx context.Context, id fleet.SiteID) (Row, error) {
 	before, known := v.sites[id]
 	v.sites[id] = after
 	v.mu.Unlock()
+	before.At = after.At
 	if !known || !reflect.DeepEqual(before, after) {
 		v.rows.Publish(after)
 	}
@@ -148,6 +169,14 @@ func (v *View) read(ctx context.Context, id fleet.SiteID) (Row, error) {
 			return err
 		}
 		if r.Orders, err = s.Marks(); err != nil {
+			return err
+		}
+		now := v.c.Now()
+		err = s.Usage(store.DayOf(now), now.Add(time.Hour), func(u store.Usage) bool {
+			r.BytesToday = u.Sum()
+			return false
+		})
+		if err != nil {
 			return err
 		}
 		r.Durable, err = Positions(s)
@@ -182,17 +211,29 @@ func Positions(s store.SiteView) (map[fleet.Lane]uint64, error) {
 
 // judge fills in what follows from the rest of the row, and from the time.
 func (v *View) judge(r Row) Row {
-	var waiting uint64
-	for _, n := range r.Backlog {
-		waiting += n
+	r.At = v.c.Now()
+	r.Link, r.LinkSince = Link(r.Site, r.Contact, r.Waiting(), v.c.Session(r.Site.Hub), r.At, v.c.Intervals)
+	r.PlannedUntil, r.Alerts = time.Time{}, v.c.Alerts(r.Site.ID)
+	if until, ok := v.c.Planned(r.Site, r.At); ok {
+		r.PlannedUntil = until
 	}
-	r.Link, r.LinkSince = Link(r.Site, r.Contact, waiting, v.c.Session(r.Site.Hub), v.c.Now(), v.c.Intervals)
 	r.Attention, r.Reasons = Attention(r)
 	return r
 }
 
 // Site returns a site as it is now; fleet.ErrNotFound.
 func (v *View) Site(ctx context.Context, id fleet.SiteID) (Row, error) { return v.Refresh(ctx, id) }
+
+// Known returns what is in memory of a site; false when there is no such site.
+func (v *View) Known(id fleet.SiteID) (Row, bool) {
+	v.mu.Lock()
+	r, found := v.sites[id]
+	v.mu.Unlock()
+	if !found {
+		return r, false
+	}
+	return v.judge(r), true
+}
 
 // Sites returns all sites that keep says yes to: those that need somebody
 // first, then by id. keep is called with what is in memory, which a site's
@@ -270,7 +311,7 @@ func (v *View) Sweep(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, r := range v.sites {
-		if after := v.judge(r); after.Link != r.Link {
+		if after := v.judge(r); after.Link != r.Link || after.Attention != r.Attention || after.Alerts != r.Alerts || !after.PlannedUntil.Equal(r.PlannedUntil) {
 			v.sites[id] = after
 			v.rows.Publish(after)
 		}

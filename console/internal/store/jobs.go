@@ -20,6 +20,10 @@ type Job struct {
 	Window    *JobWindow `json:"window,omitempty"`
 	// Plan are the sites whose targets are not all chosen yet.
 	Plan []JobSite `json:"plan,omitempty"`
+	// CancelledBy is who has cancelled it.
+	CancelledBy *fleet.Actor `json:"cancelled_by,omitempty"`
+	// Once names the piece of work that it is, so that it is begun once.
+	Once string `json:"once,omitempty"`
 	// DoneAt is when the last target had ended; Final is how many ended how, by
 	// site, then.
 	DoneAt time.Time                            `json:"done_at,omitzero"`
