@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
@@ -38,6 +39,8 @@ type Config struct {
 	Fleet    *fleetview.View
 	Dispatch *dispatch.Dispatch
 	Link     *hublink.Link
+	Alerts   *alert.Alerts
+	Windows  *alert.Windows
 	Accounts *account.Accounts
 	// OIDC is the identity provider; nil for none.
 	OIDC      *oidc.Provider
@@ -104,6 +107,7 @@ func New(c Config) (*API, error) {
 	a.commandRoutes()
 	a.jobRoutes()
 	a.viewRoutes()
+	a.alertRoutes()
 	a.syncRoutes()
 	a.trafficRoutes()
 	a.systemRoutes()

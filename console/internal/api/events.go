@@ -26,9 +26,10 @@ const (
 	eventDevice  = "mqtt:device-status"
 	eventSync    = "sync"
 	eventJob     = "job"
+	eventAlert   = "alert"
 )
 
-var eventNames = []string{eventSite, eventRequest, eventCommand, eventDevice, eventSync, eventJob}
+var eventNames = []string{eventSite, eventRequest, eventCommand, eventDevice, eventSync, eventJob, eventAlert}
 
 // The data of events that are about something of a site.
 type (
@@ -44,6 +45,10 @@ type (
 		Site    fleet.SiteID    `json:"site"`
 		Device  *siteDevice     `json:"device,omitempty"`
 		Removed *fleet.DeviceID `json:"removed,omitempty"`
+	}
+	alertEvent struct {
+		Site  fleet.SiteID `json:"site"`
+		Alert fleetAlert   `json:"alert"`
 	}
 	jobEvent struct {
 		JobID fleet.JobID `json:"job_id"`
@@ -61,6 +66,11 @@ func (a *API) Run(ctx context.Context) error {
 	all.Go(func() { follow(ctx, a, a.Link.Events(), a.linkEvent) })
 	all.Go(func() { follow(ctx, a, a.Dispatch.Events(), a.orderEvent) })
 	all.Go(func() { follow(ctx, a, a.Dispatch.JobEvents(), a.jobEvent) })
+	all.Go(func() {
+		follow(ctx, a, a.Alerts.Events(), func(_ context.Context, v store.Alert) {
+			a.publish(eventAlert, account.AlertsRead, v.Site, alertEvent{v.Site, a.fleetAlert(v)})
+		})
+	})
 	all.Wait()
 	return nil
 }

@@ -1,7 +1,7 @@
 // Package console is the wiring of the console: what starts, in which order,
 // and what stops, in reverse. Read this first.
 //
-//	store → pki → hublink ⇄ dispatch → fleetview → accounts → api
+//	store → pki → hublink ⇄ dispatch, alert → fleetview → accounts → api
 //
 // Stopping has two stages: first the ways in (the hub link, the API), then,
 // when nothing can come in any more, those who write, and the store.
@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/api"
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
@@ -61,6 +62,7 @@ type Config struct {
 	HubLink   hublink.Config
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
+	Alerts    alert.Limits
 	// TrafficAge is how long hours of traffic are kept; 400 days.
 	TrafficAge time.Duration
 	// ClaimTTL and MaxSites: see api.Config.
@@ -89,6 +91,8 @@ type Console struct {
 	link     *hublink.Link
 	dispatch *dispatch.Dispatch
 	fleet    *fleetview.View
+	alerts   *alert.Alerts
+	windows  *alert.Windows
 	accounts *account.Accounts
 	api      *api.API
 
@@ -152,10 +156,19 @@ func (v *Console) build(ctx context.Context) error {
 	v.dispatch = dispatch.New(dc)
 	hc := c.HubLink
 	hc.TrafficAge = c.TrafficAge
-	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, v.dispatch, c.Now, v.log
+	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, folds{v.dispatch, v}, c.Now, v.log
 	v.link = hublink.New(hc)
+	if v.windows, err = alert.NewWindows(ctx, v.store); err != nil {
+		return err
+	}
+	if v.alerts, err = alert.New(ctx, alert.Config{
+		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Logger: v.log,
+	}); err != nil {
+		return err
+	}
 	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
 		Store: v.store, Now: c.Now, Session: v.link.Open, Intervals: c.Intervals, Logger: v.log,
+		Planned: v.windows.Planned, Alerts: v.alerts.Count,
 	}); err != nil {
 		return err
 	}
@@ -175,7 +188,7 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
-		Link: v.link, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		Link: v.link, Alerts: v.alerts, Windows: v.windows, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
 		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites, MaxTargets: c.Dispatch.MaxTargets,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})
@@ -250,6 +263,8 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "dispatch", inner, v.dispatch.Run)
 	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "alerts", inner, v.alerts.Run)
+	start(&inside, "hubs' alerts", inner, v.followAlerts)
 	start(&inside, "contacts", inner, v.followLink)
 	start(&inside, "orders", inner, v.followOrders)
 	start(&inside, "events", inner, v.api.Run)

@@ -58,6 +58,8 @@ type Row struct {
 	Durable map[fleet.Lane]uint64
 	Backlog map[fleet.Lane]uint64
 	Orders  store.OrderMarks
+	// HubNotAfter is when the hub's certificate ends; zero without a hub.
+	HubNotAfter time.Time
 
 	// Alerts is how many alerts of the site are open, and Bytes what has passed its
 	// link today, when Config names who knows.
@@ -186,6 +188,13 @@ func (v *View) read(ctx context.Context, id fleet.SiteID) (Row, error) {
 		return r, fmt.Errorf("read site %s: %w", id, err)
 	}
 	r.Backlog = Backlog(r.Contact, r.Durable)
+	if r.Site.Hub != "" {
+		h, err := v.c.Store.Hub(ctx, r.Site.Hub)
+		if err != nil {
+			return r, fmt.Errorf("read hub %s: %w", r.Site.Hub, err)
+		}
+		r.HubNotAfter = h.NotAfter
+	}
 	return v.judge(r), nil
 }
 

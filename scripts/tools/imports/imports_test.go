@@ -94,6 +94,7 @@ var rules = []rule{
 	{"console/internal/store", root + "console/...", nil, "the port is in words of the domain"},
 	{"console/internal/hublink", root + "console/...", []string{"console/internal/store", "console/internal/hublink"}, "beside each other, not through each other"},
 	{"console/internal/dispatch", root + "console/...", []string{"console/internal/store", "console/internal/dispatch"}, "beside each other, not through each other"},
+	{"console/internal/alert", root + "console/...", []string{"console/internal/store", "console/internal/alert"}, "beside each other, not through each other"},
 	{"console/internal/fleetview", root + "console/...", []string{"console/internal/store", "console/internal/fleetview"}, "beside each other, not through each other"},
 	{"...", root + "console/internal/console", []string{"console/internal/console", "console/internal/config", "console/cmd/...", "console/consoletest"}, "nothing needs the wiring but main"},
 }

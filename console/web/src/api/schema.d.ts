@@ -52,6 +52,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alerts of all sites
+         * @description With open=true (if absent): those that hold and those that nobody ashore has seen, the worst first. With open=false: all, by arrival, newest first.
+         */
+        get: operations["list-alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -152,7 +172,7 @@ export interface paths {
         };
         /**
          * Live events
-         * @description Server-sent events: site, request, command, mqtt:device-status, sync, job, and resync when events were missed. Resume with Last-Event-ID.
+         * @description Server-sent events: site, request, command, mqtt:device-status, sync, job, alert, and resync when events were missed. Resume with Last-Event-ID.
          */
         get: operations["events"];
         put?: never;
@@ -267,6 +287,45 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/offline-windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Times in which sites are expected to be away */
+        get: operations["list-offline-windows"];
+        put?: never;
+        /**
+         * Say that sites are expected to be away
+         * @description In that time their being offline is no alert.
+         */
+        post: operations["add-offline-window"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/offline-windows/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change such a time */
+        put: operations["change-offline-window"];
+        post?: never;
+        /** Forget such a time */
+        delete: operations["remove-offline-window"];
         options?: never;
         head?: never;
         patch?: never;
@@ -518,6 +577,43 @@ export interface paths {
          * @description What the console knows of the site stays.
          */
         delete: operations["revoke-site"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts of a site, newest first */
+        get: operations["list-site-alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/alerts/{alert_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that somebody ashore has seen an alert
+         * @description On board it stays what the crew has made of it. Said twice it is true already.
+         */
+        post: operations["acknowledge-site-alert"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1067,6 +1163,82 @@ export interface components {
             /** @description What was wrong there. */
             message: string;
         };
+        FleetAlert: {
+            /** Format: date-time */
+            acknowledged_at?: string;
+            acknowledged_by?: components["schemas"]["Actor"];
+            /** @description What to do, in English. */
+            action?: string;
+            alert_id: string;
+            /**
+             * Format: date-time
+             * @description When the console learnt of this occurrence; since is when it happened.
+             */
+            arrived_at: string;
+            /** Format: date-time */
+            cleared_at?: string;
+            /**
+             * Format: int64
+             * @description How many things it is about, for an alert about many.
+             */
+            count?: number;
+            detail: {
+                [key: string]: string;
+            };
+            kind: string;
+            /** @description Some of them. */
+            members: string[];
+            /**
+             * Format: int64
+             * @description How often its condition came while it stood.
+             */
+            occurrences: number;
+            /** @description Its condition holds, or nobody ashore has seen that it was there. */
+            open: boolean;
+            /**
+             * @description Who has found the condition.
+             * @enum {string}
+             */
+            origin: "hub" | "console";
+            /** Format: date-time */
+            raised_at: string;
+            /** Format: date-time */
+            rectified_at?: string;
+            room?: string;
+            room_name?: string;
+            /**
+             * Format: date-time
+             * @description When somebody ashore has acknowledged it.
+             */
+            seen_at?: string;
+            seen_by?: components["schemas"]["Actor"];
+            /** @enum {string} */
+            severity: "info" | "warning" | "critical";
+            /** Format: date-time */
+            silenced_until?: string;
+            /**
+             * Format: date-time
+             * @description When its condition came, the last time.
+             */
+            since: string;
+            site_id: string;
+            site_name: string;
+            /**
+             * @description rectified: its condition is gone, and nobody has acknowledged it.
+             * @enum {string}
+             */
+            state: "active" | "acknowledged" | "silenced" | "rectified" | "cleared";
+            /** @description Id of what it is about; none for the site and the hub. */
+            subject?: string;
+            /** @enum {string} */
+            subject_kind: "site" | "hub" | "device" | "room" | "certificate";
+            /** @description In English, for programs that know no better words for kind. */
+            title?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+        };
         Health: {
             /**
              * @description ok
@@ -1191,17 +1363,27 @@ export interface components {
             password: string;
         };
         NewSite: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How long the site may be away before that is an alert; 0 for the console's setting.
+             */
+            away_minutes?: number;
+            /**
+             * Format: int64
+             * @description That may pass its link; 0 for those of the profile.
+             */
             bytes_per_day?: number;
-            link_profile?: string;
+            /** @enum {string} */
+            link_profile?: "default" | "economy" | "crisis";
             /** @description What people read; the id if absent. */
             name?: string;
             note?: string;
             position?: components["schemas"]["Position"];
             /** @description 1 to 64 of A-Z a-z 0-9 . _ -; it cannot be changed. */
             site_id: string;
-            tags?: string[] | null;
+            tags?: string[];
             template?: string;
+            /** @description IANA name, such as Europe/Paris; UTC if absent. */
             zone?: string;
         };
         NewToken: {
@@ -1297,6 +1479,12 @@ export interface components {
             /** @enum {string} */
             state: "queued" | "taken" | "applied" | "conflict" | "refused" | "expired" | "cancelled";
         };
+        PageFleetAlert: {
+            /** @description What the page has, sorted as the list is. */
+            items: components["schemas"]["FleetAlert"][];
+            /** @description For the next page; null on the last. */
+            next_cursor: string | null;
+        };
         PageJobView: {
             /** @description What the page has, sorted as the list is. */
             items: components["schemas"]["JobView"][];
@@ -1363,14 +1551,23 @@ export interface components {
             /** @description For the next page; null on the last. */
             next_cursor: string | null;
         };
+        PageWindowView: {
+            /** @description What the page has, sorted as the list is. */
+            items: components["schemas"]["WindowView"][];
+            /** @description For the next page; null on the last. */
+            next_cursor: string | null;
+        };
         Place: {
             chain: string;
             /** Format: int64 */
             n: number;
         };
         Position: {
-            /** Format: date-time */
-            at: string;
+            /**
+             * Format: date-time
+             * @description When it was so; now if absent.
+             */
+            at?: string;
             /** Format: double */
             lat: number;
             /** Format: double */
@@ -1586,14 +1783,24 @@ export interface components {
             state: number;
         };
         SiteChange: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How long the site may be away before that is an alert; 0 for the console's setting.
+             */
+            away_minutes?: number;
+            /**
+             * Format: int64
+             * @description That may pass its link; 0 for those of the profile.
+             */
             bytes_per_day?: number;
-            link_profile?: string;
+            /** @enum {string} */
+            link_profile?: "default" | "economy" | "crisis";
             name: string;
             note?: string;
             position?: components["schemas"]["Position"];
-            tags?: string[] | null;
+            tags?: string[];
             template?: string;
+            /** @description IANA name, such as Europe/Paris; UTC if absent. */
             zone?: string;
         };
         SiteCommand: {
@@ -1797,8 +2004,16 @@ export interface components {
              * @description Records that told of a second history of the hub's audit; somebody has rewritten it, or two hubs speak for the site.
              */
             audit_forks?: number;
+            /**
+             * Format: int64
+             * @description How long the site may be away before that is an alert; 0 for the console's setting.
+             */
+            away_minutes?: number;
             backlog?: components["schemas"]["SiteBacklog"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description That may pass its link; 0 for those of the profile.
+             */
             bytes_per_day?: number;
             /**
              * Format: int64
@@ -1832,7 +2047,8 @@ export interface components {
             hub_version?: string;
             /** Format: date-time */
             last_contact?: string;
-            link_profile?: string;
+            /** @enum {string} */
+            link_profile?: "default" | "economy" | "crisis";
             /** Format: date-time */
             link_since: string;
             /** @enum {string} */
@@ -1851,10 +2067,11 @@ export interface components {
             position?: components["schemas"]["Position"];
             requests: components["schemas"]["SiteRequestCounts"];
             site_id: string;
-            tags?: string[] | null;
+            tags?: string[];
             template?: string;
             /** @description On the last Hello: ok, ahead, behind, diverged, fenced. */
             verdict?: string;
+            /** @description IANA name, such as Europe/Paris; UTC if absent. */
             zone?: string;
         };
         SubjectView: {
@@ -2090,6 +2307,37 @@ export interface components {
             session_id?: string;
             user: components["schemas"]["SubjectView"];
         };
+        Window: {
+            /** Format: date-time */
+            from: string;
+            /** @description Why, for people. */
+            note?: string;
+            /** @description These sites. */
+            sites?: string[];
+            /** @description Or those with this tag. */
+            tag?: string;
+            /** Format: date-time */
+            to: string;
+        };
+        WindowView: {
+            /** @description It is now. */
+            active: boolean;
+            etag: string;
+            /** Format: date-time */
+            from: string;
+            /** @description Why, for people. */
+            note?: string;
+            /** @description These sites. */
+            sites?: string[];
+            /** @description Or those with this tag. */
+            tag?: string;
+            /** Format: date-time */
+            to: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: components["schemas"]["Actor"];
+            window_id: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -2231,6 +2479,90 @@ export interface operations {
             };
             /** @description Bad Request */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-alerts": {
+        parameters: {
+            query?: {
+                /** @description How many items at most; the program has a default and a maximum. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                open?: boolean;
+                /** @description Severities, separated by commas. */
+                severity?: string;
+                kind?: string;
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageFleetAlert"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3468,6 +3800,467 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-offline-windows": {
+        parameters: {
+            query?: {
+                /** @description How many items at most; the program has a default and a maximum. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Only those for this site. */
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageWindowView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-offline-window": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gets the same answer; the work is done once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Window"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-offline-window": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what the change is based on. */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Window"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-offline-window": {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what the change is based on. */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5084,6 +5877,213 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-site-alerts": {
+        parameters: {
+            query?: {
+                /** @description How many items at most; the program has a default and a maximum. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                /** @description Only those that are open. */
+                open?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description site_id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageFleetAlert"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "acknowledge-site-alert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description site_id */
+                id: string;
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetAlert"];
+                };
             };
             /** @description Bad Request */
             400: {
