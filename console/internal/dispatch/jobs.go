@@ -123,6 +123,7 @@ func (d *Dispatch) Begin(ctx context.Context, by fleet.Actor, w WantJob) (store.
 	}
 	d.follow(j)
 	d.wakeJobs()
+	d.jobs.events.Publish(j.ID)
 	return j, nil
 }
 

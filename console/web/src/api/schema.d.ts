@@ -2115,6 +2115,13 @@ export interface components {
         SystemViewCountsStruct: {
             /** Format: int64 */
             devices: number;
+            /**
+             * Format: int64
+             * @description Of all sites.
+             */
+            jobs_running: number;
+            /** Format: int64 */
+            open_alerts: number;
             /** Format: int64 */
             open_requests: number;
             /** Format: int64 */
