@@ -90,10 +90,10 @@ export class FleetConsole {
   }
 
   /** Calls back with the ids of jobs that have come further, until the returned function is called. */
-  watchJobs(watcher: (jobId: string) => void): () => void {
+  watchJobs = (watcher: (jobId: string) => void): (() => void) => {
     this.#jobWatchers.add(watcher);
     return () => this.#jobWatchers.delete(watcher);
-  }
+  };
 
   /** Says that somebody ashore has seen an alert. */
   async acknowledge(alert: FleetAlert): Promise<FleetAlert> {
