@@ -21,6 +21,7 @@ import (
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/notify"
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
@@ -41,6 +42,7 @@ type Config struct {
 	Link     *hublink.Link
 	Alerts   *alert.Alerts
 	Windows  *alert.Windows
+	Notify   *notify.Notify
 	Accounts *account.Accounts
 	// OIDC is the identity provider; nil for none.
 	OIDC      *oidc.Provider
@@ -108,6 +110,7 @@ func New(c Config) (*API, error) {
 	a.jobRoutes()
 	a.viewRoutes()
 	a.alertRoutes()
+	a.notificationRoutes()
 	a.syncRoutes()
 	a.trafficRoutes()
 	a.systemRoutes()

@@ -60,3 +60,12 @@ func (v *Console) followAlerts(ctx context.Context) error {
 		}
 	}
 }
+
+// siteWords is what notifications say of a site.
+func (v *Console) siteWords(id fleet.SiteID) (name string, tags []string) {
+	r, found := v.fleet.Known(id)
+	if !found {
+		return string(id), nil
+	}
+	return r.Site.Name, r.Site.Settings.Tags
+}

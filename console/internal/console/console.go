@@ -1,7 +1,7 @@
 // Package console is the wiring of the console: what starts, in which order,
 // and what stops, in reverse. Read this first.
 //
-//	store → pki → hublink ⇄ dispatch, alert → fleetview → accounts → api
+//	store → pki → hublink ⇄ dispatch, notify → alert → fleetview → accounts → api
 //
 // Stopping has two stages: first the ways in (the hub link, the API), then,
 // when nothing can come in any more, those who write, and the store.
@@ -23,6 +23,7 @@ import (
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/notify"
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/pki"
 	"github.com/obedio/obedio/console/internal/store"
@@ -63,6 +64,8 @@ type Config struct {
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
 	Alerts    alert.Limits
+	// Notify is how notifications leave; SMTP in it for mail.
+	Notify notify.Config
 	// TrafficAge is how long hours of traffic are kept; 400 days.
 	TrafficAge time.Duration
 	// ClaimTTL and MaxSites: see api.Config.
@@ -93,6 +96,7 @@ type Console struct {
 	fleet    *fleetview.View
 	alerts   *alert.Alerts
 	windows  *alert.Windows
+	notify   *notify.Notify
 	accounts *account.Accounts
 	api      *api.API
 
@@ -161,8 +165,14 @@ func (v *Console) build(ctx context.Context) error {
 	if v.windows, err = alert.NewWindows(ctx, v.store); err != nil {
 		return err
 	}
+	nc := c.Notify
+	nc.Store, nc.Now, nc.Site, nc.Words, nc.Logger = v.store, c.Now, v.siteWords, alert.Words, v.log
+	if v.notify, err = notify.New(ctx, nc); err != nil {
+		return err
+	}
 	if v.alerts, err = alert.New(ctx, alert.Config{
 		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Logger: v.log,
+		Tell: func(ctx context.Context, a store.Alert, e alert.Event) error { return v.notify.Tell(ctx, a, string(e)) },
 	}); err != nil {
 		return err
 	}
@@ -188,7 +198,7 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
-		Link: v.link, Alerts: v.alerts, Windows: v.windows, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		Link: v.link, Alerts: v.alerts, Windows: v.windows, Notify: v.notify, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
 		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites, MaxTargets: c.Dispatch.MaxTargets,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})
@@ -263,6 +273,7 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "dispatch", inner, v.dispatch.Run)
 	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "notifications", inner, v.notify.Run)
 	start(&inside, "alerts", inner, v.alerts.Run)
 	start(&inside, "hubs' alerts", inner, v.followAlerts)
 	start(&inside, "contacts", inner, v.followLink)
