@@ -43,7 +43,9 @@ type Config struct {
 	Alerts   *alert.Alerts
 	Windows  *alert.Windows
 	Notify   *notify.Notify
-	Accounts *account.Accounts
+	// Certificates is the forecast of what ends when.
+	Certificates *fleetview.Certificates
+	Accounts     *account.Accounts
 	// OIDC is the identity provider; nil for none.
 	OIDC      *oidc.Provider
 	UI        fs.FS
@@ -111,6 +113,8 @@ func New(c Config) (*API, error) {
 	a.viewRoutes()
 	a.alertRoutes()
 	a.notificationRoutes()
+	a.usageRoutes()
+	a.forecastRoutes()
 	a.syncRoutes()
 	a.trafficRoutes()
 	a.systemRoutes()

@@ -77,6 +77,15 @@ type siteView struct {
 	Reasons       []string          `json:"attention_reasons" nullable:"false"`
 }
 
+// backlogOf is nil when the hub has not said what it holds.
+func backlogOf(r fleetview.Row) *siteBacklog {
+	if r.Contact.Heads == nil {
+		return nil
+	}
+	b := r.Backlog
+	return &siteBacklog{b[fleet.LaneRequests], b[fleet.LaneCommands], b[fleet.LaneState], b[fleet.LaneRegistry]}
+}
+
 func siteOf(r fleetview.Row) siteView {
 	v := siteView{
 		SiteID: r.Site.ID, Name: r.Site.Name, CreatedAt: r.Site.CreatedAt, LinkState: r.Link, LinkSince: r.LinkSince,
@@ -90,10 +99,7 @@ func siteOf(r fleetview.Row) siteView {
 	if v.HubTime != nil {
 		v.ClockOffsetMS = r.Contact.Offset.Milliseconds()
 	}
-	if r.Contact.Heads != nil {
-		b := r.Backlog
-		v.Backlog = &siteBacklog{b[fleet.LaneRequests], b[fleet.LaneCommands], b[fleet.LaneState], b[fleet.LaneRegistry]}
-	}
+	v.Backlog = backlogOf(r)
 	d := r.Counts.Devices
 	v.Counts = siteDeviceCounts{Devices: r.Counts.AllDevices(), Ready: d[fleet.Ready], Late: d[fleet.Late], Lost: d[fleet.Lost]}
 	if v.Tags == nil {

@@ -53,6 +53,12 @@ func (v *Console) followAlerts(ctx context.Context) error {
 		case err != nil:
 			return nil //nolint:nilerr // the console is stopping
 		default:
+			for _, change := range item.Value.Applied.Changes {
+				switch change.After.(type) {
+				case fleet.Certificate, fleet.Device:
+					v.certificates.Touch(item.Value.Site)
+				}
+			}
 			err = v.alerts.Changed(ctx, item.Value.Site, item.Value.Applied)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {

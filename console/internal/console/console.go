@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -85,20 +86,21 @@ type Config struct {
 
 // Console is the whole program but its command line.
 type Console struct {
-	c        Config
-	log      *slog.Logger
-	identity store.Identity
-	store    *badger.Store
-	refusals refusals
-	pki      *pki.PKI
-	link     *hublink.Link
-	dispatch *dispatch.Dispatch
-	fleet    *fleetview.View
-	alerts   *alert.Alerts
-	windows  *alert.Windows
-	notify   *notify.Notify
-	accounts *account.Accounts
-	api      *api.API
+	c            Config
+	log          *slog.Logger
+	identity     store.Identity
+	store        *badger.Store
+	refusals     refusals
+	pki          *pki.PKI
+	link         *hublink.Link
+	dispatch     *dispatch.Dispatch
+	fleet        *fleetview.View
+	alerts       *alert.Alerts
+	windows      *alert.Windows
+	notify       *notify.Notify
+	certificates *fleetview.Certificates
+	accounts     *account.Accounts
+	api          *api.API
 
 	ready chan struct{} // closed when every listener takes work
 }
@@ -129,6 +131,9 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	}
 	return v, nil
 }
+
+// forecastHorizon is how far ahead certificates that end are known.
+const forecastHorizon = 400 * 24 * time.Hour
 
 // rootSetting names the fleet root's fingerprint in the store: with it, an
 // authority that has got lost is noticed instead of made again.
@@ -161,6 +166,7 @@ func (v *Console) build(ctx context.Context) error {
 	hc := c.HubLink
 	hc.TrafficAge = c.TrafficAge
 	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, folds{v.dispatch, v}, c.Now, v.log
+	hc.Used = func(site fleet.SiteID) { v.fleet.Touch(site) }
 	v.link = hublink.New(hc)
 	if v.windows, err = alert.NewWindows(ctx, v.store); err != nil {
 		return err
@@ -182,6 +188,7 @@ func (v *Console) build(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	v.certificates = fleetview.NewCertificates(v.store, c.Now, forecastHorizon, v.log)
 	if v.accounts, err = account.New(account.Config{
 		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log, Refused: v.signInRefused,
 		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max, ExternalMax: c.ExternalMax,
@@ -198,7 +205,7 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
-		Link: v.link, Alerts: v.alerts, Windows: v.windows, Notify: v.notify, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		Link: v.link, Alerts: v.alerts, Windows: v.windows, Notify: v.notify, Certificates: v.certificates, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
 		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites, MaxTargets: c.Dispatch.MaxTargets,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})
@@ -271,8 +278,10 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "store failure", inner, v.watchStore)
 	start(&inside, "pki", inner, v.pki.Run)
 	start(&inside, "dispatch", inner, v.dispatch.Run)
+	start(&inside, "usage", inner, v.link.RunMeter)
 	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "forecast", inner, v.certificates.Run)
 	start(&inside, "notifications", inner, v.notify.Run)
 	start(&inside, "alerts", inner, v.alerts.Run)
 	start(&inside, "hubs' alerts", inner, v.followAlerts)
@@ -295,6 +304,9 @@ func (v *Console) Run(ctx context.Context) error {
 	v.api.Rest().Stop()
 	v.link.Stop()
 	ways.Wait()
+	if err := v.link.StoreUsage(inner); err != nil {
+		v.log.Warn("usage not stored", "error", err)
+	}
 	stopInner()
 	inside.Wait()
 	err := v.store.Close()
@@ -305,6 +317,14 @@ func (v *Console) Run(ctx context.Context) error {
 	return err
 }
 
+// metered counts the bytes of a listener that is on.
+func metered(l *hublink.Link, of net.Listener) net.Listener {
+	if of == nil {
+		return nil
+	}
+	return l.Metered(of)
+}
+
 // ways are the ways in.
 func (v *Console) ways() []way {
 	l := v.c.Listeners
@@ -313,7 +333,7 @@ func (v *Console) ways() []way {
 	link := v.link.Server()
 	link.TLSConfig = v.pki.ServerTLS(v.link.CheckCertificate)
 	return []way{
-		{"http", l.HTTP, people}, {"hublink", l.HubLink, link},
+		{"http", l.HTTP, people}, {"hublink", metered(v.link, l.HubLink), link},
 		{"metrics", l.Metrics, v.metricsServer()}, {"local", l.Local, v.api.LocalServer()},
 	}
 }

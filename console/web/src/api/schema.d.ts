@@ -442,6 +442,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/security/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Certificates of all sites that end within some days */
+        get: operations["forecast-certificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -955,6 +972,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bytes of a site's link, by day
+         * @description Everything at the sockets of the hub link is counted, TLS and all tries included; it is stored every few minutes.
+         */
+        get: operations["get-site-usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the console is in sync with the hubs of all sites */
+        get: operations["get-sync-health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system": {
         parameters: {
             query?: never;
@@ -1002,6 +1056,26 @@ export interface paths {
         post?: never;
         /** Revoke an API token */
         delete: operations["revoke-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bytes of the links of all sites, by site and day, as CSV or NDJSON
+         * @description Everything at the sockets of the hub link is counted, TLS and all tries included; it is stored every few minutes.
+         */
+        get: operations["export-usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1157,6 +1231,15 @@ export interface components {
             name?: string;
             person_id?: string;
         };
+        AgeBucket: {
+            /** Format: int64 */
+            sites: number;
+            /**
+             * Format: int64
+             * @description Seconds; absent for what is older than all.
+             */
+            upto_s?: number;
+        };
         AuditChain: {
             chain: string;
             /** @description The entry of another chain that the first one goes on from. */
@@ -1257,6 +1340,22 @@ export interface components {
             /** Format: int64 */
             tries: number;
         };
+        EndingView: {
+            device_id?: string;
+            ended: boolean;
+            /**
+             * @description hub: with which a hub shows itself to the console; the others are the site's own.
+             * @enum {string}
+             */
+            kind: "hub" | "authority" | "server" | "device";
+            /** @enum {string} */
+            link_state?: "online" | "late" | "offline" | "stalled" | "never_connected" | "revoked" | "retired";
+            /** Format: date-time */
+            not_after: string;
+            serial?: string;
+            site_id: string;
+            site_name: string;
+        };
         FieldError: {
             /**
              * @description Where: body.name, query.limit, path.id.
@@ -1342,6 +1441,29 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        ForecastView: {
+            /** @description The first first. */
+            items: components["schemas"]["EndingView"][];
+            next_cursor: string | null;
+            /** Format: int64 */
+            total: number;
+            weeks: components["schemas"]["ForecastWeek"][];
+            /** @description All sites have been read since the start. */
+            whole: boolean;
+        };
+        ForecastWeek: {
+            /** Format: int64 */
+            devices: number;
+            /** Format: date-time */
+            from: string;
+            /** Format: int64 */
+            hubs: number;
+            /**
+             * Format: int64
+             * @description Authorities and servers of sites.
+             */
+            sites: number;
+        };
         Health: {
             /**
              * @description ok
@@ -1349,6 +1471,13 @@ export interface components {
              */
             status: "ok";
             version: string;
+        };
+        Ingested: {
+            /** Format: int32 */
+            lane: number;
+            name: string;
+            /** Format: int64 */
+            records: number;
         };
         JobChoice: {
             /** @description The typed grammar of devices; an empty one is all devices of those sites. type:watch battery:<30 */
@@ -1401,6 +1530,18 @@ export interface components {
             /** @description In each site's time zone, such as 02:00. */
             from: string;
             to: string;
+        };
+        LaneHealth: {
+            /** Format: int64 */
+            backlog: number;
+            /** Format: int32 */
+            lane: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description With any backlog in it.
+             */
+            sites: number;
         };
         LaneView: {
             /**
@@ -2112,6 +2253,25 @@ export interface components {
             /** Format: int64 */
             ready: number;
         };
+        SiteHealth: {
+            backlog?: components["schemas"]["SiteBacklog"];
+            /** Format: int64 */
+            conflicts: number;
+            /** Format: date-time */
+            data_as_of?: string;
+            /** Format: int64 */
+            dead_letters: number;
+            /** @enum {string} */
+            link_state: "online" | "late" | "offline" | "stalled" | "never_connected" | "revoked" | "retired";
+            /**
+             * Format: date-time
+             * @description When data last came, or there was none to come.
+             */
+            moved_at?: string;
+            name: string;
+            site_id: string;
+            verdict?: string;
+        };
         SiteRequestCounts: {
             /** Format: int64 */
             accepted: number;
@@ -2265,6 +2425,41 @@ export interface components {
             user_id: string;
             /** @description Absent for tokens. */
             username?: string;
+        };
+        SyncHealthView: {
+            /** @description Sites by the age of their newest data. */
+            ages: components["schemas"]["AgeBucket"][];
+            /**
+             * Format: int64
+             * @description Orders that came too late and that nobody has acknowledged.
+             */
+            conflicts: number;
+            /** Format: int64 */
+            dead_letter_sites: number;
+            /** Format: int64 */
+            dead_letters: number;
+            /** @description Taken from hubs since the start. */
+            ingested: components["schemas"]["Ingested"][];
+            lanes: components["schemas"]["LaneHealth"][];
+            /**
+             * Format: int64
+             * @description Sites whose hub and console do not hold the same, or that two hubs speak for.
+             */
+            out_of_line: number;
+            /** Format: int64 */
+            stalled: number;
+            /** @description The hundred sites with the most to do, by what is wrong, then by backlog. */
+            troubled: components["schemas"]["SiteHealth"][];
+            /**
+             * Format: int64
+             * @description How many more there are.
+             */
+            troubled_more: number;
+            /**
+             * Format: int64
+             * @description Sites of which there is no data.
+             */
+            unknown: number;
         };
         SyncView: {
             /**
@@ -2436,6 +2631,35 @@ export interface components {
             person_id?: string;
             /** @description not connected, not subscribed, does not answer, no answer yet, wears no watch, declined */
             why: string;
+        };
+        UsageDay: {
+            /**
+             * Format: int64
+             * @description From the hub.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description To the hub.
+             */
+            bytes_out: number;
+            /** Format: int64 */
+            connections: number;
+            /** @description In UTC, such as 2026-03-01. */
+            day: string;
+        };
+        UsageView: {
+            /** Format: int64 */
+            bytes_in: number;
+            /** Format: int64 */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description That may pass its link, as somebody has said.
+             */
+            bytes_per_day?: number;
+            /** @description Days on which anything has passed, the first first. */
+            days: components["schemas"]["UsageDay"][];
         };
         UserChange: {
             /** @description Ends what is signed in, at once. */
@@ -5286,6 +5510,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Roles"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "forecast-certificates": {
+        parameters: {
+            query?: {
+                /** @description How many items at most; the program has a default and a maximum. */
+                limit?: number;
+                /** @description next_cursor of the page before. */
+                cursor?: string;
+                days?: number;
+                /** @description Only these. */
+                kind?: "hub" | "authority" | "server" | "device";
+                /** @description Only of this site. */
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastView"];
                 };
             };
             /** @description Bad Request */
@@ -8501,6 +8809,171 @@ export interface operations {
             };
         };
     };
+    "get-site-usage": {
+        parameters: {
+            query?: {
+                /** @description The first day in UTC; 30 days ago if absent. */
+                from?: string;
+                /** @description The day after the last; tomorrow if absent. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description site_id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-sync-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncHealthView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-system": {
         parameters: {
             query?: never;
@@ -8833,6 +9306,90 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-usage": {
+        parameters: {
+            query?: {
+                /** @description csv (if absent) or ndjson */
+                format?: string;
+                /** @description The first day in UTC. */
+                from?: string;
+                /** @description Only this site. */
+                site?: string;
+                /** @description The day after the last. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
