@@ -12,7 +12,7 @@ export interface FleetSearch {
   sort?: string;
 }
 
-export const siteTabs = ["overview", "devices", "requests", "alerts", "commands", "orders", "traffic", "sync", "security", "audit"] as const;
+export const siteTabs = ["overview", "devices", "requests", "alerts", "commands", "orders", "configuration", "traffic", "sync", "security", "audit"] as const;
 export type SiteTab = (typeof siteTabs)[number];
 
 /** What the address of a page with an audit holds. */
@@ -143,8 +143,25 @@ const job = createRoute({
     return state ? { state } : {};
   },
 });
+const map = createRoute({ getParentRoute: () => root, path: "/map", component: lazyRouteComponent(() => import("./map/MapPage"), "MapPage") });
+const sync = createRoute({ getParentRoute: () => root, path: "/sync", component: lazyRouteComponent(() => import("./sync/SyncPage"), "SyncPage") });
+const security = createRoute({
+  getParentRoute: () => root,
+  path: "/security",
+  component: lazyRouteComponent(() => import("./security/SecurityPage"), "SecurityPage"),
+});
+const notifications = createRoute({
+  getParentRoute: () => root,
+  path: "/notifications",
+  component: lazyRouteComponent(() => import("./notifications/NotificationsPage"), "NotificationsPage"),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+});
 
-const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit, alerts, devices, jobs, newJob, job]);
+const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit, alerts, devices, jobs, newJob, job, map, sync, security, notifications, settings]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

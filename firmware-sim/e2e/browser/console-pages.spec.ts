@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { expect, test, type Page } from '@playwright/test'
-import { Device } from './device'
+import { api, Device } from './device'
 import { axe, desktop, onlyFrom, phone, screens, sideways, signIn } from './pages'
 import { programs } from './programs'
 
@@ -13,6 +13,12 @@ const pages = [
   { name: 'devices', path: '/devices', german: true },
   { name: 'jobs', path: '/jobs', german: true },
   { name: 'new-job', path: '/jobs/new', german: true },
+  { name: 'map', path: '/map', german: true },
+  { name: 'sync', path: '/sync', german: true },
+  { name: 'security', path: '/security', german: true },
+  { name: 'notifications', path: '/notifications', german: true },
+  { name: 'settings', path: '/settings', german: true },
+  { name: 'site-configuration', path: '/sites/yacht-1?tab=configuration', german: true },
   { name: 'add-site', path: '/add-site', german: true },
   { name: 'people', path: '/people' },
   { name: 'audit', path: '/audit' },
@@ -54,13 +60,25 @@ test('a job goes to devices of the fleet, and each has its result', async ({ pag
 
 test('every page of the console can be read by anybody, in every theme, on a phone and at a desk', async ({ page, context }) => {
   test.setTimeout(150_000)
-  const { console: base } = programs()
+  const { console: base, consoleToken } = programs()
   mkdirSync(screens, { recursive: true })
   await onlyFrom(context, base)
   const broken: string[] = []
   page.on('pageerror', (error) => broken.push(error.message))
   await page.emulateMedia({ reducedMotion: 'reduce' })
   await signIn(page, base, 'owner')
+  // What pages of an empty fleet would not show.
+  const site = await api<{ etag: string }>(base, consoleToken, 'GET', '/api/v1/sites/yacht-1')
+  await api(base, consoleToken, 'PUT', '/api/v1/sites/yacht-1', {
+    name: 'M/Y Aurelia', tags: ['charter', 'med'], zone: 'Europe/Paris', position: { lat: 43.55, lng: 7.02 },
+  }, { 'If-Match': site.etag })
+  await api(base, consoleToken, 'POST', '/api/v1/offline-windows', {
+    tag: 'winter', from: '2026-11-01T00:00:00Z', to: '2027-03-01T00:00:00Z', note: 'Winter berth',
+  })
+  await api(base, consoleToken, 'POST', '/api/v1/notifications/rules', {
+    name: 'operations', events: ['alert.raised', 'site.returned'], webhook: { url: 'https://example.org/hook' }, webhook_secret: 'a key of more than sixteen', disabled: true,
+  })
+  await api(base, consoleToken, 'POST', '/api/v1/views', { title: 'Charter fleet', list: 'sites', filter: 'tag:charter', shared: true })
   for (const { name, path } of pages) {
     await test.step(name, async () => {
       await page.setViewportSize(desktop)

@@ -1,9 +1,10 @@
 import { Button, Dialog, ErrorBoundary, LanguageChoice, ThemeChoice, classes, permits, useDerived, useFormats, useToast, type Collection } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { BellRing, Boxes, LogOut, Menu as MenuIcon, Plus, Rocket, ScrollText, Ship, Users, type LucideIcon } from "lucide-react";
+import { BellRing, Boxes, LogOut, Map as MapIcon, Menu as MenuIcon, Plus, RefreshCw, Rocket, ScrollText, Settings, ShieldCheck, Ship, Users, Webhook, type LucideIcon } from "lucide-react";
 import { useState } from "react";
 import type { FleetAlert } from "../api/resources";
 import { useConsole, useSession, useSystem, useT } from "../context";
+import type { ConsoleMessages } from "../messages/en";
 import { Brand } from "./Brand";
 
 /** The frame of every page: a rail at the desk, a bar below on a phone. */
@@ -48,9 +49,9 @@ function itemClass(active: boolean): string {
 }
 
 interface PageLink {
-  to: "/fleet" | "/alerts" | "/devices" | "/jobs" | "/add-site" | "/people" | "/audit";
+  to: "/fleet" | "/map" | "/alerts" | "/devices" | "/jobs" | "/sync" | "/security" | "/notifications" | "/add-site" | "/people" | "/audit" | "/settings";
   icon: LucideIcon;
-  word: "nav.fleet" | "nav.alerts" | "nav.devices" | "nav.jobs" | "nav.add" | "nav.people" | "nav.audit";
+  word: Extract<keyof ConsoleMessages, `nav.${string}`>;
   /** Who may open it; everybody if absent. */
   needs?: string;
   /** In the bar of a phone, where there is room for few; the others are in its menu. */
@@ -60,12 +61,17 @@ interface PageLink {
 
 const pages: readonly PageLink[] = [
   { to: "/fleet", icon: Ship, word: "nav.fleet", first: true, also: "/sites/" },
+  { to: "/map", icon: MapIcon, word: "nav.map" },
   { to: "/alerts", icon: BellRing, word: "nav.alerts", needs: "alerts.read", first: true },
   { to: "/devices", icon: Boxes, word: "nav.devices", needs: "devices.read", first: true },
   { to: "/jobs", icon: Rocket, word: "nav.jobs", needs: "jobs.read", first: true, also: "/jobs/" },
+  { to: "/sync", icon: RefreshCw, word: "nav.sync", needs: "sync.read" },
+  { to: "/security", icon: ShieldCheck, word: "nav.security", needs: "security.read" },
+  { to: "/notifications", icon: Webhook, word: "nav.notifications", needs: "alerts.read" },
   { to: "/add-site", icon: Plus, word: "nav.add", needs: "sites.write" },
   { to: "/people", icon: Users, word: "nav.people" },
   { to: "/audit", icon: ScrollText, word: "nav.audit", needs: "audit.read" },
+  { to: "/settings", icon: Settings, word: "nav.settings" },
 ];
 
 const isAt = (page: PageLink, path: string) => path === page.to || (page.also !== undefined && path.startsWith(page.also));
@@ -81,7 +87,7 @@ function Item({ page, path }: { page: PageLink; path: string }) {
         <page.icon aria-hidden className="size-5" />
         {page.to === "/alerts" && <AlertDot />}
       </span>
-      {t(page.word)}
+      {t(page.word as "nav.fleet")}
       {page.to === "/alerts" && <AlertCount />}
     </Link>
   );
@@ -135,7 +141,7 @@ function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: bool
           {pages.filter((page) => !page.first && (page.needs === undefined || permits(session, page.needs))).map((page) => (
             <Link key={page.to} to={page.to} onClick={() => onOpenChange(false)} className="flex min-h-control items-center gap-3 rounded-control px-3 py-2 text-sm hover:bg-ink-800">
               <page.icon aria-hidden className="size-5 text-fg-muted" />
-              {t(page.word)}
+              {t(page.word as "nav.fleet")}
             </Link>
           ))}
         </nav>

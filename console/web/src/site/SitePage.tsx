@@ -20,6 +20,7 @@ import { TrafficTab } from "./TrafficTab";
 // What is asked for seldom comes when it is.
 const AuditTab = lazy(() => import("./AuditTab").then((m) => ({ default: m.AuditTab })));
 const SiteAlerts = lazy(() => import("../alerts/AlertsPage").then((m) => ({ default: m.SiteAlerts })));
+const ConfigurationTab = lazy(() => import("./ConfigurationTab").then((m) => ({ default: m.ConfigurationTab })));
 const SecurityTab = lazy(() => import("./SecurityTab").then((m) => ({ default: m.SecurityTab })));
 
 export function SitePage() {
@@ -92,6 +93,7 @@ function SiteView({ site, data }: { site: Site; data: SiteData }) {
           <Tab value="sync"><SyncTab data={data} /></Tab>
           <Suspense fallback={<Skeletons count={2} itemClass="h-32" className="flex flex-col gap-5 pt-4" />}>
             <Tab value="alerts"><SiteAlerts siteId={site.site_id} /></Tab>
+            <Tab value="configuration"><ConfigurationTab site={site} /></Tab>
             <Tab value="security"><SecurityTab site={site} /></Tab>
             <Tab value="audit"><AuditTab site={site} /></Tab>
           </Suspense>
