@@ -84,6 +84,10 @@ func Apply(v View, r Record) ([]Change, error) {
 			return nil, err
 		}
 		return changed(found, before, a), nil
+	case PolicyApplied:
+		return applyPolicy(v, r, b)
+	case Restated:
+		return applyRestated(v, b)
 	case Unknown:
 		return nil, nil
 	}

@@ -245,6 +245,8 @@ func Auditable(r Record, changes []Change) (action, target string, detail map[st
 	case AlertChanged:
 		before, _ := beforeOf[Alert](changes)
 		return alertAudit(before, b.Alert)
+	case PolicyApplied:
+		return "policy." + string(b.Outcome), "fleet", map[string]string{"version": strconv.FormatUint(b.Version, 10)}, true
 	case OrderAnswered:
 		return "order." + string(b.Outcome), string(b.Order), map[string]string{"number": strconv.FormatUint(b.Number, 10)}, true
 	}

@@ -29,6 +29,8 @@ const (
 	EntityAuditEntry  EntityKind = "audit"        // lane 3
 	EntityAuditHead   EntityKind = "audit_head"   // lane 3
 	EntityAlert       EntityKind = "alert"        // lane 3
+	// EntityAppliedPolicy is what became of the policy from ashore; lane 3.
+	EntityAppliedPolicy EntityKind = "applied_policy"
 )
 
 // EntityKinds are all kinds of entities.
@@ -36,6 +38,7 @@ func EntityKinds() []EntityKind {
 	return []EntityKind{
 		EntityPress, EntityPressCursor, EntityRequest, EntityCommand, EntityJob, EntityDevice, EntityRoom, EntityOrderAnswer,
 		EntityDocument, EntityCertificate, EntityAuditEntry, EntityAuditHead, EntityAlert,
+		EntityAppliedPolicy,
 	}
 }
 
@@ -170,6 +173,8 @@ func DecodeEntity(kind EntityKind, b []byte) (Entity, error) {
 		return decode[AuditHead](b)
 	case EntityAlert:
 		return decode[Alert](b)
+	case EntityAppliedPolicy:
+		return decode[AppliedPolicy](b)
 	}
 	return nil, fmt.Errorf("%w: entity kind %q", ErrInvalid, kind)
 }

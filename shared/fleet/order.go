@@ -29,6 +29,8 @@ const (
 	OrderCancelCommand OrderKind = "cancel_command"
 	OrderPutDevice     OrderKind = "put_device"
 	OrderRemoveDevice  OrderKind = "remove_device"
+	OrderRevoke        OrderKind = "revoke_certificate"
+	OrderFetchHistory  OrderKind = "fetch_history"
 	OrderUnknown       OrderKind = "unknown"
 )
 
@@ -57,16 +59,39 @@ type RemoveDevice struct {
 	IfVersion uint64
 }
 
+// RevokeCertificate wants a certificate not to count any more, or every one of
+// a device. It names no version: a deny wins.
+type RevokeCertificate struct {
+	// Serial in hexadecimal digits; empty for all of Device.
+	Serial string
+	Device DeviceID
+	Reason RevocationReason
+}
+
+// FetchHistory wants raw records of traffic of a time range, the newest first.
+type FetchHistory struct {
+	// Device and Topic (a pattern) choose; empty for all.
+	Device   DeviceID
+	Topic    string
+	From, To time.Time
+	// Estimate: only say how many bytes they would take on the link.
+	Estimate bool
+	// MaxBytes that may go up; what is older is left out.
+	MaxBytes uint64
+}
+
 // UnknownOrder is an order of a kind that this hub does not know; it is
 // answered as refused.
 type UnknownOrder struct{}
 
 // OrderKind implements OrderBody.
-func (SendCommand) OrderKind() OrderKind   { return OrderCommand }
-func (CancelCommand) OrderKind() OrderKind { return OrderCancelCommand }
-func (PutDevice) OrderKind() OrderKind     { return OrderPutDevice }
-func (RemoveDevice) OrderKind() OrderKind  { return OrderRemoveDevice }
-func (UnknownOrder) OrderKind() OrderKind  { return OrderUnknown }
+func (SendCommand) OrderKind() OrderKind       { return OrderCommand }
+func (CancelCommand) OrderKind() OrderKind     { return OrderCancelCommand }
+func (PutDevice) OrderKind() OrderKind         { return OrderPutDevice }
+func (RemoveDevice) OrderKind() OrderKind      { return OrderRemoveDevice }
+func (RevokeCertificate) OrderKind() OrderKind { return OrderRevoke }
+func (FetchHistory) OrderKind() OrderKind      { return OrderFetchHistory }
+func (UnknownOrder) OrderKind() OrderKind      { return OrderUnknown }
 
 // OrderOutcome is what became of an order.
 type OrderOutcome string

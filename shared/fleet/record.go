@@ -63,6 +63,8 @@ const (
 	KindCertificateChanged Kind = "certificate"       // lane 3
 	KindAudited            Kind = "audit"             // lane 3
 	KindAlertChanged       Kind = "alert"             // lane 3
+	KindPolicyApplied      Kind = "policy_applied"    // lane 3
+	KindRestated           Kind = "restated"          // the lane of the entity
 	KindUnknown            Kind = "unknown"           // the lane it came on
 )
 

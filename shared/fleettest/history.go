@@ -29,6 +29,7 @@ type Story struct {
 	alerts       []fleet.AlertID   // not cleared
 	order        uint64
 	document     uint64 // numbers bodies
+	chain        fleet.Epoch
 }
 
 // NewStory begins a story.
@@ -38,6 +39,41 @@ func NewStory(seed uint64) *Story {
 		now:   time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC),
 		state: NewMemory(),
 		seqs:  map[fleet.DeviceID]uint64{},
+		chain: "story",
+	}
+}
+
+// GoOn continues the story from another state of the same site, such as an
+// older copy of its own: what happens from then on is new. Devices count their
+// presses on, as they know nothing of it. chain is that of the audit.
+func (s *Story) GoOn(from *Memory, chain fleet.Epoch) {
+	s.state, s.chain = from, chain
+	s.devices, s.requests, s.commands, s.certificates, s.alerts, s.job = nil, nil, nil, nil, nil, ""
+	for ref, b := range from.All() {
+		e, err := fleet.DecodeEntity(ref.Kind, b)
+		if err != nil {
+			panic(err)
+		}
+		switch e := e.(type) {
+		case fleet.Device:
+			s.devices = append(s.devices, e.ID)
+		case fleet.Request:
+			if !e.State.Ended() {
+				s.requests = append(s.requests, e.ID)
+			}
+		case fleet.Command:
+			if !e.State.Ended() {
+				s.commands = append(s.commands, e.ID)
+			}
+		case fleet.Certificate:
+			if !e.Revoked() {
+				s.certificates = append(s.certificates, e.Serial)
+			}
+		case fleet.Alert:
+			if !e.State.Ended() {
+				s.alerts = append(s.alerts, e.ID)
+			}
+		}
 	}
 }
 
@@ -104,7 +140,12 @@ func pick[T any](s *Story, from []T) (int, T) {
 
 func (s *Story) newDevice() fleet.Body {
 	_, typ := pick(s, fleet.DeviceTypes())
-	id := fleet.DeviceID(fmt.Sprintf("%s-%03d", typ, len(s.devices)+1))
+	n := len(s.devices) + 1
+	id := fleet.DeviceID(fmt.Sprintf("%s-%03d", typ, n))
+	for slices.Contains(s.devices, id) {
+		n++
+		id = fleet.DeviceID(fmt.Sprintf("%s-%03d", typ, n))
+	}
 	s.devices = append(s.devices, id)
 	return fleet.DeviceChanged{Device: fleet.Device{
 		ID: id, Type: typ, Room: s.room(), Profile: string(typ), Version: 1, CreatedAt: s.now, UpdatedAt: s.now,
@@ -152,12 +193,12 @@ func (s *Story) changeCertificate() fleet.Body {
 
 // audit adds an entry to the audit.
 func (s *Story) audit() fleet.Body {
-	head, _, err := fleet.Get[fleet.AuditHead](s.state, fleet.AuditHeadRef("story"))
+	head, _, err := fleet.Get[fleet.AuditHead](s.state, fleet.AuditHeadRef(s.chain))
 	if err != nil {
 		panic(err)
 	}
 	return fleet.Audited{
-		Chain: "story", N: head.N + 1, Prev: head.Hash, Action: "device.moved", Target: string(s.devices[0]),
+		Chain: s.chain, N: head.N + 1, Prev: head.Hash, Action: "device.moved", Target: string(s.devices[0]),
 		Detail: map[string]string{"room": string(s.room()), "from": "bridge"},
 	}
 }

@@ -14,17 +14,22 @@ import (
 // Memory is the reference of what a store must do: a lane.Holder over maps.
 // The zero value is not usable; call NewMemory. It has no lock.
 type Memory struct {
-	entities  map[fleet.Ref][]byte
-	records   map[fleet.Lane][][]byte
-	positions map[fleet.Lane]lane.Position
-	states    map[fleet.DeviceID]fleet.DeviceState
-	stateAt   uint64
-	letters   []lane.Rejected
-	epoch     fleet.Epoch
-	former    map[fleet.Epoch]bool
-	mark      lane.TrafficMark
-	hours     map[time.Time]lane.TrafficPart // whole
-	begun     map[time.Time]lane.TrafficPart // rows of the parts so far
+	entities map[fleet.Ref][]byte
+	records  map[fleet.Epoch]map[fleet.Lane]map[fleet.Seq]kept
+	states   map[fleet.DeviceID]fleet.DeviceState
+	letters  []lane.Rejected
+	gaps     []lane.Gap
+	epoch    fleet.Epoch
+	lives    map[fleet.Epoch]lane.Life
+	seen     lane.Seen
+	hours    map[time.Time]lane.TrafficPart // whole
+	begun    map[time.Time]lane.TrafficPart // rows of the parts so far
+}
+
+// kept is a record as it came.
+type kept struct {
+	hash    lane.Hash
+	encoded []byte
 }
 
 var _ lane.Holder = (*Memory)(nil)
@@ -32,20 +37,27 @@ var _ lane.Holder = (*Memory)(nil)
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory {
 	return &Memory{
-		entities: map[fleet.Ref][]byte{}, records: map[fleet.Lane][][]byte{},
-		positions: map[fleet.Lane]lane.Position{}, states: map[fleet.DeviceID]fleet.DeviceState{},
-		former: map[fleet.Epoch]bool{}, hours: map[time.Time]lane.TrafficPart{}, begun: map[time.Time]lane.TrafficPart{},
+		entities: map[fleet.Ref][]byte{}, records: map[fleet.Epoch]map[fleet.Lane]map[fleet.Seq]kept{},
+		states: map[fleet.DeviceID]fleet.DeviceState{}, lives: map[fleet.Epoch]lane.Life{},
+		hours: map[time.Time]lane.TrafficPart{}, begun: map[time.Time]lane.TrafficPart{},
 	}
 }
 
 // Clone returns a copy that shares nothing that changes: a snapshot.
 func (m *Memory) Clone() *Memory {
 	c := *m
-	c.entities, c.positions, c.states = maps.Clone(m.entities), maps.Clone(m.positions), maps.Clone(m.states)
-	c.records, c.former, c.letters = maps.Clone(m.records), maps.Clone(m.former), slices.Clone(m.letters)
+	c.entities, c.states, c.lives = maps.Clone(m.entities), maps.Clone(m.states), maps.Clone(m.lives)
+	c.letters, c.gaps = slices.Clone(m.letters), slices.Clone(m.gaps)
 	c.hours, c.begun = maps.Clone(m.hours), maps.Clone(m.begun)
-	for l, r := range c.records {
-		c.records[l] = slices.Clip(r)
+	c.records = map[fleet.Epoch]map[fleet.Lane]map[fleet.Seq]kept{}
+	for e, lanes := range m.records {
+		c.records[e] = map[fleet.Lane]map[fleet.Seq]kept{}
+		for l, r := range lanes {
+			c.records[e][l] = maps.Clone(r)
+		}
+	}
+	for e, l := range c.lives {
+		c.lives[e] = l.Clone()
 	}
 	return &c
 }
@@ -70,8 +82,28 @@ func (m *Memory) All() iter.Seq2[fleet.Ref, []byte] {
 // Digest sums up the entities.
 func (m *Memory) Digest() string { return fleet.Digest(m.All()) }
 
-// Records are the stored records of a lane, in order.
-func (m *Memory) Records(l fleet.Lane) [][]byte { return m.records[l] }
+// Records are the stored records of a lane of the current epoch, in order.
+func (m *Memory) Records(l fleet.Lane) [][]byte {
+	var out [][]byte
+	_ = m.RecordsOf(m.epoch, l, 0, func(_ fleet.Seq, b []byte) bool { // it reads a map
+		out = append(out, b)
+		return true
+	})
+	return out
+}
+
+// RecordsOf implements lane.Memories.
+func (m *Memory) RecordsOf(e fleet.Epoch, l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) bool) error {
+	for _, n := range slices.Sorted(maps.Keys(m.records[e][l])) {
+		if n >= from && !fn(n, m.records[e][l][n].encoded) {
+			break
+		}
+	}
+	return nil
+}
+
+// Gaps are the numbers that will never be filled.
+func (m *Memory) Gaps() []lane.Gap { return m.gaps }
 
 // States are the newest device states.
 func (m *Memory) States() map[fleet.DeviceID]fleet.DeviceState { return m.states }
@@ -85,39 +117,77 @@ func (m *Memory) Entity(r fleet.Ref) ([]byte, error) { return m.entities[r], nil
 // Epoch implements lane.Holder.
 func (m *Memory) Epoch() (fleet.Epoch, error) { return m.epoch, nil }
 
-// Former implements lane.Holder.
-func (m *Memory) Former(e fleet.Epoch) (bool, error) { return m.former[e], nil }
+// Life implements lane.Holder.
+func (m *Memory) Life(e fleet.Epoch) (lane.Life, bool, error) {
+	l, known := m.lives[e]
+	return l.Clone(), known, nil
+}
 
 // BeginEpoch implements lane.Holder.
-func (m *Memory) BeginEpoch(e fleet.Epoch) error {
-	if m.epoch != "" {
-		m.former[m.epoch] = true
-	}
-	m.epoch, m.positions, m.stateAt, m.mark = e, map[fleet.Lane]lane.Position{}, 0, lane.TrafficMark{}
+func (m *Memory) BeginEpoch(e fleet.Epoch, l lane.Life) error {
+	m.epoch = e
+	return m.live(func(now *lane.Life) { *now = l.Clone() })
+}
+
+// live changes the current life.
+func (m *Memory) live(change func(*lane.Life)) error {
+	l := m.lives[m.epoch].Clone()
+	change(&l)
+	m.lives[m.epoch] = l
 	return nil
 }
 
 // Position implements lane.Holder.
-func (m *Memory) Position(l fleet.Lane) (lane.Position, error) { return m.positions[l], nil }
+func (m *Memory) Position(l fleet.Lane) (lane.Position, error) { return m.lives[m.epoch].Lanes[l], nil }
 
 // SetPosition implements lane.Holder.
 func (m *Memory) SetPosition(l fleet.Lane, p lane.Position) error {
-	m.positions[l] = p
-	return nil
+	return m.live(func(now *lane.Life) {
+		if now.Lanes == nil {
+			now.Lanes = map[fleet.Lane]lane.Position{}
+		}
+		now.Lanes[l] = p
+	})
 }
 
 // StateVersion implements lane.Holder.
-func (m *Memory) StateVersion() (uint64, error) { return m.stateAt, nil }
+func (m *Memory) StateVersion() (uint64, error) { return m.lives[m.epoch].State, nil }
 
 // SetStateVersion implements lane.Holder.
 func (m *Memory) SetStateVersion(v uint64) error {
-	m.stateAt = v
-	return nil
+	return m.live(func(now *lane.Life) { now.State = v })
 }
 
 // PutRecord implements lane.Holder.
-func (m *Memory) PutRecord(l fleet.Lane, seq fleet.Seq, b []byte) error {
-	m.records[l] = append(m.records[l], b)
+func (m *Memory) PutRecord(l fleet.Lane, seq fleet.Seq, sum lane.Hash, b []byte) error {
+	if m.records[m.epoch] == nil {
+		m.records[m.epoch] = map[fleet.Lane]map[fleet.Seq]kept{}
+	}
+	if m.records[m.epoch][l] == nil {
+		m.records[m.epoch][l] = map[fleet.Seq]kept{}
+	}
+	m.records[m.epoch][l][seq] = kept{sum, b}
+	return nil
+}
+
+// HashOf implements lane.Holder.
+func (m *Memory) HashOf(e fleet.Epoch, l fleet.Lane, seq fleet.Seq) (lane.Hash, bool, error) {
+	r, found := m.records[e][l][seq]
+	return r.hash, found, nil
+}
+
+// PutGap implements lane.Holder.
+func (m *Memory) PutGap(g lane.Gap) error {
+	m.gaps = append(m.gaps, g)
+	return nil
+}
+
+// Seen implements lane.Holder.
+func (m *Memory) Seen() (lane.Seen, error) { return m.seen, nil }
+
+// SetSeen implements lane.Holder.
+func (m *Memory) SetSeen(s lane.Seen) error {
+	m.seen = s
 	return nil
 }
 
@@ -150,12 +220,11 @@ func (m *Memory) Hours() map[time.Time]fleet.TrafficHour {
 }
 
 // TrafficMark implements lane.Holder.
-func (m *Memory) TrafficMark() (lane.TrafficMark, error) { return m.mark, nil }
+func (m *Memory) TrafficMark() (lane.TrafficMark, error) { return m.lives[m.epoch].Traffic, nil }
 
 // SetTrafficMark implements lane.Holder.
 func (m *Memory) SetTrafficMark(v lane.TrafficMark) error {
-	m.mark = v
-	return nil
+	return m.live(func(now *lane.Life) { now.Traffic = v })
 }
 
 // TrafficHeld implements lane.Holder.

@@ -25,11 +25,14 @@ var verdictNumbers = map[Verdict]pb.Verdict{
 func EncodeHello(h Hello, m *pb.HelloRequest) {
 	m.ProtocolMin, m.ProtocolMax = Protocol, Protocol
 	m.Epoch, m.BootId, m.StateHead, m.OrderCursor = string(h.Epoch), h.BootID, h.StateHead, h.OrderCursor
+	m.FormerEpoch, m.Recovered = string(h.Former), h.Recovered
 	for _, l := range fleet.LogLanes() {
 		v := h.Lanes[l]
-		m.Lanes = append(m.Lanes, &pb.LaneHead{
-			Lane: uint32(l), Head: uint64(v.Head), Acked: uint64(v.Acked), AckedHash: v.AckedHash[:],
-		})
+		head := &pb.LaneHead{Lane: uint32(l), Head: uint64(v.Head), Acked: uint64(v.Acked), AckedHash: v.AckedHash[:]}
+		if v.Base.Seq > 0 {
+			head.First, head.FirstHash = uint64(v.Base.Seq)+1, v.Base.Hash[:]
+		}
+		m.Lanes = append(m.Lanes, head)
 	}
 }
 
@@ -37,17 +40,30 @@ func EncodeHello(h Hello, m *pb.HelloRequest) {
 func DecodeHello(m *pb.HelloRequest) (Hello, error) {
 	h := Hello{
 		Epoch: fleet.Epoch(m.Epoch), BootID: m.BootId, Lanes: map[fleet.Lane]HelloLane{},
-		StateHead: m.StateHead, OrderCursor: m.OrderCursor,
+		StateHead: m.StateHead, OrderCursor: m.OrderCursor, Former: fleet.Epoch(m.FormerEpoch), Recovered: m.Recovered,
+	}
+	if m.FormerEpoch != "" && !fleet.ValidSegment(m.FormerEpoch) {
+		return h, fmt.Errorf("%w: former epoch %.80q", fleet.ErrInvalid, m.FormerEpoch)
 	}
 	if !fleet.ValidSegment(m.Epoch) {
 		return h, fmt.Errorf("%w: epoch %.80q", fleet.ErrInvalid, m.Epoch)
 	}
 	for _, v := range m.Lanes {
-		hash, err := hash(v.AckedHash)
-		if err != nil {
+		told := HelloLane{Head: fleet.Seq(v.Head), Acked: fleet.Seq(v.Acked)}
+		var err error
+		if told.AckedHash, err = hash(v.AckedHash); err != nil {
 			return h, err
 		}
-		h.Lanes[fleet.Lane(v.Lane)] = HelloLane{Head: fleet.Seq(v.Head), Acked: fleet.Seq(v.Acked), AckedHash: hash}
+		if v.First > 1 {
+			told.Base.Seq = fleet.Seq(v.First - 1)
+			if told.Base.Hash, err = hash(v.FirstHash); err != nil {
+				return h, err
+			}
+		}
+		if told.Base.Seq > told.Head {
+			return h, fmt.Errorf("%w: lane %d begins at %d and ends at %d", fleet.ErrInvalid, v.Lane, v.First, v.Head)
+		}
+		h.Lanes[fleet.Lane(v.Lane)] = told
 	}
 	return h, nil
 }
@@ -57,7 +73,8 @@ func DecodeHello(m *pb.HelloRequest) (Hello, error) {
 func EncodeWelcome(w Welcome) *pb.HelloResponse {
 	m := &pb.HelloResponse{
 		Protocol: Protocol, Verdict: verdictNumbers[w.Verdict], Ticket: w.Ticket, ConsoleId: w.ConsoleID,
-		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead,
+		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead, Recall: w.Recall, OrderFloor: w.OrderFloor, Restate: w.Restate, Recovery: w.Recovery,
+		PolicyVersion: w.Policy, WaitMs: uint32(w.Wait.Milliseconds()),
 	}
 	if w.Durable != nil { // a verdict against the hub tells no positions
 		m.Lanes = durables(w.Durable, w.State, w.Hours)
@@ -69,6 +86,8 @@ func EncodeWelcome(w Welcome) *pb.HelloResponse {
 func DecodeWelcome(m *pb.HelloResponse) (Welcome, error) {
 	w := Welcome{
 		Ticket: m.Ticket, ConsoleID: m.ConsoleId, ConsoleEpoch: m.ConsoleEpoch, OrderHead: m.OrderHead,
+		Recall: m.Recall, OrderFloor: m.OrderFloor, Restate: m.Restate, Recovery: m.Recovery, Policy: m.PolicyVersion,
+		Wait: time.Duration(m.WaitMs) * time.Millisecond,
 	}
 	found := false
 	for v, n := range verdictNumbers {
@@ -79,13 +98,15 @@ func DecodeWelcome(m *pb.HelloResponse) (Welcome, error) {
 	if !found {
 		return w, fmt.Errorf("%w: verdict %d", fleet.ErrInvalid, m.Verdict)
 	}
-	if w.Verdict == VerdictOK || w.Verdict == VerdictAhead {
+	switch w.Verdict {
+	case VerdictOK, VerdictAhead, VerdictFenced:
 		if m.Protocol != Protocol {
 			return w, fmt.Errorf("%w: the console chose protocol %d, this hub speaks %d", fleet.ErrInvalid, m.Protocol, Protocol)
 		}
 		if len(m.Ticket) == 0 {
 			return w, fmt.Errorf("%w: welcome without a ticket", fleet.ErrInvalid)
 		}
+	case VerdictBehind, VerdictDiverged, VerdictWait:
 	}
 	var err error
 	w.Durable, w.State, w.Hours, err = positions(m.Lanes)

@@ -14,19 +14,31 @@ import (
 type Holder interface {
 	fleet.View
 	// Epoch is the hub's epoch that the positions speak of; empty before the
-	// first Hello. Former says whether an epoch was the current one before.
+	// first Hello.
 	Epoch() (fleet.Epoch, error)
-	Former(fleet.Epoch) (bool, error)
-	// BeginEpoch makes e the current epoch; all positions are zero then.
-	BeginEpoch(e fleet.Epoch) error
+	// Life is where the lanes of an epoch stand, the current one or one before;
+	// false for one that was never heard of.
+	Life(fleet.Epoch) (Life, bool, error)
+	// BeginEpoch makes e the current epoch, if it is not, with its lanes as in l. The
+	// one before is kept as it stands.
+	BeginEpoch(e fleet.Epoch, l Life) error
+	// Position and those below speak of the current epoch.
 	Position(fleet.Lane) (Position, error)
 	SetPosition(fleet.Lane, Position) error
 	StateVersion() (uint64, error)
 	SetStateVersion(uint64) error
-	// PutRecord stores a record as it came.
-	PutRecord(lane fleet.Lane, seq fleet.Seq, encoded []byte) error
+	// PutRecord stores a record as it came, with the chain's hash after it.
+	PutRecord(lane fleet.Lane, seq fleet.Seq, hash Hash, encoded []byte) error
+	// HashOf is the chain's hash after a record of any epoch; false when that
+	// record is not held.
+	HashOf(e fleet.Epoch, lane fleet.Lane, seq fleet.Seq) (Hash, bool, error)
 	// PutDeadLetter notes that a record could not be applied, and why.
 	PutDeadLetter(Rejected) error
+	// PutGap notes that records are missing for ever.
+	PutGap(Gap) error
+	// Seen is what is known of who speaks for the site; its zero value at first.
+	Seen() (Seen, error)
+	SetSeen(Seen) error
 	PutEntity(fleet.Entity) error
 	// PutState stores the newest state of a device.
 	PutState(s fleet.DeviceState, asOfMS int64) error
@@ -55,64 +67,19 @@ type Applied struct {
 	Hours []fleet.TrafficRef
 }
 
-// Greet judges a Hello against what h holds, and begins a new epoch when the
-// hub has one. It fills in everything of a Welcome but the ticket, the
-// console's name and the orders.
-func Greet(h Holder, hello Hello) (Welcome, error) {
-	current, err := h.Epoch()
-	if err != nil {
-		return Welcome{}, err
-	}
-	if current != hello.Epoch {
-		former, err := h.Former(hello.Epoch)
-		if err != nil {
-			return Welcome{}, err
-		}
-		if former {
-			return Welcome{Verdict: VerdictDiverged}, nil // an old life of the hub has come back
-		}
-		if err := h.BeginEpoch(hello.Epoch); err != nil {
-			return Welcome{}, err
-		}
-	}
-	mark, err := h.TrafficMark()
-	if err != nil {
-		return Welcome{}, err
-	}
-	mark.Number = 0 // numbers count in a session
-	if err := h.SetTrafficMark(mark); err != nil {
-		return Welcome{}, err
-	}
-	w := Welcome{Verdict: VerdictOK, Durable: map[fleet.Lane]Position{}, Hours: HoursTaken{Told: true, Taken: mark.Taken}}
-	for _, l := range fleet.LogLanes() {
-		p, err := h.Position(l)
-		if err != nil {
-			return w, err
-		}
-		w.Durable[l] = p
-		told := hello.Lanes[l]
-		switch {
-		case p.Seq > told.Head:
-			return Welcome{Verdict: VerdictBehind}, nil
-		case p.Seq == told.Acked && p.Hash != told.AckedHash:
-			return Welcome{Verdict: VerdictDiverged}, nil
-		case p.Seq < told.Acked:
-			w.Verdict = VerdictAhead
-		}
-	}
-	w.State, err = h.StateVersion()
-	if err == nil && w.State > hello.StateHead {
-		return Welcome{Verdict: VerdictBehind}, nil
-	}
-	return w, err
-}
-
 // Receive stores and folds a Push. The receipt holds every lane's position
 // after it; a batch that begins too late changes nothing and is answered by
 // that position. An error means that h failed or that the lanes have diverged:
 // then nothing may be committed.
 func Receive(h Holder, p Push) (Applied, error) {
 	var a Applied
+	seen, err := h.Seen()
+	if err != nil {
+		return a, err
+	}
+	if seen.Fenced {
+		p = p.urgent()
+	}
 	for _, b := range p.Batches {
 		if err := receiveBatch(h, b, &a); err != nil && !errors.Is(err, ErrGap) {
 			return Applied{}, err
@@ -159,16 +126,42 @@ func receiveBatch(h Holder, b Batch, a *Applied) error {
 	if len(fresh) == 0 {
 		return nil
 	}
+	current, err := h.Epoch()
+	if err != nil {
+		return err
+	}
+	life, _, err := h.Life(current)
+	if err != nil {
+		return err
+	}
+	sum := at.Hash
 	for i, encoded := range fresh {
 		seq := at.Seq + 1 + fleet.Seq(i)
-		if err := h.PutRecord(b.Lane, seq, encoded); err != nil {
+		sum = sum.Next(encoded)
+		if err := h.PutRecord(b.Lane, seq, sum, encoded); err != nil {
 			return err
+		}
+		// The same record came in the epoch before: it has had its effect.
+		if twice, err := held(h, life.Parent, b.Lane, seq, sum); err != nil || twice {
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		if err := receiveRecord(h, b.Lane, seq, encoded, a); err != nil {
 			return err
 		}
 	}
 	return h.SetPosition(b.Lane, next)
+}
+
+// held reports whether a record with that hash is held in an epoch.
+func held(h Holder, e fleet.Epoch, l fleet.Lane, seq fleet.Seq, sum Hash) (bool, error) {
+	if e == "" {
+		return false, nil
+	}
+	got, found, err := h.HashOf(e, l, seq)
+	return found && got == sum, err
 }
 
 func receiveRecord(h Holder, l fleet.Lane, seq fleet.Seq, encoded []byte, a *Applied) error {

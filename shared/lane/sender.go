@@ -3,6 +3,7 @@ package lane
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -12,8 +13,11 @@ import (
 type Log interface {
 	// Head is the position of the newest record of a log lane.
 	Head(fleet.Lane) (Position, error)
-	// HashAt is the chain's hash at seq, which is at most the head's; the zero
-	// hash at 0.
+	// Base is the position before the oldest record that is still there; the zero
+	// value when none was dropped.
+	Base(fleet.Lane) (Position, error)
+	// HashAt is the chain's hash at seq, which is at most the head's and not below
+	// the base's; the zero hash at 0.
 	HashAt(fleet.Lane, fleet.Seq) (Hash, error)
 	// Read returns records from after on, as many as fit in maxBytes and at
 	// least one if there is one.
@@ -30,14 +34,26 @@ type Log interface {
 type Saved struct {
 	ConsoleID    string `json:"console_id"`
 	ConsoleEpoch string `json:"console_epoch"`
+	// Epoch is the hub's that Acked speaks of; empty for the present one.
+	Epoch fleet.Epoch `json:"epoch,omitempty"`
+	// Recovered is the number of the recovery that was done last.
+	Recovered uint64 `json:"recovered,omitempty"`
 	// Acked says, per lane, up to which number (for the state lane: version)
 	// the console has said that it holds; for lane 4 how often it has acknowledged an hour.
 	Acked map[fleet.Lane]uint64 `json:"acked"`
+	// Hashes are the chains' hashes there, which the log may have no more.
+	Hashes map[fleet.Lane]Hash `json:"hashes,omitempty"`
 }
 
 // Hello is what the hub tells of itself at the start of a session.
 type Hello struct {
-	Epoch       fleet.Epoch
+	// Hub is who says it; the console knows it from the certificate.
+	Hub   string
+	Epoch fleet.Epoch
+	// Former is the epoch of which the lanes' Acked speaks, when the hub has begun a
+	// new one since.
+	Former      fleet.Epoch
+	Recovered   uint64
 	BootID      string
 	Lanes       map[fleet.Lane]HelloLane
 	StateHead   uint64
@@ -49,6 +65,8 @@ type HelloLane struct {
 	Head      fleet.Seq
 	Acked     fleet.Seq
 	AckedHash Hash
+	// Base is the position before the oldest record that the hub can still send.
+	Base Position
 }
 
 // Verdict is what the console makes of a Hello.
@@ -83,6 +101,21 @@ type Welcome struct {
 	ConsoleID    string
 	ConsoleEpoch string
 	OrderHead    uint64
+	// Began: the console has not known the epoch before. It is not sent.
+	Began bool
+	// Recall: the console holds records of former epochs that the hub may lack.
+	Recall bool
+	// OrderFloor: orders up to this number are for a life of the hub that is over.
+	OrderFloor uint64
+	// Restate: records are missing for ever, and the hub is to restate its
+	// entities.
+	Restate bool
+	// Recovery numbers what Recall and Restate ask for; 0 when that is nothing.
+	Recovery uint64
+	// Policy is the version of the policy that the console holds for the site.
+	Policy uint64
+	// Wait is how long to stay away; of VerdictWait.
+	Wait time.Duration
 }
 
 // HoursTaken is how often a console has acknowledged an hour of traffic of an
@@ -126,6 +159,7 @@ type Sender struct {
 	epoch  fleet.Epoch
 	boot   string
 	ticket []byte
+	fenced bool
 	saved  Saved
 }
 
@@ -135,6 +169,9 @@ type Sender struct {
 func NewSender(epoch fleet.Epoch, boot string, saved Saved) *Sender {
 	if saved.Acked == nil {
 		saved.Acked = map[fleet.Lane]uint64{}
+	}
+	if saved.Hashes == nil {
+		saved.Hashes = map[fleet.Lane]Hash{}
 	}
 	return &Sender{epoch: epoch, boot: boot, saved: saved}
 }
@@ -151,12 +188,22 @@ func (s *Sender) Ticket() []byte { return s.ticket }
 // Close ends the session: the next thing to send is a Hello.
 func (s *Sender) Close() { s.ticket = nil }
 
+// Fenced reports whether the open session may carry lane 0 only: another hub
+// uses this identity.
+func (s *Sender) Fenced() bool { return s.fenced }
+
+// Epoch is that of the hub's life.
+func (s *Sender) Epoch() fleet.Epoch { return s.epoch }
+
 // Hello opens a session.
 func (s *Sender) Hello(log Log, orderCursor uint64) (Hello, error) {
 	s.ticket = nil
 	h := Hello{
 		Epoch: s.epoch, BootID: s.boot, Lanes: map[fleet.Lane]HelloLane{},
-		StateHead: log.StateHead(), OrderCursor: orderCursor,
+		StateHead: log.StateHead(), OrderCursor: orderCursor, Recovered: s.saved.Recovered,
+	}
+	if s.saved.Epoch != s.epoch {
+		h.Former = s.saved.Epoch
 	}
 	for _, l := range fleet.LogLanes() {
 		head, err := log.Head(l)
@@ -167,11 +214,20 @@ func (s *Sender) Hello(log Log, orderCursor uint64) (Hello, error) {
 		if acked > head.Seq {
 			return h, fmt.Errorf("%w: lane %s ends at %d, %d were acknowledged", ErrBehind, l, head.Seq, acked)
 		}
-		hash, err := log.HashAt(l, acked)
+		base, err := log.Base(l)
 		if err != nil {
 			return h, err
 		}
-		h.Lanes[l] = HelloLane{Head: head.Seq, Acked: acked, AckedHash: hash}
+		hash, kept := s.saved.Hashes[l]
+		if acked < base.Seq && acked > 0 && !kept {
+			acked = base.Seq // not told for sure, but the oldest that can be shown
+		}
+		if acked >= base.Seq {
+			if hash, err = log.HashAt(l, acked); err != nil {
+				return h, err
+			}
+		}
+		h.Lanes[l] = HelloLane{Head: head.Seq, Acked: acked, AckedHash: hash, Base: base}
 	}
 	return h, nil
 }
@@ -190,13 +246,13 @@ func (s *Sender) Rewound(w Welcome) bool {
 // it did (restored from a backup) is sent the rest again.
 func (s *Sender) OnHello(log Log, w Welcome) error {
 	switch w.Verdict {
-	case VerdictOK, VerdictAhead:
+	case VerdictOK, VerdictAhead, VerdictFenced:
 	case VerdictBehind:
 		return fmt.Errorf("%w: the console says so", ErrBehind)
 	case VerdictDiverged:
 		return fmt.Errorf("%w: the console says so", ErrDiverged)
-	case VerdictFenced, VerdictWait:
-		return fmt.Errorf("%w: the console says %s", fleet.ErrUnavailable, w.Verdict)
+	case VerdictWait:
+		return &WaitError{For: w.Wait}
 	}
 	for _, l := range fleet.LogLanes() {
 		d := w.Durable[l]
@@ -218,15 +274,17 @@ func (s *Sender) OnHello(log Log, w Welcome) error {
 	if w.State > log.StateHead() {
 		return fmt.Errorf("%w: states end at %d, the console holds %d", ErrBehind, log.StateHead(), w.State)
 	}
-	acked := map[fleet.Lane]uint64{fleet.LaneState: w.State}
+	acked, hashes := map[fleet.Lane]uint64{fleet.LaneState: w.State}, map[fleet.Lane]Hash{}
 	for _, l := range fleet.LogLanes() {
-		acked[l] = uint64(w.Durable[l].Seq)
+		acked[l], hashes[l] = uint64(w.Durable[l].Seq), w.Durable[l].Hash
 	}
 	if w.Hours.Told {
 		acked[fleet.LaneSummaries] = w.Hours.Taken
 	}
-	s.saved = Saved{ConsoleID: w.ConsoleID, ConsoleEpoch: w.ConsoleEpoch, Acked: acked}
-	s.ticket = bytes.Clone(w.Ticket)
+	s.saved = Saved{
+		ConsoleID: w.ConsoleID, ConsoleEpoch: w.ConsoleEpoch, Acked: acked, Hashes: hashes, Epoch: s.epoch, Recovered: s.saved.Recovered,
+	}
+	s.ticket, s.fenced = bytes.Clone(w.Ticket), w.Verdict == VerdictFenced
 	return nil
 }
 
@@ -255,10 +313,11 @@ func (s *Sender) Push(log Log, maxBytes int, withState bool, orderCursor uint64)
 		p.Batches = append(p.Batches, b)
 		return nil
 	}
-	for _, l := range []fleet.Lane{fleet.LaneRequests, fleet.LaneCommands} {
-		if err := add(l); err != nil {
-			return p, false, err
-		}
+	if err := add(fleet.LaneRequests); err != nil || s.fenced {
+		return p, len(p.Batches) > 0, err
+	}
+	if err := add(fleet.LaneCommands); err != nil {
+		return p, false, err
 	}
 	if after := s.saved.Acked[fleet.LaneState]; withState && left > 0 && log.StateHead() > after {
 		b, err := log.States(after, left)
@@ -303,6 +362,7 @@ func (s *Sender) OnPush(log Log, r Receipt) (bool, error) {
 			return moved, fmt.Errorf("%w: lane %s at %d", ErrDiverged, l, d.Seq)
 		}
 		set(l, uint64(d.Seq))
+		s.saved.Hashes[l] = d.Hash
 	}
 	if r.State > log.StateHead() {
 		s.ticket = nil
@@ -313,6 +373,33 @@ func (s *Sender) OnPush(log Log, r Receipt) (bool, error) {
 		set(fleet.LaneSummaries, r.Taken.Taken)
 	}
 	return moved, nil
+}
+
+// Renew begins a new life: what the console is known to hold is from now on said
+// of the epoch before. blank says that not even that is common ground.
+func (s *Sender) Renew(e fleet.Epoch, blank bool) {
+	if s.saved.Epoch == "" {
+		s.saved.Epoch = s.epoch
+	}
+	s.epoch, s.ticket = e, nil
+	if blank {
+		s.saved = Saved{Acked: map[fleet.Lane]uint64{}, Hashes: map[fleet.Lane]Hash{}}
+	}
+}
+
+// Wants reports whether a Welcome asks for a recovery that was not done yet.
+func (s *Sender) Wants(w Welcome) bool { return w.Recovery != 0 && w.Recovery != s.saved.Recovered }
+
+// Recovered notes that what a Welcome asked for is done. It is told with the
+// next Hello.
+func (s *Sender) Recovered(recovery uint64) { s.saved.Recovered = recovery }
+
+// WaitError is a console's word that it has no time now.
+type WaitError struct{ For time.Duration }
+
+// Error implements error.
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("the console asks to come again in %s", e.For)
 }
 
 // Due returns what of orders the hub has not taken yet, the lowest number

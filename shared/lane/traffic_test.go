@@ -90,7 +90,7 @@ func hourOf(start time.Time, version uint32) fleet.TrafficHour {
 // whole; when the link works the hub's hours are there in their newest version.
 func TestTraffic_HoursBecomeEqualWhateverTheLinkAndTheCrashesDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h, c, r := newHub("epoch-0"), &console{held: fleettest.NewMemory()}, newRecord()
+		h, c, r := newHub("epoch-0"), newConsole(), newRecord()
 		s, up := lane.NewSender(h.epoch, "boot", h.saved), &lane.TrafficSender{}
 		backup, epochs := c.held, 0
 		image := newRecord()
@@ -113,7 +113,7 @@ func TestTraffic_HoursBecomeEqualWhateverTheLinkAndTheCrashesDo(t *testing.T) {
 			if lost == "request" {
 				return
 			}
-			w, err := c.hello(v)
+			w, err := c.hello(v, "")
 			if err != nil || w.Verdict != lane.VerdictOK {
 				t.Fatalf("greet: %s, %v", w.Verdict, err)
 			}
@@ -156,7 +156,8 @@ func TestTraffic_HoursBecomeEqualWhateverTheLinkAndTheCrashesDo(t *testing.T) {
 			if err != nil || p.LeftOut > 0 {
 				t.Fatalf("decode: %v, %d left out", err, p.LeftOut)
 			}
-			receipt, _, err := c.push(p)
+			applied, _, err := c.push(p)
+			receipt := applied.Receipt
 			if errors.Is(err, lane.ErrTicket) || lost == "answer" {
 				s.Close()
 				return

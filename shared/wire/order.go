@@ -25,6 +25,14 @@ func EncodeOrder(o fleet.Order) (*pb.Order, error) {
 		m.Body = &pb.Order_PutDevice{PutDevice: &pb.PutDevice{Device: device(b.Device), IfVersion: b.IfVersion}}
 	case fleet.RemoveDevice:
 		m.Body = &pb.Order_RemoveDevice{RemoveDevice: &pb.RemoveDevice{DeviceId: string(b.Device), IfVersion: b.IfVersion}}
+	case fleet.RevokeCertificate:
+		m.Body = &pb.Order_RevokeCertificate{RevokeCertificate: &pb.RevokeCertificate{
+			Serial: b.Serial, DeviceId: string(b.Device), Reason: string(b.Reason),
+		}}
+	case fleet.FetchHistory:
+		m.Body = &pb.Order_FetchHistory{FetchHistory: &pb.FetchHistory{
+			DeviceId: string(b.Device), Topic: b.Topic, FromMs: ms(b.From), ToMs: ms(b.To), Estimate: b.Estimate, MaxBytes: b.MaxBytes,
+		}}
 	default:
 		return nil, fmt.Errorf("%w: order body %T", fleet.ErrInvalid, o.Body)
 	}
@@ -75,6 +83,26 @@ func DecodeOrder(m *pb.Order) (fleet.Order, error) {
 			return o, err
 		}
 		o.Body = fleet.RemoveDevice{Device: id, IfVersion: b.RemoveDevice.IfVersion}
+	case *pb.Order_RevokeCertificate:
+		c := b.RevokeCertificate
+		body := fleet.RevokeCertificate{Serial: c.Serial, Device: fleet.DeviceID(c.DeviceId)}
+		if body.Reason, err = fleet.ParseRevocationReason(c.Reason); err != nil {
+			return o, err
+		}
+		if body.Serial == "" && body.Device == "" {
+			return o, fmt.Errorf("%w: order %d revokes no certificate that it names", fleet.ErrInvalid, o.Number)
+		}
+		o.Body = body
+	case *pb.Order_FetchHistory:
+		h := b.FetchHistory
+		body := fleet.FetchHistory{
+			Device: fleet.DeviceID(h.DeviceId), Topic: h.Topic, From: fromMS(h.FromMs), To: fromMS(h.ToMs),
+			Estimate: h.Estimate, MaxBytes: h.MaxBytes,
+		}
+		if !body.From.Before(body.To) {
+			return o, fmt.Errorf("%w: order %d wants history from %s to %s", fleet.ErrInvalid, o.Number, body.From, body.To)
+		}
+		o.Body = body
 	default:
 		o.Body = fleet.UnknownOrder{}
 	}

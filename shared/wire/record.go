@@ -192,6 +192,16 @@ func EncodeRecord(r fleet.Record) ([]byte, error) {
 		m.Body = &pb.Record_OrderAnswered{OrderAnswered: &pb.OrderAnswered{
 			Number: b.Number, OrderId: uuid(b.Order), Outcome: orderOutcomes.number(b.Outcome), Detail: b.Detail,
 		}}
+	case fleet.PolicyApplied:
+		m.Body = &pb.Record_PolicyApplied{PolicyApplied: &pb.PolicyApplied{
+			Version: b.Version, Outcome: policyOutcomes.number(b.Outcome), Detail: b.Detail, Overrides: b.Overrides,
+		}}
+	case fleet.Restated:
+		e, err := EncodeRestated(b)
+		if err != nil {
+			return nil, err
+		}
+		m.Body = &pb.Record_Restated{Restated: e}
 	default:
 		return nil, fmt.Errorf("%w: record body %T", fleet.ErrInvalid, r.Body)
 	}
@@ -285,6 +295,13 @@ func DecodeRecord(lane fleet.Lane, b []byte) (fleet.Record, error) {
 		r.Body = audited
 	case *pb.Record_OrderAnswered:
 		r.Body, err = fromOrderAnswered(body.OrderAnswered)
+	case *pb.Record_PolicyApplied:
+		m := body.PolicyApplied
+		p := fleet.PolicyApplied{Version: m.Version, Detail: m.Detail, Overrides: m.Overrides}
+		p.Outcome, err = policyOutcomes.word("outcome", m.Outcome)
+		r.Body = p
+	case *pb.Record_Restated:
+		r.Body, err = DecodeRestated(body.Restated)
 	}
 	if err != nil {
 		return fleet.Record{}, err

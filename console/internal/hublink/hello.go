@@ -32,6 +32,12 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 	if err != nil {
 		return nil, err
 	}
+	hello.Hub = string(hub.ID)
+	if again, err := l.greets.admit(ctx, hub.ID, l.now()); err != nil {
+		return nil, err
+	} else if again > 0 {
+		return connect.NewResponse(lane.EncodeWelcome(lane.Welcome{Verdict: lane.VerdictWait, Wait: again})), nil
+	}
 	p := l.peer(hub.ID)
 	leave, err := p.take(ctx)
 	if err != nil {
@@ -44,24 +50,8 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 			return err
 		}
 		var err error
-		if w, err = lane.Greet(tx, hello); err != nil {
-			return err
-		}
-		marks, err := tx.Marks()
-		if err != nil {
-			return err
-		}
-		w.OrderHead = marks.Head
-		if greeted(w) {
-			if err := tx.Taken(hello.OrderCursor); err != nil {
-				return err
-			}
-		}
-		c, err := tx.Contact()
-		if err != nil {
-			return err
-		}
-		return tx.PutContact(l.helloContact(c, hub, m, hello, w))
+		w, err = l.greet(tx, hub, m, hello)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -71,6 +61,8 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 		w.Ticket = p.open(hello.Epoch, hello.BootID, l.c.MaxRecords).ticket
 	} else {
 		p.end()
+	}
+	if w.Verdict != lane.VerdictOK {
 		l.c.Logger.Warn("hub not in line with what is held", "site", hub.Site, "hub", hub.ID, "verdict", w.Verdict.String())
 	}
 	l.events.Publish(Event{Site: hub.Site})
@@ -80,7 +72,90 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 	return connect.NewResponse(out), nil
 }
 
+// greet is the transaction of a Hello.
+func (l *Link) greet(tx store.SiteTx, hub store.Hub, m *pb.HelloRequest, hello lane.Hello) (lane.Welcome, error) {
+	marks, err := tx.Marks()
+	if err != nil {
+		return lane.Welcome{}, err
+	}
+	before, err := tx.Seen()
+	if err != nil {
+		return lane.Welcome{}, err
+	}
+	w, err := lane.Greet(tx, hello, lane.Given{Offered: marks.Offered, Taken: marks.Taken, Console: l.c.Identity.Epoch})
+	if err != nil {
+		return w, err
+	}
+	if greeted(w) && w.Verdict != lane.VerdictFenced {
+		if err := l.settle(tx, m, hello, w); err != nil {
+			return w, err
+		}
+		if marks, err = tx.Marks(); err != nil {
+			return w, err
+		}
+	}
+	w.OrderHead = marks.Head
+	policy, _, err := tx.Policy()
+	if err != nil {
+		return w, err
+	}
+	w.Policy = policy.Version
+	after, err := tx.Seen()
+	if err != nil {
+		return w, err
+	}
+	if w.Began {
+		err = tx.Audit(fleet.System("hublink"), "hub.restored", string(hub.Site), map[string]string{
+			"hub_id": string(hub.ID), "epoch": string(hello.Epoch), "epoch_before": string(hello.Former),
+		})
+	}
+	if err == nil && after.Fenced && !before.Fenced {
+		err = tx.Audit(fleet.System("hublink"), "hub.cloned", string(hub.Site), map[string]string{
+			"hub_id": string(hub.ID), "boot_id": hello.BootID, "boot_id_before": before.Boot,
+		})
+	}
+	if err != nil {
+		return w, err
+	}
+	c, err := tx.Contact()
+	if err != nil {
+		return w, err
+	}
+	return w, tx.PutContact(l.helloContact(c, hub, m, hello, w))
+}
+
+// settle brings the orders in line with what the hub says it has taken: this
+// store may be the older one, and so may the hub's.
+func (l *Link) settle(tx store.SiteTx, m *pb.HelloRequest, hello lane.Hello, w lane.Welcome) error {
+	id := l.c.Identity
+	marks, err := tx.Marks()
+	if err != nil {
+		return err
+	}
+	if m.ConsoleId == id.ConsoleID && m.ConsoleEpoch != id.Epoch && hello.OrderCursor > marks.Taken {
+		// The hub has taken orders that this store has forgotten.
+		if err := tx.Renumber(hello.OrderCursor, id.CreatedAt); err != nil {
+			return err
+		}
+	}
+	if !w.Began {
+		return tx.Taken(max(hello.OrderCursor, w.OrderFloor))
+	}
+	for n := hello.OrderCursor + 1; n <= w.OrderFloor; n++ {
+		o, found, err := tx.Order(n)
+		if err != nil {
+			return err
+		}
+		if found && o.End == "" {
+			if err := tx.EndOrder(n, store.OrderLost, "the hub has lost its store: whether this was done is not known", l.now()); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Taken(w.OrderFloor)
+}
+
 // greeted reports whether a Hello opens a session.
 func greeted(w lane.Welcome) bool {
-	return w.Verdict == lane.VerdictOK || w.Verdict == lane.VerdictAhead
+	return w.Verdict == lane.VerdictOK || w.Verdict == lane.VerdictAhead || w.Verdict == lane.VerdictFenced
 }

@@ -1,5 +1,5 @@
-// Package hublink is the service that hubs call: Enrol, Certify, Hello, Push and Pull
-// over Connect. It owns the connect handler.
+// Package hublink is the service that hubs call: Enrol, Certify, Hello, Push, Pull
+// and Recall over Connect. It owns the connect handler.
 //
 // What always holds: a call other than Enrol is answered only to a hub whose
 // certificate names it, that is enrolled and not revoked; a push is stored and
@@ -78,6 +78,12 @@ type Config struct {
 	// PauseAfter is how long a hub may be silent until its next call counts as a
 	// return; 90 s.
 	PauseAfter time.Duration
+	// HelloRate is how many hubs are greeted a second when many come at once, after
+	// HelloBurst of them; 200 and 400. Who would wait longer than HelloHold, 2 s, is
+	// told when to come again.
+	HelloRate  float64
+	HelloBurst int
+	HelloHold  time.Duration
 	// EnrolEvery and EnrolBurst bound Enrol per address: one each 6 s, 10 at
 	// once. EnrolAll and EnrolAllBurst bound it for all: 20 a second, 400 at once.
 	EnrolEvery             time.Duration
@@ -104,6 +110,7 @@ type Event struct {
 type Link struct {
 	c      Config
 	limits *limits
+	greets *admission
 	events *feed.Feed[Event]
 	life   context.Context
 	stop   context.CancelFunc
@@ -129,6 +136,9 @@ func New(c Config) *Link {
 	c.MaxPushBytes = cmp.Or(c.MaxPushBytes, 1<<20)
 	c.TrafficAge = cmp.Or(c.TrafficAge, 400*24*time.Hour)
 	c.PauseAfter = cmp.Or(c.PauseAfter, 90*time.Second)
+	c.HelloRate = cmp.Or(c.HelloRate, 200)
+	c.HelloBurst = cmp.Or(c.HelloBurst, 400)
+	c.HelloHold = cmp.Or(c.HelloHold, 2*time.Second)
 	c.EnrolEvery = cmp.Or(c.EnrolEvery, 6*time.Second)
 	c.EnrolBurst = cmp.Or(c.EnrolBurst, 10)
 	c.EnrolAll = cmp.Or(c.EnrolAll, 20)
@@ -147,7 +157,7 @@ func New(c Config) *Link {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &Link{
-		c: c, limits: newLimits(c), events: feed.New[Event](c.Kept),
+		c: c, limits: newLimits(c), greets: newAdmission(c), events: feed.New[Event](c.Kept),
 		peers: map[fleet.HubID]*peer{}, wakes: map[fleet.SiteID]chan struct{}{},
 	}
 	l.life, l.stop = context.WithCancel(context.Background())

@@ -11,6 +11,7 @@ import (
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
+	"github.com/obedio/obedio/shared/wire"
 )
 
 // defaultOrderBytes of an answer for a hub that does not say.
@@ -40,7 +41,7 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 	touch := true
 	for {
 		woken := l.woken(hub.Site) // before the look, so that no order is missed
-		out, err := l.ordersFor(ctx, hub, s, req.Msg.OrderCursor, maxBytes, touch)
+		out, err := l.ordersFor(ctx, hub, s, req.Msg, maxBytes, touch)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +51,7 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 		// Only a call is contact; that it waits proves nothing.
 		touch = false
 		answer := connect.NewResponse(out)
-		if len(out.Orders) > 0 {
+		if len(out.Orders) > 0 || out.Policy != nil {
 			return answer, nil
 		}
 		select {
@@ -69,17 +70,16 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 	}
 }
 
-func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, cursor uint64, maxBytes int, touch bool) (*pb.PullResponse, error) {
+func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, m *pb.PullRequest, maxBytes int, touch bool) (*pb.PullResponse, error) {
 	var orders []fleet.Order
 	var head uint64
+	var policy *pb.Policy
 	err := l.c.Store.UpdateSite(ctx, hub.Site, func(tx store.SiteTx) error {
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
-		if e, err := tx.Epoch(); err != nil {
+		if err := s.enter(tx); err != nil {
 			return err
-		} else if e != s.epoch {
-			return lane.ErrTicket
 		}
 		if touch {
 			c, err := tx.Contact()
@@ -90,14 +90,20 @@ func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, cursor 
 				return err
 			}
 		}
+		policy = nil
+		if wanted, found, err := tx.Policy(); err != nil {
+			return err
+		} else if found && wanted.Version > m.PolicyVersion {
+			policy = wire.EncodePolicy(wanted)
+		}
 		var err error
-		orders, head, err = l.due(tx, cursor, maxBytes)
+		orders, head, err = l.due(tx, m.OrderCursor, maxBytes)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &pb.PullResponse{OrderHead: head, ConsoleTimeMs: l.now().UnixMilli()}
+	out := &pb.PullResponse{OrderHead: head, ConsoleTimeMs: l.now().UnixMilli(), Policy: policy}
 	out.Orders, err = encodeOrders(orders)
 	return out, err
 }

@@ -57,7 +57,7 @@ func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (
 	}
 	l.events.Publish(Event{Site: hub.Site, Applied: got.applied})
 	out := lane.EncodeReceipt(got.applied.Receipt)
-	out.ConsoleTimeMs, out.OrderHead = l.now().UnixMilli(), got.head
+	out.ConsoleTimeMs, out.OrderHead, out.PolicyVersion = l.now().UnixMilli(), got.head, got.policy
 	if out.Orders, err = encodeOrders(got.orders); err != nil {
 		return nil, err
 	}
@@ -69,6 +69,7 @@ type received struct {
 	applied lane.Applied
 	orders  []fleet.Order
 	head    uint64
+	policy  uint64
 	// unwanted counts rows of hours that are not kept.
 	unwanted int
 }
@@ -98,10 +99,8 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
-		if e, err := tx.Epoch(); err != nil {
+		if err := s.enter(tx); err != nil {
 			return err
-		} else if e != s.epoch {
-			return lane.ErrTicket // another life of the hub has greeted since
 		}
 		wanted, unwanted := l.sift(push.Traffic)
 		got = received{unwanted: rowsIn(unwanted)}
@@ -124,6 +123,11 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 		if err := tx.PutContact(l.pushContact(c, hub, push, got)); err != nil {
 			return err
 		}
+		policy, _, err := tx.Policy()
+		if err != nil {
+			return err
+		}
+		got.policy = policy.Version
 		got.orders, got.head, err = l.due(tx, push.OrderCursor, l.c.MaxOrderBytes)
 		return err
 	})
@@ -132,6 +136,13 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 
 // due is what a hub that holds the orders up to cursor is to get.
 func (l *Link) due(tx store.SiteTx, cursor uint64, maxBytes int) ([]fleet.Order, uint64, error) {
+	seen, err := tx.Seen()
+	if err != nil {
+		return nil, 0, err
+	}
+	if seen.Fenced {
+		return nil, cursor, nil // nobody knows which of two hubs would do it
+	}
 	if err := tx.Taken(cursor); err != nil {
 		return nil, 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"sync"
 
+	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
 )
@@ -71,6 +72,28 @@ func (p *peer) open(e fleet.Epoch, boot string, most int) *session {
 	}
 	p.session = s
 	return s
+}
+
+// enter makes sure that the session's epoch is the site's current one;
+// lane.ErrTicket when another life of the hub has greeted since. Of two hubs
+// with one identity each goes on in its own.
+func (s *session) enter(tx store.SiteTx) error {
+	e, err := tx.Epoch()
+	if err != nil || e == s.epoch {
+		return err
+	}
+	seen, err := tx.Seen()
+	if err != nil {
+		return err
+	}
+	life, known, err := tx.Life(s.epoch)
+	switch {
+	case err != nil:
+		return err
+	case !seen.Fenced || !known:
+		return lane.ErrTicket
+	}
+	return tx.BeginEpoch(s.epoch, life)
 }
 
 // end ends the session, if there is one.

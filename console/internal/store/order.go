@@ -24,19 +24,22 @@ const (
 	OrderRefused   OrderState = "refused"
 	OrderExpired   OrderState = "expired"
 	OrderCancelled OrderState = "cancelled"
+	// OrderLost: the hub that took it has lost its store; whether it was done is
+	// not known.
+	OrderLost OrderState = "lost"
 )
 
 // OrderStates are all order states.
 func OrderStates() []OrderState {
 	return []OrderState{
-		OrderQueued, OrderTaken, OrderApplied, OrderConflict, OrderRefused, OrderExpired, OrderCancelled,
+		OrderQueued, OrderTaken, OrderApplied, OrderConflict, OrderRefused, OrderExpired, OrderCancelled, OrderLost,
 	}
 }
 
 // Ended reports whether nothing follows s.
 func (s OrderState) Ended() bool {
 	switch s {
-	case OrderApplied, OrderConflict, OrderRefused, OrderExpired, OrderCancelled:
+	case OrderApplied, OrderConflict, OrderRefused, OrderExpired, OrderCancelled, OrderLost:
 		return true
 	case OrderQueued, OrderTaken:
 	}

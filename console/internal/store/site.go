@@ -201,6 +201,8 @@ type Counts struct {
 	DeadLetters   int `json:"dead_letters"`
 	// AuditForks are those of them that told of a second history of the audit.
 	AuditForks int `json:"audit_forks,omitempty"`
+	// Gaps are runs of records that will never come.
+	Gaps int `json:"gaps,omitempty"`
 	// TrafficHours are the hours of traffic that are held.
 	TrafficHours int `json:"traffic_hours,omitempty"`
 }

@@ -131,6 +131,12 @@ type SiteView interface {
 	Epoch() (fleet.Epoch, error)
 	Position(fleet.Lane) (lane.Position, error)
 	StateVersion() (uint64, error)
+	// Life is where the lanes of an epoch stand; false for one never heard of.
+	Life(fleet.Epoch) (lane.Life, bool, error)
+	// Seen is what is known of who speaks for the site.
+	Seen() (lane.Seen, error)
+	// Policy is what was wanted last of the site's policy; false for nothing.
+	Policy() (fleet.Policy, bool, error)
 	// State returns the newest state of a device; false when there is none.
 	State(fleet.DeviceID) (StateRow, bool, error)
 
@@ -189,6 +195,10 @@ type SiteView interface {
 	DeadLetters(fn func(DeadLetter) bool) error
 	// Records are the stored records of a lane of the current epoch.
 	Records(l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) bool) error
+	// RecordsOf are those of any epoch.
+	RecordsOf(e fleet.Epoch, l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) bool) error
+	// Gaps are the runs of records that will never come, of all epochs.
+	Gaps(fn func(lane.Gap) bool) error
 	// Digest sums up the entities; see fleet.Digest.
 	Digest() (string, error)
 	// Recount counts everything anew; it equals Counts.
@@ -204,10 +214,17 @@ type SiteTx interface {
 	// do so run one after the other, whatever their sites; fn is run again for it.
 	Audit(by fleet.Actor, action, target string, detail map[string]string) error
 	PutContact(Contact) error
+	// PutPolicy stores what is wanted of the site's policy; fleet.ErrInvalid.
+	PutPolicy(fleet.Policy) error
 	// AddOrder stores a new order under the next number, which it returns.
 	AddOrder(Order) (Order, error)
 	// EndOrder says what became of an order. One that has ended stays as it is.
 	EndOrder(number uint64, end OrderState, detail string, at time.Time) error
+	// Renumber follows a restore of this store: a hub holds orders up to a number
+	// that this store knows nothing of. Orders that were made since the given time
+	// get the numbers behind it, in their order, with their ids; the others stay as
+	// they are. The marks then begin at that number at least.
+	Renumber(cursor uint64, since time.Time) error
 	// Offered says that orders up to a number are on their way to the hub, and
 	// Taken that the hub holds them. Neither goes back.
 	Offered(upto uint64) error

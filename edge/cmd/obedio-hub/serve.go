@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/edge/internal/hub"
+	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/edge/web"
 	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
@@ -13,15 +15,28 @@ import (
 
 type serve struct{ config.Serve }
 
-// Run runs the hub until the program is told to end.
+// Run runs the hub until the program is told to end. One that has taken back
+// what it had lost is opened anew, at the same addresses.
 func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	if err := c.Check(); err != nil {
 		return program.Usagef("%s", err)
 	}
 	boundMemory(c.MemoryLimit, env.Log)
+	for {
+		addresses, err := c.once(ctx, env)
+		if !errors.Is(err, uplink.ErrRestart) || ctx.Err() != nil {
+			return err
+		}
+		env.Log.Warn("hub starts anew", "reason", err)
+		c.At(addresses)
+	}
+}
+
+// once runs one hub to its end, and returns where it has listened.
+func (c *serve) once(ctx context.Context, env *program.Env) (map[string]string, error) {
 	listeners, err := c.Listen(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	settings := c.Hub()
 	settings.Version, settings.Logger, settings.Listeners, settings.UI = env.Version, env.Log, listeners, web.Files()
@@ -29,13 +44,13 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	h, err := hub.New(ctx, settings)
 	if err != nil {
 		listeners.Close()
-		return err
+		return nil, err
 	}
 	h.Accounts().LimitSessions(c.Sessions())
 	if code, err := h.Accounts().SetupCode(ctx); err == nil {
 		fmt.Fprintf(env.Stderr, "Make the first administrator with the setup code %s\n", code)
 	}
-	return program.RunReady(ctx, h, c.ReadyFile, listeners.Addresses())
+	return listeners.Addresses(), program.RunReady(ctx, h, c.ReadyFile, listeners.Addresses())
 }
 
 type openAPI struct{}

@@ -227,6 +227,18 @@ func (s Serve) Sessions() account.SessionLimits {
 	return account.SessionLimits{Idle: s.SessionIdle, Max: s.SessionMax, PINIdle: s.PINIdle}
 }
 
+// At makes the addresses those at which the listeners were bound before.
+func (s *Serve) At(addresses map[string]string) {
+	for name, to := range map[string]*string{
+		"mqtt": &s.MQTT, "mqtts": &s.MQTTS, "mqtt_ws": &s.MQTTWS, "mqtt_wss": &s.MQTTWSS,
+		"http": &s.HTTP, "https": &s.HTTPS, "metrics": &s.Metrics,
+	} {
+		if a, ok := addresses[name]; ok {
+			*to = a
+		}
+	}
+}
+
 // Listen binds every listener that is on; a failure names the setting.
 func (s Serve) Listen(ctx context.Context) (l hub.Listeners, err error) {
 	defer func() {

@@ -168,6 +168,7 @@ type Hub struct {
 	broker    *broker.Broker
 	traffic   *traffic.Traffic
 	uplink    *uplink.Uplink
+	shore     *shorePolicy
 	accounts  *account.Accounts
 	api       *api.API
 	started   time.Time
@@ -356,8 +357,12 @@ func (h *Hub) build(ctx context.Context) error {
 	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, h.clock, h.log
 	uc.Dial = h.meters.dialer(uc.Dial)
 	uc.ConsoleTime, uc.Authority = h.consoleTime, h.pki
-	uc.Summaries = summaries{h.traffic, h.log}
-	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands}
+	uc.Summaries, uc.Board = summaries{h.traffic, h.log}, h
+	if h.shore, err = newShorePolicy(h); err != nil {
+		return err
+	}
+	uc.Policy = h.shore
+	uc.Orders = &orders{journal: h.journal, registry: h.registry, commands: h.commands, pki: h.pki}
 	if h.uplink, err = uplink.New(uc); err != nil {
 		return err
 	}

@@ -3,10 +3,12 @@ package hub
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/command"
 	"github.com/obedio/obedio/edge/internal/journal"
+	"github.com/obedio/obedio/edge/internal/pki"
 	"github.com/obedio/obedio/edge/internal/registry"
 	"github.com/obedio/obedio/shared/fleet"
 )
@@ -17,6 +19,7 @@ type orders struct {
 	journal  *journal.Journal
 	registry *registry.Registry
 	commands *command.Commands
+	pki      *pki.PKI
 }
 
 // Take implements uplink.Orders.
@@ -43,6 +46,18 @@ func (t *orders) Take(ctx context.Context, o fleet.Order, left time.Duration, mo
 	case fleet.RemoveDevice:
 		return t.change(ctx, o, left, move, func(tx *journal.Tx) error {
 			return t.registry.RemoveIn(tx, o.Actor, body.Device, body.IfVersion)
+		})
+	case fleet.RevokeCertificate:
+		// Whenever it comes: a revocation does not get too old.
+		return t.change(ctx, o, max(left, time.Second), move, func(tx *journal.Tx) error {
+			if body.Serial != "" {
+				return t.pki.RevokeIn(tx, o.Actor, body.Serial, body.Reason)
+			}
+			n, err := t.pki.RevokeAllIn(tx, o.Actor, body.Device, "", body.Reason)
+			if err == nil && n == 0 {
+				err = fmt.Errorf("%w: device %s has no certificate that counts", fleet.ErrNotFound, body.Device)
+			}
+			return err
 		})
 	}
 	return t.refuse(ctx, o, errUnknownOrder, move)

@@ -33,7 +33,7 @@ func (h *Hub) restored(ctx context.Context) error {
 	err = h.commands.Abandon(ctx, restoredReason, func(tx *journal.Tx) error {
 		tx.Essential()
 		tx.DeleteRestored()
-		if err := uplink.Restored(tx.Tx); err != nil {
+		if err := uplink.Restored(tx.Tx, mark.From); err != nil {
 			return err
 		}
 		return tx.Audit(fleet.System("restore"), "hub.restored", string(h.identity.Site), map[string]string{

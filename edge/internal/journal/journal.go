@@ -174,7 +174,7 @@ func (t *Tx) add(actor fleet.Actor, body fleet.Body) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("append %s: %w", body.Kind(), err)
 	}
-	if len(changes) == 0 {
+	if _, told := body.(fleet.Restated); len(changes) == 0 && !told {
 		return Event{}, fmt.Errorf("append %s: %w: it changes nothing", body.Kind(), fleet.ErrState)
 	}
 	for _, c := range changes {

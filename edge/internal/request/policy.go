@@ -2,6 +2,7 @@ package request
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -162,6 +163,32 @@ type Policies struct {
 	// Profiles and Escalations hold what is stored; see Profile and Escalation.
 	Profiles    *document.Set[PressProfile]
 	Escalations *document.Set[Escalation]
+}
+
+// CheckDocument reports as fleet.ErrInvalid what is wrong with the body of a
+// document that says what presses mean or who is told; known says whether it is
+// of such a kind.
+func CheckDocument(d fleet.PolicyDocument) (known bool, err error) {
+	switch {
+	case d.Kind == fleet.DocumentService:
+		return true, checkBody(d, Service.check)
+	case d.Kind == fleet.DocumentPressProfile:
+		return true, checkBody(d, PressProfile.check)
+	case d.Kind == fleet.DocumentEscalation:
+		return true, checkBody(d, func(e Escalation) error { return checkEscalation(d.Name, e) })
+	}
+	return false, nil
+}
+
+func checkBody[T any](d fleet.PolicyDocument, check func(T) error) error {
+	var v T
+	if err := json.Unmarshal(d.Body, &v); err != nil {
+		return fmt.Errorf("%w: %s %s: %w", fleet.ErrInvalid, d.Kind, d.Name, err)
+	}
+	if err := check(v); err != nil {
+		return fmt.Errorf("%s %s: %w", d.Kind, d.Name, err)
+	}
+	return nil
 }
 
 func newPolicies(c Config) (p Policies, err error) {

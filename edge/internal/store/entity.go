@@ -32,6 +32,17 @@ func TxEntities[T fleet.Entity](t *Tx, after string, fn func(T) bool) error {
 	return entities(t.each, after, fn)
 }
 
+// Refs names every entity there was when the transaction began.
+func (t *Tx) Refs() ([]fleet.Ref, error) {
+	var refs []fleet.Ref
+	err := t.each([]byte{tableEntity}, nil, func(k, _ []byte) (bool, error) {
+		ref, err := entityRef(k)
+		refs = append(refs, ref)
+		return true, err
+	})
+	return refs, err
+}
+
 func entities[T fleet.Entity](each func(p, from []byte, fn func(k, v []byte) (bool, error)) error, after string, fn func(T) bool) error {
 	var zero T
 	kind := zero.Ref().Kind

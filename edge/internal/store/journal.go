@@ -48,6 +48,50 @@ func head(get func([]byte) ([]byte, error), l fleet.Lane) (lane.Position, error)
 	return p, nil
 }
 
+// Base implements lane.Log: the oldest record that is still there is kept for its
+// hash, unless it is the first.
+func (s *Store) Base(l fleet.Lane) (lane.Position, error) {
+	var p lane.Position
+	err := s.each([]byte{tableJournal, byte(l)}, nil, func(k, v []byte) (bool, error) {
+		if len(k) != 10 || len(v) < hashSize {
+			return false, fmt.Errorf("lane %s: malformed entry at %x", l, k)
+		}
+		if seq := fleet.Seq(binary.BigEndian.Uint64(k[2:])); seq > 1 {
+			p.Seq = seq
+			copy(p.Hash[:], v)
+		}
+		return false, nil
+	})
+	return p, err
+}
+
+// DropRecords drops the records of a lane before seq, which stays for its hash.
+func (t *Tx) DropRecords(l fleet.Lane, seq fleet.Seq) error {
+	b, err := t.get(journalKey(l, seq))
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return fmt.Errorf("%w: record %d of lane %s", fleet.ErrNotFound, seq, l)
+	}
+	t.ranges = append(t.ranges, [2][]byte{journalKey(l, 0), journalKey(l, seq)})
+	return nil
+}
+
+// LaneBytes is about what the records of a lane take on disk.
+func (s *Store) LaneBytes(l fleet.Lane) (uint64, error) {
+	n, err := s.db.EstimateDiskUsage([]byte{tableJournal, byte(l)}, after([]byte{tableJournal, byte(l)}))
+	if err != nil {
+		return 0, fmt.Errorf("size of lane %s: %w", l, err)
+	}
+	return n, nil
+}
+
+// EachRecord is Store.EachRecord inside a transaction, without its own records.
+func (t *Tx) EachRecord(l fleet.Lane, from fleet.Seq, fn func(seq fleet.Seq, encoded []byte) (bool, error)) error {
+	return eachRecord(t.each, l, from, fn)
+}
+
 // HashAt implements lane.Log.
 func (s *Store) HashAt(l fleet.Lane, seq fleet.Seq) (lane.Hash, error) {
 	var h lane.Hash
@@ -90,7 +134,14 @@ func (s *Store) Read(l fleet.Lane, after fleet.Seq, maxBytes int) (lane.Batch, e
 // EachRecord calls fn with the records of a lane from one number on, until fn
 // says false. encoded is valid during the call.
 func (s *Store) EachRecord(l fleet.Lane, from fleet.Seq, fn func(seq fleet.Seq, encoded []byte) (bool, error)) error {
-	return s.each([]byte{tableJournal, byte(l)}, journalKey(l, from), func(k, v []byte) (bool, error) {
+	return eachRecord(s.each, l, from, fn)
+}
+
+func eachRecord(
+	each func(p, from []byte, fn func(k, v []byte) (bool, error)) error,
+	l fleet.Lane, from fleet.Seq, fn func(seq fleet.Seq, encoded []byte) (bool, error),
+) error {
+	return each([]byte{tableJournal, byte(l)}, journalKey(l, from), func(k, v []byte) (bool, error) {
 		if len(k) != 10 || len(v) < hashSize {
 			return false, fmt.Errorf("lane %s: malformed entry at %x", l, k)
 		}

@@ -282,7 +282,7 @@ func (s *Store) commit(group []*job) {
 		}
 		if j.err == nil {
 			j.err = tx.merge()
-			wrote = wrote || len(tx.writes) > 0
+			wrote = wrote || len(tx.writes)+len(tx.ranges) > 0
 		}
 	}
 	if wrote {

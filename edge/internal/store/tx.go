@@ -15,6 +15,7 @@ import (
 type Tx struct {
 	batch  *pebble.Batch // shared by the group; written only by merge
 	writes map[string][]byte
+	ranges [][2][]byte // to delete, before the writes: from, and to before
 
 	essential bool
 }
@@ -22,6 +23,11 @@ type Tx struct {
 // merge moves the writes into the group's batch; before that an error can
 // still undo them.
 func (t *Tx) merge() error {
+	for _, r := range t.ranges {
+		if err := t.batch.DeleteRange(r[0], r[1], nil); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+	}
 	for k, v := range t.writes {
 		var err error
 		if v == nil {

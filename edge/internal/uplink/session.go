@@ -14,14 +14,24 @@ import (
 	"github.com/obedio/obedio/edge/internal/store"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
+	"github.com/obedio/obedio/shared/wire"
 )
 
 // session greets the console and keeps in sync until something fails.
 func (u *Uplink) session(ctx context.Context) error {
 	defer u.sender.Close()
 	wait, err := u.hello(ctx)
+	if errors.Is(err, lane.ErrBehind) || errors.Is(err, lane.ErrDiverged) {
+		return u.renew(ctx, err)
+	}
 	if err != nil {
 		return err
+	}
+	if u.sender.Fenced() {
+		if err := u.pushAll(ctx, false); err != nil {
+			return err
+		}
+		return errFenced
 	}
 	if err := u.keepCertified(ctx); err != nil {
 		return err
@@ -29,7 +39,7 @@ func (u *Uplink) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pulls := make(chan pulled, 1)
-	ask := func() { go u.pull(ctx, u.sender.Ticket(), u.cursor, wait, pulls) }
+	ask := func() { go u.pull(ctx, u.sender.Ticket(), u.cursor, u.c.policyVersion(), wait, pulls) }
 	ask()
 	defer func() {
 		cancel()
@@ -80,7 +90,11 @@ func (u *Uplink) session(ctx context.Context) error {
 				pulls <- pulled{} // for the deferred wait
 				return p.err
 			}
-			if err := u.take(ctx, p.orders, p.consoleTime, p.head); err != nil {
+			err := u.take(ctx, p.orders, p.consoleTime, p.head)
+			if err == nil && p.policy != nil {
+				err = u.adoptPolicy(ctx, *p.policy, p.problem)
+			}
+			if err != nil {
 				pulls <- pulled{}
 				return err
 			}
@@ -97,6 +111,9 @@ func (u *Uplink) session(ctx context.Context) error {
 		}
 	}
 }
+
+// errFenced: another hub uses this identity. Calls still go ashore.
+var errFenced = fmt.Errorf("%w: another hub speaks with this one's identity: enrol one of the two anew", fleet.ErrState)
 
 // gatherFor is how long records of lanes 1 and 3 wait for more.
 const gatherFor = 200 * time.Millisecond
@@ -130,6 +147,7 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 		ConsoleId: saved.ConsoleID, ConsoleEpoch: saved.ConsoleEpoch,
 	}
 	lane.EncodeHello(h, m)
+	m.PolicyVersion = u.c.policyVersion()
 	call, cancel := context.WithTimeout(ctx, u.c.CallTimeout)
 	defer cancel()
 	answer, err := u.link.client.Hello(call, connect.NewRequest(m))
@@ -148,7 +166,13 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("hello: %w", err)
 	}
 	// Stored with the console's name and count, which say it no more then.
-	u.takesHours, u.resend = w.Hours.Told, u.resend || rewound
+	u.takesHours, u.resend, u.renewed = w.Hours.Told, u.resend || rewound, 0
+	if err := u.skip(ctx, w.OrderFloor); err != nil {
+		return 0, err
+	}
+	if !u.sender.Fenced() && (u.sender.Wants(w) || u.sender.Epoch() != u.c.Epoch) {
+		return 0, u.recover(ctx, w)
+	}
 	if err := u.save(ctx); err != nil {
 		return 0, err
 	}
@@ -163,6 +187,42 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 		s.State, s.LastContact, s.LastError, s.OrderHead = Online, fleet.Millis(u.c.now()), "", w.OrderHead
 	})
 	return u.c.PullWait, nil
+}
+
+// skip passes over orders that were for a life of the hub that is over.
+func (u *Uplink) skip(ctx context.Context, floor uint64) error {
+	if floor <= u.cursor {
+		return nil
+	}
+	err := u.c.Store.Update(ctx, func(tx *store.Tx) error {
+		tx.Essential()
+		return tx.PutLink(cursorKey, floor)
+	})
+	if err != nil {
+		return fmt.Errorf("store order cursor: %w", err)
+	}
+	u.c.Logger.Warn("orders for the hub before it was restored are passed over", "from", u.cursor+1, "to", floor)
+	u.cursor = floor
+	return nil
+}
+
+// adoptPolicy applies what the console wants of the site's policy. What the hub
+// refuses it has answered.
+func (u *Uplink) adoptPolicy(ctx context.Context, p fleet.Policy, problem error) error {
+	if u.c.Policy == nil || p.Version <= u.c.Policy.Version() {
+		return nil
+	}
+	if err := u.c.Policy.Apply(ctx, p, problem); err != nil {
+		return fmt.Errorf("apply policy %d: %w", p.Version, err)
+	}
+	return nil
+}
+
+func (c Config) policyVersion() uint64 {
+	if c.Policy == nil {
+		return 0
+	}
+	return c.Policy.Version()
 }
 
 func (u *Uplink) save(ctx context.Context) error {
@@ -258,20 +318,28 @@ type pulled struct {
 	orders      []fleet.Order
 	consoleTime int64
 	head        uint64
+	policy      *fleet.Policy
+	problem     error // of the policy
 	err         error
 }
 
 // pull asks for orders; the console holds the call until there is one.
-func (u *Uplink) pull(ctx context.Context, ticket []byte, cursor uint64, wait time.Duration, out chan<- pulled) {
+func (u *Uplink) pull(ctx context.Context, ticket []byte, cursor, policy uint64, wait time.Duration, out chan<- pulled) {
 	call, cancel := context.WithTimeout(ctx, u.c.CallTimeout+wait)
 	defer cancel()
 	answer, err := u.link.client.Pull(call, connect.NewRequest(&pb.PullRequest{
 		Ticket: ticket, OrderCursor: cursor, MaxBytes: uint32(u.c.ChunkBytes), WaitMs: uint32(wait.Milliseconds()),
+		PolicyVersion: policy,
 	}))
 	if err != nil {
 		out <- pulled{err: fmt.Errorf("pull: %w", err)}
 		return
 	}
 	m := answer.Msg
-	out <- pulled{orders: lane.DecodeOrders(m.Orders), consoleTime: m.ConsoleTimeMs, head: m.OrderHead}
+	p := pulled{orders: lane.DecodeOrders(m.Orders), consoleTime: m.ConsoleTimeMs, head: m.OrderHead}
+	if m.Policy != nil {
+		policy, err := wire.DecodePolicy(m.Policy)
+		p.policy, p.problem = &policy, err
+	}
+	out <- p
 }

@@ -39,6 +39,16 @@ type Orders interface {
 	Take(ctx context.Context, o fleet.Order, left time.Duration, move func(*journal.Tx) error) error
 }
 
+// Policy is the part of the site's policy that the console decides.
+type Policy interface {
+	// Version is that of the policy which the hub was given last; 0 for none.
+	Version() uint64
+	// Apply makes the site's policy as p says, whole or not at all, and answers it
+	// by a record; problem, if any, says why p cannot be read. An error means that
+	// nothing was stored, the answer neither.
+	Apply(ctx context.Context, p fleet.Policy, problem error) error
+}
+
 // States is the newest state of devices; package presence.
 type States interface {
 	StateHead() uint64
@@ -56,6 +66,8 @@ type Config struct {
 	Journal *journal.Journal
 	States  States
 	Orders  Orders
+	Board   Board
+	Policy  Policy
 	// Summaries go up when nothing else is due; nil for none.
 	Summaries Summaries
 	Clock     journal.Clock
@@ -150,6 +162,8 @@ type Uplink struct {
 	cursor uint64
 	link   *link
 	failed int
+	// renewed counts the lives that were begun since the last welcome.
+	renewed int
 
 	traffic    lane.TrafficSender
 	takesHours bool // the console of the session does
@@ -195,7 +209,11 @@ func New(c Config) (*Uplink, error) {
 	if u.link, err = u.openLink(); err != nil {
 		return nil, err
 	}
-	u.sender = lane.NewSender(c.Epoch, u.bootID, saved)
+	life, _, err := store.Link[fleet.Epoch](c.Store, lifeKey)
+	if err != nil {
+		return nil, fmt.Errorf("read link state: %w", err)
+	}
+	u.sender = lane.NewSender(cmp.Or(life, c.Epoch), u.bootID, saved)
 	u.status = Status{
 		State: None, Since: fleet.Millis(c.now()), OrderCursor: u.cursor,
 		ConsoleID: saved.ConsoleID, ConsoleEpoch: saved.ConsoleEpoch,
@@ -315,7 +333,10 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
 			return err
 		}
-		if errors.Is(err, errEnrolledAgain) {
+		if errors.Is(err, ErrRestart) {
+			return err
+		}
+		if errors.Is(err, errEnrolledAgain) || errors.Is(err, errAgain) {
 			continue
 		}
 		if err := u.pause(ctx, err, urgent); err != nil {
@@ -369,6 +390,7 @@ func (u *Uplink) follow(ctx context.Context, urgent chan<- struct{}) {
 func (u *Uplink) pause(ctx context.Context, failure error, urgent <-chan struct{}) error {
 	refused := errors.Is(failure, lane.ErrBehind) || errors.Is(failure, lane.ErrDiverged) ||
 		connect.CodeOf(failure) == connect.CodeUnauthenticated || connect.CodeOf(failure) == connect.CodePermissionDenied
+	refused = refused || errors.Is(failure, errFenced)
 	u.tell(func(s *Status) {
 		s.State, s.LastError = Offline, failure.Error()
 		if refused {
@@ -381,7 +403,12 @@ func (u *Uplink) pause(ctx context.Context, failure error, urgent <-chan struct{
 		return err
 	}
 	most := min(u.c.RetryFirst<<min(u.failed-1, 10), u.c.RetryMost)
-	timer := time.NewTimer(rand.N(most) + most/16)
+	after := rand.N(most) + most/16
+	var busy *lane.WaitError
+	if errors.As(failure, &busy) {
+		after = min(busy.For, u.c.RetryMost) // the console has spread the hubs already
+	}
+	timer := time.NewTimer(after)
 	defer timer.Stop()
 	select { // what was urgent before the failure is not a reason to try at once
 	case <-urgent:

@@ -53,7 +53,7 @@ var rules = []rule{
 	{"...", "github.com/cockroachdb/pebble/...", []string{"edge/internal/store/...", "edge/internal/traffic"}, "two databases, two owners: history can be lost without the core"},
 	{"...", "github.com/dgraph-io/badger/...", []string{"console/internal/store/badger/..."}, "one package knows the console's engine"},
 	{"...", "github.com/hashicorp/go-retryablehttp", []string{"edge/internal/uplink", "shared/courier"}, "each retry is paid for: those who retry are few"},
-	{"...", "connectrpc.com/connect", []string{"edge/internal/uplink", "console/internal/hublink", "proto/gen/..."}, "the link has one end on each side"},
+	{"...", "connectrpc.com/connect", []string{"edge/internal/uplink", "console/internal/hublink", "proto/gen/...", "firmware-sim/internal/flotilla"}, "the link has one end on each side; synthetic hubs are a third"},
 	{"...", "github.com/gorilla/websocket", []string{"edge/internal/broker", "edge/internal/api", "firmware-sim/internal/hubapi"}, "WebSockets are ways in; the simulator reads one"},
 	{"...", "github.com/gin-gonic/gin", []string{"shared/rest/...", "edge/internal/api", "console/internal/api"}, "gin stays at the rim"},
 	{"...", "github.com/danielgtaylor/huma/...", []string{"shared/rest/..."}, "OpenAPI is made in one place"},

@@ -11,6 +11,7 @@ import (
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/console/internal/store/storetest"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
 )
 
 const testMemTable = 2 << 20
@@ -137,7 +138,7 @@ func TestUpdateSite_SaysWhenItIsTooMuch(t *testing.T) {
 	fill := func(n int) error {
 		return s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error {
 			for i := range n {
-				if err := tx.PutRecord(fleet.LaneRequests, fleet.Seq(i+1), make([]byte, 1000)); err != nil {
+				if err := tx.PutRecord(fleet.LaneRequests, fleet.Seq(i+1), lane.Hash{}, make([]byte, 1000)); err != nil {
 					return err
 				}
 			}

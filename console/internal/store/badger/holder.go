@@ -28,23 +28,47 @@ func (s *site) PutContact(c store.Contact) error {
 	return nil
 }
 
-// Former implements lane.Holder.
-func (s *site) Former(e fleet.Epoch) (bool, error) {
-	return s.t.has(siteKey(s.id, siteFormer, string(e)))
-}
-
 // BeginEpoch implements lane.Holder.
-func (s *site) BeginEpoch(e fleet.Epoch) error {
+func (s *site) BeginEpoch(e fleet.Epoch, l lane.Life) error {
 	c, err := s.cursor.get(s, siteCursor)
 	if err != nil {
 		return err
 	}
 	if c.Epoch != "" {
-		s.t.set(siteKey(s.id, siteFormer, string(c.Epoch)), empty)
+		if err := s.t.setJSON(siteKey(s.id, siteFormer, string(c.Epoch)), c.Life); err != nil {
+			return err
+		}
 	}
-	*c = cursor{Epoch: e}
+	s.t.set(siteKey(s.id, siteFormer, string(e)), nil)
+	c.Epoch, c.Life = e, l.Clone()
 	s.cursor.change = true
 	return nil
+}
+
+// SetSeen implements lane.Holder.
+func (s *site) SetSeen(v lane.Seen) error {
+	c, err := s.cursor.get(s, siteCursor)
+	if err != nil {
+		return err
+	}
+	c.Seen, s.cursor.change = v, true
+	return nil
+}
+
+// PutGap implements lane.Holder.
+func (s *site) PutGap(g lane.Gap) error {
+	if err := s.count(func(c *store.Counts) { c.Gaps++ }); err != nil {
+		return err
+	}
+	return s.t.setJSON(number(lanePrefix(s.id, siteGap, g.Epoch, g.Lane), uint64(g.To)), g)
+}
+
+// PutPolicy implements store.SiteTx.
+func (s *site) PutPolicy(p fleet.Policy) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	return s.t.setJSON(siteKey(s.id, sitePolicy), p)
 }
 
 // SetPosition implements lane.Holder.
@@ -74,7 +98,7 @@ func (s *site) SetStateVersion(v uint64) error {
 }
 
 // PutRecord implements lane.Holder.
-func (s *site) PutRecord(l fleet.Lane, seq fleet.Seq, encoded []byte) error {
+func (s *site) PutRecord(l fleet.Lane, seq fleet.Seq, sum lane.Hash, encoded []byte) error {
 	e, err := s.Epoch()
 	if err != nil {
 		return err
@@ -83,6 +107,7 @@ func (s *site) PutRecord(l fleet.Lane, seq fleet.Seq, encoded []byte) error {
 		encoded = []byte{} // a record may be empty; nil would delete
 	}
 	s.t.set(number(lanePrefix(s.id, siteRecord, e, l), uint64(seq)), encoded)
+	s.t.set(number(lanePrefix(s.id, siteHash, e, l), uint64(seq)), sum[:])
 	return nil
 }
 
@@ -266,6 +291,10 @@ func (s *site) Recount() (store.Counts, error) {
 	}))
 	err = errors.Join(err, s.DeadLetters(func(d store.DeadLetter) bool {
 		countLetter(&c, d.Rejected)
+		return true
+	}))
+	err = errors.Join(err, s.Gaps(func(lane.Gap) bool {
+		c.Gaps++
 		return true
 	}))
 	err = errors.Join(err, s.Traffic(time.Time{}, hoursEnd, false, func(store.TrafficHour) bool {

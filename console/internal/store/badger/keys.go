@@ -35,12 +35,15 @@ import (
 //	site 00 C                     cursor: epoch, positions of the lanes, JSON
 //	site 00 D epoch 00 lane seq   dead letter, JSON
 //	site 00 E kind 00 id          entity, JSON
-//	site 00 F epoch               former epoch: empty
+//	site 00 F epoch               former epoch: where its lanes stood, JSON
+//	site 00 G epoch 00 lane seq   gap that ends before seq, JSON
+//	site 00 H epoch 00 lane seq   the chain's hash after a record
 //	site 00 J epoch 00 lane seq   record in its wire form
 //	site 00 K                     contact, JSON
 //	site 00 M                     order marks, JSON
 //	site 00 N                     counts, JSON
 //	site 00 O request_id          request that has not ended: empty
+//	site 00 P                     policy, JSON
 //	site 00 Q number              order, JSON
 //	site 00 R hour version part   rows of an hour of traffic, in their wire form;
 //	                              version has 4 bytes, part 2
@@ -78,11 +81,14 @@ const (
 	siteLetter  = 'D'
 	siteEntity  = 'E'
 	siteFormer  = 'F'
+	siteGap     = 'G'
+	siteHash    = 'H'
 	siteRecord  = 'J'
 	siteContact = 'K'
 	siteMarks   = 'M'
 	siteCounts  = 'N'
 	siteOpen    = 'O'
+	sitePolicy  = 'P'
 	siteOrder   = 'Q'
 	siteRows    = 'R'
 	siteState   = 'S'

@@ -131,6 +131,50 @@ func (s *site) EndOrder(n uint64, end store.OrderState, detail string, at time.T
 	return s.putOrder(o)
 }
 
+// Renumber implements store.SiteTx.
+func (s *site) Renumber(cursor uint64, since time.Time) error {
+	m, err := s.marks.get(s, siteMarks)
+	if err != nil {
+		return err
+	}
+	var fresh []store.Order
+	base := cursor
+	err = s.OrdersAfter(0, func(o store.Order) bool {
+		if o.CreatedAt.Before(since) {
+			base = max(base, o.Number)
+		} else {
+			fresh = append(fresh, o)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range fresh {
+		s.t.set(orderKey(s.id, o.Number), nil)
+		s.t.set(dueKey(s.id, o.ExpiresAt, o.Number), nil)
+		if o.End == "" {
+			if err := s.count(func(c *store.Counts) { c.OrdersPending-- }); err != nil {
+				return err
+			}
+		}
+	}
+	m.Head, m.Offered, m.Taken = base, max(cursor, min(m.Offered, base)), max(cursor, min(m.Taken, base))
+	s.marks.change = true
+	for _, o := range fresh {
+		after, err := s.AddOrder(store.Order{Order: o.Order})
+		if err != nil {
+			return err
+		}
+		if o.End != "" {
+			if err := s.EndOrder(after.Number, o.End, o.Detail, o.EndedAt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Offered implements store.SiteTx.
 func (s *site) Offered(upto uint64) error {
 	m, err := s.marks.get(s, siteMarks)

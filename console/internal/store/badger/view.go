@@ -49,13 +49,12 @@ func (c *cached[T]) flush(s *site, table byte) error {
 	return s.t.setJSON(siteKey(s.id, table), c.value)
 }
 
-// cursor says how far each lane of the current epoch is held.
+// cursor says how far each lane of the current epoch is held, and who speaks
+// for the site.
 type cursor struct {
-	Epoch fleet.Epoch                  `json:"epoch,omitempty"`
-	Lanes map[fleet.Lane]lane.Position `json:"lanes,omitempty"`
-	State uint64                       `json:"state,omitempty"`
-	// Traffic says how far lane 4 is.
-	Traffic lane.TrafficMark `json:"traffic,omitzero"`
+	Epoch fleet.Epoch `json:"epoch,omitempty"`
+	lane.Life
+	Seen lane.Seen `json:"seen,omitzero"`
 }
 
 // Site implements store.SiteView.
@@ -190,10 +189,67 @@ func (s *site) Records(l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) 
 	if err != nil {
 		return err
 	}
+	return s.RecordsOf(e, l, from, fn)
+}
+
+// RecordsOf implements store.SiteView.
+func (s *site) RecordsOf(e fleet.Epoch, l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) bool) error {
 	p := lanePrefix(s.id, siteRecord, e, l)
 	return s.t.each(p, number(bytes.Clone(p), uint64(from)), func(k, v []byte) (bool, error) {
 		return fn(fleet.Seq(binary.BigEndian.Uint64(k[len(p):])), v), nil
 	})
+}
+
+// Gaps implements store.SiteView.
+func (s *site) Gaps(fn func(lane.Gap) bool) error {
+	return s.t.each(siteKey(s.id, siteGap), nil, func(_, v []byte) (bool, error) { return decoded("gap", v, fn) })
+}
+
+// Seen implements store.SiteView and lane.Holder.
+func (s *site) Seen() (lane.Seen, error) {
+	c, err := s.cursor.get(s, siteCursor)
+	if err != nil {
+		return lane.Seen{}, err
+	}
+	return c.Seen, nil
+}
+
+// Life implements store.SiteView and lane.Holder.
+func (s *site) Life(e fleet.Epoch) (lane.Life, bool, error) {
+	c, err := s.cursor.get(s, siteCursor)
+	if err != nil {
+		return lane.Life{}, false, err
+	}
+	if e == c.Epoch {
+		return c.Life.Clone(), e != "", nil
+	}
+	b, err := s.t.get(siteKey(s.id, siteFormer, string(e)))
+	if err != nil || b == nil {
+		return lane.Life{}, false, err
+	}
+	if bytes.Equal(b, empty) {
+		return lane.Life{}, true, nil // noted before its lanes were kept
+	}
+	var life lane.Life
+	if err := json.Unmarshal(b, &life); err != nil {
+		return lane.Life{}, false, fmt.Errorf("decode epoch %s: %w", e, err)
+	}
+	return life, true, nil
+}
+
+// HashOf implements lane.Holder.
+func (s *site) HashOf(e fleet.Epoch, l fleet.Lane, seq fleet.Seq) (lane.Hash, bool, error) {
+	var h lane.Hash
+	b, err := s.t.get(number(lanePrefix(s.id, siteHash, e, l), uint64(seq)))
+	if err != nil || b == nil {
+		return h, false, err
+	}
+	return lane.Hash(b), true, nil
+}
+
+// Policy implements store.SiteView.
+func (s *site) Policy() (fleet.Policy, bool, error) {
+	return getJSON[fleet.Policy](s.t, siteKey(s.id, sitePolicy))
 }
 
 // Digest implements store.SiteView.

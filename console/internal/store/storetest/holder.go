@@ -4,11 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/obedio/obedio/console/internal/store"
@@ -34,6 +34,7 @@ func holder(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 			r.Fatal(err)
 		}
 		h := &held{t: r, store: s, site: site, memory: fleettest.NewMemory(), story: fleettest.NewStory(rapid.Uint64().Draw(r, "seed"))}
+		h.blank()
 		h.greet("epoch-1")
 		r.Repeat(map[string]func(*rapid.T){
 			"push": func(r *rapid.T) { h.push(h.grow(rapid.IntRange(1, 30).Draw(r, "records"))) },
@@ -60,11 +61,13 @@ func holder(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 				h.push(h.due())
 			},
 			"new epoch": func(r *rapid.T) {
-				h.lanes, h.version, h.last = nil, 0, nil
+				h.blank()
 				h.epoch++
 				h.greet(fleet.Epoch(fmt.Sprint("epoch-", h.epoch+1)))
 			},
-			"look": func(*rapid.T) { h.compare() },
+			"restored hub":                    h.restore,
+			"hub that has dropped its oldest": h.drop,
+			"look":                            func(*rapid.T) { h.compare() },
 		})
 		h.compare()
 	})
@@ -97,9 +100,14 @@ func (h *held) both(fn func(lane.Holder) error) {
 }
 
 func (h *held) greet(e fleet.Epoch) {
+	h.hello(lane.Hello{Epoch: e, Lanes: map[fleet.Lane]lane.HelloLane{}})
+}
+
+func (h *held) hello(hello lane.Hello) {
+	hello.BootID = fmt.Sprint("boot-", h.epoch)
 	var got []lane.Welcome
 	h.both(func(x lane.Holder) error {
-		w, err := lane.Greet(x, lane.Hello{Epoch: e, Lanes: map[fleet.Lane]lane.HelloLane{}})
+		w, err := lane.Greet(x, hello, lane.Given{Offered: uint64(h.epoch)})
 		got = append(got, w)
 		return err
 	})
@@ -108,13 +116,46 @@ func (h *held) greet(e fleet.Epoch) {
 	}
 }
 
-func (h *held) append(l fleet.Lane, b []byte) {
-	if h.lanes == nil {
-		h.lanes, h.hashes = map[fleet.Lane][][]byte{}, map[fleet.Lane][]lane.Hash{}
-		for _, l := range fleet.LogLanes() {
-			h.hashes[l] = []lane.Hash{{}}
+// restore cuts the lanes, and begins an epoch that goes on from there.
+func (h *held) restore(r *rapid.T) {
+	hello := lane.Hello{Former: fleet.Epoch(fmt.Sprint("epoch-", h.epoch+1)), Lanes: map[fleet.Lane]lane.HelloLane{}}
+	for _, l := range fleet.LogLanes() {
+		p, err := h.memory.Position(l)
+		h.must(err)
+		at := rapid.IntRange(0, min(int(p.Seq), len(h.lanes[l]))).Draw(r, "cut")
+		h.lanes[l], h.hashes[l] = h.lanes[l][:at:at], h.hashes[l][:at+1:at+1]
+		hello.Lanes[l] = lane.HelloLane{Head: fleet.Seq(at), Acked: fleet.Seq(at), AckedHash: h.hashes[l][at]}
+	}
+	h.version, h.last = 0, nil
+	h.epoch++
+	hello.Epoch = fleet.Epoch(fmt.Sprint("epoch-", h.epoch+1))
+	h.hello(hello)
+}
+
+// drop greets as a hub that cannot send its oldest records any more.
+func (h *held) drop(r *rapid.T) {
+	e, err := h.memory.Epoch()
+	h.must(err)
+	hello := lane.Hello{Epoch: e, StateHead: h.version, Lanes: map[fleet.Lane]lane.HelloLane{}}
+	for l, records := range h.lanes {
+		base := rapid.IntRange(0, len(records)).Draw(r, "base")
+		hello.Lanes[l] = lane.HelloLane{
+			Head: fleet.Seq(len(records)), Base: lane.Position{Seq: fleet.Seq(base), Hash: h.hashes[l][base]},
 		}
 	}
+	h.hello(hello)
+}
+
+// blank is a hub with nothing in it.
+func (h *held) blank() {
+	h.version, h.last = 0, nil
+	h.lanes, h.hashes = map[fleet.Lane][][]byte{}, map[fleet.Lane][]lane.Hash{}
+	for _, l := range fleet.LogLanes() {
+		h.hashes[l] = []lane.Hash{{}}
+	}
+}
+
+func (h *held) append(l fleet.Lane, b []byte) {
 	h.lanes[l] = append(h.lanes[l], b)
 	h.hashes[l] = append(h.hashes[l], h.hashes[l][len(h.hashes[l])-1].Next(b))
 }
@@ -217,24 +258,60 @@ func (h *held) compare() {
 		if w, _ := h.memory.Epoch(); e != w {
 			h.t.Fatalf("epoch is %s, want %s", e, w)
 		}
-		for l, records := range maps.All(h.lanes) {
-			p, err := v.Position(l)
-			h.must(err)
-			w, _ := h.memory.Position(l)
-			if p != w {
-				h.t.Fatalf("lane %s is held up to %d, want %d", l, p.Seq, w.Seq)
-			}
-			n := fleet.Seq(0)
-			h.must(v.Records(l, 1, func(seq fleet.Seq, b []byte) bool {
-				if n++; seq != n || string(b) != string(records[seq-1]) {
-					h.t.Fatalf("record %d of lane %s is not what came", seq, l)
-				}
-				return true
-			}))
-			if n != w.Seq {
-				h.t.Fatalf("lane %s has %d records, want %d", l, n, w.Seq)
-			}
+		seen, err := v.Seen()
+		h.must(err)
+		wanted, _ := h.memory.Seen()
+		if d := cmp.Diff(wanted, seen); d != "" {
+			h.t.Fatalf("who speaks is not known the same:\n%s", d)
+		}
+		var gaps []lane.Gap
+		h.must(v.Gaps(func(g lane.Gap) bool {
+			gaps = append(gaps, g)
+			return true
+		}))
+		less := func(a, b lane.Gap) bool { return fmt.Sprint(a) < fmt.Sprint(b) }
+		if d := cmp.Diff(h.memory.Gaps(), gaps, cmpopts.SortSlices(less), cmpopts.EquateEmpty()); d != "" {
+			h.t.Fatalf("gaps differ:\n%s", d)
+		}
+		h.compareRecords(v)
+		back, err := lane.Recall(v, "", 1<<20)
+		h.must(err)
+		wantBack, err := lane.Recall(h.memory, "", 1<<20)
+		h.must(err)
+		if d := cmp.Diff(wantBack, back); d != "" {
+			h.t.Fatalf("what is given back differs:\n%s", d)
 		}
 		return nil
 	}))
+}
+
+func (h *held) compareRecords(v store.SiteView) {
+	for n := range h.epoch + 1 {
+		e := fleet.Epoch(fmt.Sprint("epoch-", n+1))
+		life, known, err := v.Life(e)
+		h.must(err)
+		wantLife, wantKnown, _ := h.memory.Life(e)
+		if d := cmp.Diff(wantLife, life, cmpopts.EquateEmpty()); d != "" || known != wantKnown {
+			h.t.Fatalf("%s: known=%t, want %t:\n%s", e, known, wantKnown, d)
+		}
+		for _, l := range fleet.LogLanes() {
+			var got, want []string
+			h.must(v.RecordsOf(e, l, 1, func(seq fleet.Seq, b []byte) bool {
+				sum, found, err := v.(lane.Holder).HashOf(e, l, seq)
+				if err != nil || !found {
+					h.t.Fatalf("record %d of lane %s has no hash: %v", seq, l, err)
+				}
+				got = append(got, fmt.Sprintf("%d %x %q", seq, sum, b))
+				return true
+			}))
+			h.must(h.memory.RecordsOf(e, l, 1, func(seq fleet.Seq, b []byte) bool {
+				sum, _, _ := h.memory.HashOf(e, l, seq)
+				want = append(want, fmt.Sprintf("%d %x %q", seq, sum, b))
+				return true
+			}))
+			if d := cmp.Diff(want, got); d != "" {
+				h.t.Fatalf("records of lane %s of %s differ:\n%s", l, e, d)
+			}
+		}
+	}
 }

@@ -166,3 +166,84 @@ func ordersDue(t *testing.T, s store.Store) {
 		return err
 	})
 }
+
+func ordersRenumbered(t *testing.T, s store.Store) {
+	AddSite(t, s, "a")
+	restored := At.Add(time.Hour)
+	update(t, s, "a", func(tx store.SiteTx) error {
+		for i := range 2 {
+			if _, err := tx.AddOrder(command(fmt.Sprint("old-", i), At)); err != nil {
+				return err
+			}
+		}
+		return tx.Taken(1)
+	})
+	update(t, s, "a", func(tx store.SiteTx) error {
+		o, err := tx.AddOrder(command("new-0", restored))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.AddOrder(command("new-1", restored.Add(time.Second))); err != nil {
+			return err
+		}
+		return tx.EndOrder(o.Number, store.OrderCancelled, "not any more", restored.Add(time.Minute))
+	})
+	for range 2 { // an answer that is lost has the hub greet again
+		update(t, s, "a", func(tx store.SiteTx) error { return tx.Renumber(7, restored) })
+	}
+	view(t, s, "a", func(v store.SiteView) error {
+		var got []string
+		must(t, v.OrdersAfter(0, func(o store.Order) bool {
+			got = append(got, fmt.Sprint(o.Number, " ", o.Body.(fleet.SendCommand).Name, " ", o.End))
+			return true
+		}))
+		same(t, got, []string{"1 old-0 ", "2 old-1 ", "8 new-0 cancelled", "9 new-1 "})
+		m, err := v.Marks()
+		must(t, err)
+		same(t, m, store.OrderMarks{Head: 9, Offered: 7, Taken: 7})
+		counts, err := v.Counts()
+		must(t, err)
+		same(t, counts.OrdersPending, 3)
+		return nil
+	})
+	// A hub that has less than this store keeps what waits for it.
+	update(t, s, "a", func(tx store.SiteTx) error { return tx.Renumber(1, restored) })
+	view(t, s, "a", func(v store.SiteView) error {
+		m, err := v.Marks()
+		must(t, err)
+		same(t, m.Head, uint64(4))
+		return nil
+	})
+}
+
+// command is an order for a command of that name.
+func command(name string, at time.Time) store.Order {
+	return store.Order{Order: fleet.Order{
+		ID: fleet.NewUUID[fleet.OrderID](at), CreatedAt: at, ExpiresAt: at.Add(time.Hour), Actor: fleet.System("test"),
+		Body: fleet.SendCommand{Command: fleet.NewUUID[fleet.CommandID](at), Device: "d", Name: name},
+	}}
+}
+
+func policyKept(t *testing.T, s store.Store) {
+	AddSite(t, s, "a")
+	view(t, s, "a", func(v store.SiteView) error {
+		_, found, err := v.Policy()
+		must(t, err)
+		same(t, found, false)
+		return nil
+	})
+	p := fleet.Policy{
+		Version:   3,
+		Documents: []fleet.PolicyDocument{{Kind: "profile", Name: "button", Body: []byte(`{"max_qos":1}`)}},
+		Removed:   []fleet.DocumentName{{Kind: "profile", Name: "old"}},
+	}
+	update(t, s, "a", func(tx store.SiteTx) error { return tx.PutPolicy(p) })
+	want(t, s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error { return tx.PutPolicy(fleet.Policy{}) }), fleet.ErrInvalid)
+	view(t, s, "a", func(v store.SiteView) error {
+		got, found, err := v.Policy()
+		must(t, err)
+		same(t, found, true)
+		same(t, got, p)
+		return nil
+	})
+}

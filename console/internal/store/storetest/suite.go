@@ -15,6 +15,7 @@ import (
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/account/accounttest"
 	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
 )
 
 // At is the time at which the suite's things happen.
@@ -42,6 +43,8 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Orders_AreNumberedWithoutHoles", ordersNumbered},
 		{"Orders_AreFoundByWhatTheyWant", ordersFound},
 		{"Orders_DueUntilOffered", ordersDue},
+		{"Orders_MadeAfterARestoreStandBehindWhatTheHubHolds", ordersRenumbered},
+		{"Policy_IsKeptWhole", policyKept},
 		{"Contact_IsKept", contactIsKept},
 		{"Audit_IsWrittenWithTheChange", auditedWithTheChange},
 		{"Audit_WhatFailsLeavesNothing", auditedOrNotAtAll},
@@ -304,7 +307,7 @@ var errBoom = errors.New("boom")
 func updateUndoes(t *testing.T, s store.Store) {
 	AddSite(t, s, "a")
 	err := s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error {
-		if err := errors.Join(tx.PutEntity(device("d", 1)), tx.PutContact(store.Contact{Version: "1"}), tx.BeginEpoch("e")); err != nil {
+		if err := errors.Join(tx.PutEntity(device("d", 1)), tx.PutContact(store.Contact{Version: "1"}), tx.BeginEpoch("e", lane.Life{})); err != nil {
 			return err
 		}
 		if _, found, err := fleet.Get[fleet.Device](tx, fleet.DeviceRef("d")); err != nil || !found {

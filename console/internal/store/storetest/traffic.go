@@ -58,7 +58,7 @@ func traffic(t *testing.T, s store.Store, site fleet.SiteID, from, to time.Time,
 func trafficReplaced(t *testing.T, s store.Store) {
 	AddSite(t, s, "a")
 	AddSite(t, s, "a-1")
-	update(t, s, "a", func(tx store.SiteTx) error { return tx.BeginEpoch("e1") })
+	update(t, s, "a", func(tx store.SiteTx) error { return tx.BeginEpoch("e1", lane.Life{}) })
 	at := At.Truncate(time.Hour)
 	one, two := TrafficRow("d-1", 3), TrafficRow("d-2", 4)
 	same(t, putTraffic(t, s, "a", TrafficPart(at, 7, 0, 1, one)), true)
@@ -69,7 +69,7 @@ func trafficReplaced(t *testing.T, s store.Store) {
 	same(t, held(), []store.TrafficHour{want})
 
 	// Another version counts only when it is whole, in a new life of the hub too.
-	update(t, s, "a", func(tx store.SiteTx) error { return tx.BeginEpoch("e2") })
+	update(t, s, "a", func(tx store.SiteTx) error { return tx.BeginEpoch("e2", lane.Life{}) })
 	same(t, putTraffic(t, s, "a", TrafficPart(at, 8, 0, 2, one)), false)
 	same(t, held(), []store.TrafficHour{want})
 	same(t, putTraffic(t, s, "a", TrafficPart(at, 8, 1, 2, two)), true)

@@ -461,7 +461,11 @@ type LaneHead struct {
 	// The highest number that the console has said it holds.
 	Acked uint64 `protobuf:"varint,3,opt,name=acked,proto3" json:"acked,omitempty"`
 	// The chain's hash at acked.
-	AckedHash     []byte `protobuf:"bytes,4,opt,name=acked_hash,json=ackedHash,proto3" json:"acked_hash,omitempty"`
+	AckedHash []byte `protobuf:"bytes,4,opt,name=acked_hash,json=ackedHash,proto3" json:"acked_hash,omitempty"`
+	// The lowest number that the hub can still send; 0 stands for 1.
+	First uint64 `protobuf:"varint,5,opt,name=first,proto3" json:"first,omitempty"`
+	// The chain's hash before first; empty when first is 0 or 1.
+	FirstHash     []byte `protobuf:"bytes,6,opt,name=first_hash,json=firstHash,proto3" json:"first_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -520,6 +524,20 @@ func (x *LaneHead) GetAcked() uint64 {
 func (x *LaneHead) GetAckedHash() []byte {
 	if x != nil {
 		return x.AckedHash
+	}
+	return nil
+}
+
+func (x *LaneHead) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *LaneHead) GetFirstHash() []byte {
+	if x != nil {
+		return x.FirstHash
 	}
 	return nil
 }
@@ -605,7 +623,14 @@ type HelloRequest struct {
 	ConsoleEpoch string      `protobuf:"bytes,11,opt,name=console_epoch,json=consoleEpoch,proto3" json:"console_epoch,omitempty"`
 	HubVersion   string      `protobuf:"bytes,12,opt,name=hub_version,json=hubVersion,proto3" json:"hub_version,omitempty"`
 	// The highest version of a device state.
-	StateHead     uint64 `protobuf:"varint,13,opt,name=state_head,json=stateHead,proto3" json:"state_head,omitempty"`
+	StateHead uint64 `protobuf:"varint,13,opt,name=state_head,json=stateHead,proto3" json:"state_head,omitempty"`
+	// The epoch before this one, of which acked speaks while the console does not
+	// know the new one. Empty for a hub that has had one only.
+	FormerEpoch string `protobuf:"bytes,14,opt,name=former_epoch,json=formerEpoch,proto3" json:"former_epoch,omitempty"`
+	// The version of the console's policy that the hub holds.
+	PolicyVersion uint64 `protobuf:"varint,15,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	// The recovery that the hub has done last; see HelloResponse.
+	Recovered     uint64 `protobuf:"varint,16,opt,name=recovered,proto3" json:"recovered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -731,6 +756,27 @@ func (x *HelloRequest) GetStateHead() uint64 {
 	return 0
 }
 
+func (x *HelloRequest) GetFormerEpoch() string {
+	if x != nil {
+		return x.FormerEpoch
+	}
+	return ""
+}
+
+func (x *HelloRequest) GetPolicyVersion() uint64 {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return 0
+}
+
+func (x *HelloRequest) GetRecovered() uint64 {
+	if x != nil {
+		return x.Recovered
+	}
+	return 0
+}
+
 type HelloResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Protocol      uint32                 `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
@@ -743,8 +789,20 @@ type HelloResponse struct {
 	ConsoleId    string `protobuf:"bytes,7,opt,name=console_id,json=consoleId,proto3" json:"console_id,omitempty"`
 	ConsoleEpoch string `protobuf:"bytes,8,opt,name=console_epoch,json=consoleEpoch,proto3" json:"console_epoch,omitempty"`
 	// The highest number of an order for this hub.
-	OrderHead     uint64      `protobuf:"varint,9,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
-	Policy        *LinkPolicy `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
+	OrderHead uint64      `protobuf:"varint,9,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
+	Policy    *LinkPolicy `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The console holds records of a former epoch that this one may lack: the hub
+	// is to call Recall.
+	Recall bool `protobuf:"varint,11,opt,name=recall,proto3" json:"recall,omitempty"`
+	// Orders up to this number were for an earlier life of the hub: they are
+	// passed over.
+	OrderFloor uint64 `protobuf:"varint,12,opt,name=order_floor,json=orderFloor,proto3" json:"order_floor,omitempty"`
+	// Records are missing for ever: the hub is to restate its entities.
+	Restate bool `protobuf:"varint,13,opt,name=restate,proto3" json:"restate,omitempty"`
+	// Numbers what recall and restate ask for; 0 when they ask for nothing.
+	Recovery uint64 `protobuf:"varint,15,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// The version of the policy that the console holds for the site.
+	PolicyVersion uint64 `protobuf:"varint,14,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -849,14 +907,53 @@ func (x *HelloResponse) GetPolicy() *LinkPolicy {
 	return nil
 }
 
+func (x *HelloResponse) GetRecall() bool {
+	if x != nil {
+		return x.Recall
+	}
+	return false
+}
+
+func (x *HelloResponse) GetOrderFloor() uint64 {
+	if x != nil {
+		return x.OrderFloor
+	}
+	return 0
+}
+
+func (x *HelloResponse) GetRestate() bool {
+	if x != nil {
+		return x.Restate
+	}
+	return false
+}
+
+func (x *HelloResponse) GetRecovery() uint64 {
+	if x != nil {
+		return x.Recovery
+	}
+	return 0
+}
+
+func (x *HelloResponse) GetPolicyVersion() uint64 {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return 0
+}
+
 // LinkPolicy is how the console wants the link used; 0 leaves the hub's own
 // setting.
 type LinkPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How often the newest states go up, in milliseconds.
 	StateIntervalMs uint32 `protobuf:"varint,1,opt,name=state_interval_ms,json=stateIntervalMs,proto3" json:"state_interval_ms,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What the link may carry in a day and in a month, both directions together,
+	// in bytes.
+	BytesPerDay   uint64 `protobuf:"varint,2,opt,name=bytes_per_day,json=bytesPerDay,proto3" json:"bytes_per_day,omitempty"`
+	BytesPerMonth uint64 `protobuf:"varint,3,opt,name=bytes_per_month,json=bytesPerMonth,proto3" json:"bytes_per_month,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LinkPolicy) Reset() {
@@ -892,6 +989,20 @@ func (*LinkPolicy) Descriptor() ([]byte, []int) {
 func (x *LinkPolicy) GetStateIntervalMs() uint32 {
 	if x != nil {
 		return x.StateIntervalMs
+	}
+	return 0
+}
+
+func (x *LinkPolicy) GetBytesPerDay() uint64 {
+	if x != nil {
+		return x.BytesPerDay
+	}
+	return 0
+}
+
+func (x *LinkPolicy) GetBytesPerMonth() uint64 {
+	if x != nil {
+		return x.BytesPerMonth
 	}
 	return 0
 }
@@ -1653,6 +1764,8 @@ type PushResponse struct {
 	// Orders after order_cursor, as many as are small enough.
 	Orders    []*Order `protobuf:"bytes,4,rep,name=orders,proto3" json:"orders,omitempty"`
 	OrderHead uint64   `protobuf:"varint,5,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
+	// As in HelloResponse.
+	PolicyVersion uint64 `protobuf:"varint,7,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	// The hours of which a part was in the request: what the hub need not send
 	// again.
 	Summaries     []*SummaryHeld `protobuf:"bytes,6,rep,name=summaries,proto3" json:"summaries,omitempty"`
@@ -1725,6 +1838,13 @@ func (x *PushResponse) GetOrderHead() uint64 {
 	return 0
 }
 
+func (x *PushResponse) GetPolicyVersion() uint64 {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return 0
+}
+
 func (x *PushResponse) GetSummaries() []*SummaryHeld {
 	if x != nil {
 		return x.Summaries
@@ -1733,11 +1853,13 @@ func (x *PushResponse) GetSummaries() []*SummaryHeld {
 }
 
 type PullRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ticket        []byte                 `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	OrderCursor   uint64                 `protobuf:"varint,2,opt,name=order_cursor,json=orderCursor,proto3" json:"order_cursor,omitempty"`
-	MaxBytes      uint32                 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
-	WaitMs        uint32                 `protobuf:"varint,4,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Ticket      []byte                 `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	OrderCursor uint64                 `protobuf:"varint,2,opt,name=order_cursor,json=orderCursor,proto3" json:"order_cursor,omitempty"`
+	MaxBytes    uint32                 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	WaitMs      uint32                 `protobuf:"varint,4,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
+	// The version of the policy that the hub holds; the answer brings a newer one.
+	PolicyVersion uint64 `protobuf:"varint,5,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1800,11 +1922,20 @@ func (x *PullRequest) GetWaitMs() uint32 {
 	return 0
 }
 
+func (x *PullRequest) GetPolicyVersion() uint64 {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return 0
+}
+
 type PullResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Orders        []*Order               `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
 	OrderHead     uint64                 `protobuf:"varint,2,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
 	ConsoleTimeMs int64                  `protobuf:"varint,3,opt,name=console_time_ms,json=consoleTimeMs,proto3" json:"console_time_ms,omitempty"`
+	// A policy that is newer than the hub's; whole.
+	Policy        *Policy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1860,11 +1991,266 @@ func (x *PullResponse) GetConsoleTimeMs() int64 {
 	return 0
 }
 
+func (x *PullResponse) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// Policy is what the console wants a site's policy to be: versioned as a whole,
+// and applied whole or not at all.
+type Policy struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Version   uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Documents []*PolicyDocument      `protobuf:"bytes,2,rep,name=documents,proto3" json:"documents,omitempty"`
+	// Documents that an earlier version had and that are to go, as kind/name.
+	Removed       []string `protobuf:"bytes,3,rep,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Policy) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Policy) GetDocuments() []*PolicyDocument {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *Policy) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+type PolicyDocument struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// JSON.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// The version on board that a person ashore has decided to replace; without
+	// it a document that was changed on board is left alone.
+	Over          uint64 `protobuf:"varint,4,opt,name=over,proto3" json:"over,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyDocument) Reset() {
+	*x = PolicyDocument{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyDocument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyDocument) ProtoMessage() {}
+
+func (x *PolicyDocument) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyDocument.ProtoReflect.Descriptor instead.
+func (*PolicyDocument) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PolicyDocument) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PolicyDocument) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PolicyDocument) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *PolicyDocument) GetOver() uint64 {
+	if x != nil {
+		return x.Over
+	}
+	return 0
+}
+
+type RecallRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Ticket []byte                 `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// The last entity that the hub has, as in the answer before; empty at first.
+	After         string `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	MaxBytes      uint32 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallRequest) Reset() {
+	*x = RecallRequest{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallRequest) ProtoMessage() {}
+
+func (x *RecallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallRequest.ProtoReflect.Descriptor instead.
+func (*RecallRequest) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RecallRequest) GetTicket() []byte {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+func (x *RecallRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *RecallRequest) GetMaxBytes() uint32 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+type RecallResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Entities []*Restated            `protobuf:"bytes,1,rep,name=entities,proto3" json:"entities,omitempty"`
+	// What to ask for next; empty when this was all.
+	Next          string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallResponse) Reset() {
+	*x = RecallResponse{}
+	mi := &file_obedio_v1_hublink_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallResponse) ProtoMessage() {}
+
+func (x *RecallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_hublink_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallResponse.ProtoReflect.Descriptor instead.
+func (*RecallResponse) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_hublink_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RecallResponse) GetEntities() []*Restated {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
+func (x *RecallResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
 var File_obedio_v1_hublink_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\n" +
-	"\x17obedio/v1/hublink.proto\x12\tobedio.v1\x1a\x15obedio/v1/order.proto\"\xaa\x01\n" +
+	"\x17obedio/v1/hublink.proto\x12\tobedio.v1\x1a\x15obedio/v1/order.proto\x1a\x16obedio/v1/record.proto\"\xaa\x01\n" +
 	"\fEnrolRequest\x12\x17\n" +
 	"\asite_id\x18\x01 \x01(\tR\x06siteId\x12\x14\n" +
 	"\x05claim\x18\x02 \x01(\tR\x05claim\x12\x10\n" +
@@ -1893,17 +2279,20 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\n" +
 	"site_chain\x18\x02 \x03(\fR\tsiteChain\x12\x1d\n" +
 	"\n" +
-	"fleet_root\x18\x03 \x01(\fR\tfleetRoot\"g\n" +
+	"fleet_root\x18\x03 \x01(\fR\tfleetRoot\"\x9c\x01\n" +
 	"\bLaneHead\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x12\n" +
 	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x14\n" +
 	"\x05acked\x18\x03 \x01(\x04R\x05acked\x12\x1d\n" +
 	"\n" +
-	"acked_hash\x18\x04 \x01(\fR\tackedHash\"O\n" +
+	"acked_hash\x18\x04 \x01(\fR\tackedHash\x12\x14\n" +
+	"\x05first\x18\x05 \x01(\x04R\x05first\x12\x1d\n" +
+	"\n" +
+	"first_hash\x18\x06 \x01(\fR\tfirstHash\"O\n" +
 	"\vLaneDurable\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x18\n" +
 	"\adurable\x18\x02 \x01(\x04R\adurable\x12\x12\n" +
-	"\x04hash\x18\x03 \x01(\fR\x04hash\"\xb6\x03\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\"\x9e\x04\n" +
 	"\fHelloRequest\x12!\n" +
 	"\fprotocol_min\x18\x01 \x01(\rR\vprotocolMin\x12!\n" +
 	"\fprotocol_max\x18\x02 \x01(\rR\vprotocolMax\x12\x1a\n" +
@@ -1921,7 +2310,10 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\vhub_version\x18\f \x01(\tR\n" +
 	"hubVersion\x12\x1d\n" +
 	"\n" +
-	"state_head\x18\r \x01(\x04R\tstateHead\"\xf2\x02\n" +
+	"state_head\x18\r \x01(\x04R\tstateHead\x12!\n" +
+	"\fformer_epoch\x18\x0e \x01(\tR\vformerEpoch\x12%\n" +
+	"\x0epolicy_version\x18\x0f \x01(\x04R\rpolicyVersion\x12\x1c\n" +
+	"\trecovered\x18\x10 \x01(\x04R\trecovered\"\x88\x04\n" +
 	"\rHelloResponse\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12&\n" +
 	"\x0fconsole_time_ms\x18\x02 \x01(\x03R\rconsoleTimeMs\x12,\n" +
@@ -1935,10 +2327,18 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\n" +
 	"order_head\x18\t \x01(\x04R\torderHead\x12-\n" +
 	"\x06policy\x18\n" +
-	" \x01(\v2\x15.obedio.v1.LinkPolicyR\x06policy\"8\n" +
+	" \x01(\v2\x15.obedio.v1.LinkPolicyR\x06policy\x12\x16\n" +
+	"\x06recall\x18\v \x01(\bR\x06recall\x12\x1f\n" +
+	"\vorder_floor\x18\f \x01(\x04R\n" +
+	"orderFloor\x12\x18\n" +
+	"\arestate\x18\r \x01(\bR\arestate\x12\x1a\n" +
+	"\brecovery\x18\x0f \x01(\x04R\brecovery\x12%\n" +
+	"\x0epolicy_version\x18\x0e \x01(\x04R\rpolicyVersion\"\x84\x01\n" +
 	"\n" +
 	"LinkPolicy\x12*\n" +
-	"\x11state_interval_ms\x18\x01 \x01(\rR\x0fstateIntervalMs\"o\n" +
+	"\x11state_interval_ms\x18\x01 \x01(\rR\x0fstateIntervalMs\x12\"\n" +
+	"\rbytes_per_day\x18\x02 \x01(\x04R\vbytesPerDay\x12&\n" +
+	"\x0fbytes_per_month\x18\x03 \x01(\x04R\rbytesPerMonth\"o\n" +
 	"\x05Batch\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x1b\n" +
 	"\tfirst_seq\x18\x02 \x01(\x04R\bfirstSeq\x12\x1b\n" +
@@ -2010,25 +2410,44 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\bRejected\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x94\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xbb\x02\n" +
 	"\fPushResponse\x12,\n" +
 	"\x05lanes\x18\x01 \x03(\v2\x16.obedio.v1.LaneDurableR\x05lanes\x12/\n" +
 	"\brejected\x18\x02 \x03(\v2\x13.obedio.v1.RejectedR\brejected\x12&\n" +
 	"\x0fconsole_time_ms\x18\x03 \x01(\x03R\rconsoleTimeMs\x12(\n" +
 	"\x06orders\x18\x04 \x03(\v2\x10.obedio.v1.OrderR\x06orders\x12\x1d\n" +
 	"\n" +
-	"order_head\x18\x05 \x01(\x04R\torderHead\x124\n" +
-	"\tsummaries\x18\x06 \x03(\v2\x16.obedio.v1.SummaryHeldR\tsummaries\"~\n" +
+	"order_head\x18\x05 \x01(\x04R\torderHead\x12%\n" +
+	"\x0epolicy_version\x18\a \x01(\x04R\rpolicyVersion\x124\n" +
+	"\tsummaries\x18\x06 \x03(\v2\x16.obedio.v1.SummaryHeldR\tsummaries\"\xa5\x01\n" +
 	"\vPullRequest\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\fR\x06ticket\x12!\n" +
 	"\forder_cursor\x18\x02 \x01(\x04R\vorderCursor\x12\x1b\n" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\x12\x17\n" +
-	"\await_ms\x18\x04 \x01(\rR\x06waitMs\"\x7f\n" +
+	"\await_ms\x18\x04 \x01(\rR\x06waitMs\x12%\n" +
+	"\x0epolicy_version\x18\x05 \x01(\x04R\rpolicyVersion\"\xaa\x01\n" +
 	"\fPullResponse\x12(\n" +
 	"\x06orders\x18\x01 \x03(\v2\x10.obedio.v1.OrderR\x06orders\x12\x1d\n" +
 	"\n" +
 	"order_head\x18\x02 \x01(\x04R\torderHead\x12&\n" +
-	"\x0fconsole_time_ms\x18\x03 \x01(\x03R\rconsoleTimeMs*\x95\x01\n" +
+	"\x0fconsole_time_ms\x18\x03 \x01(\x03R\rconsoleTimeMs\x12)\n" +
+	"\x06policy\x18\x04 \x01(\v2\x11.obedio.v1.PolicyR\x06policy\"u\n" +
+	"\x06Policy\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x127\n" +
+	"\tdocuments\x18\x02 \x03(\v2\x19.obedio.v1.PolicyDocumentR\tdocuments\x12\x18\n" +
+	"\aremoved\x18\x03 \x03(\tR\aremoved\"`\n" +
+	"\x0ePolicyDocument\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x12\n" +
+	"\x04over\x18\x04 \x01(\x04R\x04over\"Z\n" +
+	"\rRecallRequest\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\fR\x06ticket\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\"U\n" +
+	"\x0eRecallResponse\x12/\n" +
+	"\bentities\x18\x01 \x03(\v2\x13.obedio.v1.RestatedR\bentities\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next*\x95\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -2046,13 +2465,14 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\rPRESENCE_LATE\x10\x04\x12\x11\n" +
 	"\rPRESENCE_LOST\x10\x05\x12\x19\n" +
 	"\x15PRESENCE_DISCONNECTED\x10\x06\x12\x14\n" +
-	"\x10PRESENCE_RETIRED\x10\a2\xb5\x02\n" +
+	"\x10PRESENCE_RETIRED\x10\a2\xf4\x02\n" +
 	"\aHubLink\x12:\n" +
 	"\x05Enrol\x12\x17.obedio.v1.EnrolRequest\x1a\x18.obedio.v1.EnrolResponse\x12@\n" +
 	"\aCertify\x12\x19.obedio.v1.CertifyRequest\x1a\x1a.obedio.v1.CertifyResponse\x12:\n" +
 	"\x05Hello\x12\x17.obedio.v1.HelloRequest\x1a\x18.obedio.v1.HelloResponse\x127\n" +
 	"\x04Push\x12\x16.obedio.v1.PushRequest\x1a\x17.obedio.v1.PushResponse\x127\n" +
-	"\x04Pull\x12\x16.obedio.v1.PullRequest\x1a\x17.obedio.v1.PullResponseB7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
+	"\x04Pull\x12\x16.obedio.v1.PullRequest\x1a\x17.obedio.v1.PullResponse\x12=\n" +
+	"\x06Recall\x12\x18.obedio.v1.RecallRequest\x1a\x19.obedio.v1.RecallResponseB7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
 
 var (
 	file_obedio_v1_hublink_proto_rawDescOnce sync.Once
@@ -2067,7 +2487,7 @@ func file_obedio_v1_hublink_proto_rawDescGZIP() []byte {
 }
 
 var file_obedio_v1_hublink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_obedio_v1_hublink_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_obedio_v1_hublink_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_obedio_v1_hublink_proto_goTypes = []any{
 	(Verdict)(0),            // 0: obedio.v1.Verdict
 	(Presence)(0),           // 1: obedio.v1.Presence
@@ -2092,7 +2512,12 @@ var file_obedio_v1_hublink_proto_goTypes = []any{
 	(*PushResponse)(nil),    // 20: obedio.v1.PushResponse
 	(*PullRequest)(nil),     // 21: obedio.v1.PullRequest
 	(*PullResponse)(nil),    // 22: obedio.v1.PullResponse
-	(*Order)(nil),           // 23: obedio.v1.Order
+	(*Policy)(nil),          // 23: obedio.v1.Policy
+	(*PolicyDocument)(nil),  // 24: obedio.v1.PolicyDocument
+	(*RecallRequest)(nil),   // 25: obedio.v1.RecallRequest
+	(*RecallResponse)(nil),  // 26: obedio.v1.RecallResponse
+	(*Order)(nil),           // 27: obedio.v1.Order
+	(*Restated)(nil),        // 28: obedio.v1.Restated
 }
 var file_obedio_v1_hublink_proto_depIdxs = []int32{
 	6,  // 0: obedio.v1.HelloRequest.lanes:type_name -> obedio.v1.LaneHead
@@ -2108,24 +2533,29 @@ var file_obedio_v1_hublink_proto_depIdxs = []int32{
 	16, // 10: obedio.v1.SummaryPart.rows:type_name -> obedio.v1.SummaryRow
 	7,  // 11: obedio.v1.PushResponse.lanes:type_name -> obedio.v1.LaneDurable
 	19, // 12: obedio.v1.PushResponse.rejected:type_name -> obedio.v1.Rejected
-	23, // 13: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
+	27, // 13: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
 	18, // 14: obedio.v1.PushResponse.summaries:type_name -> obedio.v1.SummaryHeld
-	23, // 15: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
-	2,  // 16: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
-	4,  // 17: obedio.v1.HubLink.Certify:input_type -> obedio.v1.CertifyRequest
-	8,  // 18: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
-	14, // 19: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
-	21, // 20: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
-	3,  // 21: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
-	5,  // 22: obedio.v1.HubLink.Certify:output_type -> obedio.v1.CertifyResponse
-	9,  // 23: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
-	20, // 24: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
-	22, // 25: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
-	21, // [21:26] is the sub-list for method output_type
-	16, // [16:21] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	27, // 15: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
+	23, // 16: obedio.v1.PullResponse.policy:type_name -> obedio.v1.Policy
+	24, // 17: obedio.v1.Policy.documents:type_name -> obedio.v1.PolicyDocument
+	28, // 18: obedio.v1.RecallResponse.entities:type_name -> obedio.v1.Restated
+	2,  // 19: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
+	4,  // 20: obedio.v1.HubLink.Certify:input_type -> obedio.v1.CertifyRequest
+	8,  // 21: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
+	14, // 22: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
+	21, // 23: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
+	25, // 24: obedio.v1.HubLink.Recall:input_type -> obedio.v1.RecallRequest
+	3,  // 25: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
+	5,  // 26: obedio.v1.HubLink.Certify:output_type -> obedio.v1.CertifyResponse
+	9,  // 27: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
+	20, // 28: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
+	22, // 29: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
+	26, // 30: obedio.v1.HubLink.Recall:output_type -> obedio.v1.RecallResponse
+	25, // [25:31] is the sub-list for method output_type
+	19, // [19:25] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_hublink_proto_init() }
@@ -2134,6 +2564,7 @@ func file_obedio_v1_hublink_proto_init() {
 		return
 	}
 	file_obedio_v1_order_proto_init()
+	file_obedio_v1_record_proto_init()
 	file_obedio_v1_hublink_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2141,7 +2572,7 @@ func file_obedio_v1_hublink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_hublink_proto_rawDesc), len(file_obedio_v1_hublink_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   21,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -38,6 +38,8 @@ type Order struct {
 	//	*Order_CancelCommand
 	//	*Order_PutDevice
 	//	*Order_RemoveDevice
+	//	*Order_RevokeCertificate
+	//	*Order_FetchHistory
 	Body          isOrder_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -151,6 +153,24 @@ func (x *Order) GetRemoveDevice() *RemoveDevice {
 	return nil
 }
 
+func (x *Order) GetRevokeCertificate() *RevokeCertificate {
+	if x != nil {
+		if x, ok := x.Body.(*Order_RevokeCertificate); ok {
+			return x.RevokeCertificate
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetFetchHistory() *FetchHistory {
+	if x != nil {
+		if x, ok := x.Body.(*Order_FetchHistory); ok {
+			return x.FetchHistory
+		}
+	}
+	return nil
+}
+
 type isOrder_Body interface {
 	isOrder_Body()
 }
@@ -171,6 +191,14 @@ type Order_RemoveDevice struct {
 	RemoveDevice *RemoveDevice `protobuf:"bytes,13,opt,name=remove_device,json=removeDevice,proto3,oneof"`
 }
 
+type Order_RevokeCertificate struct {
+	RevokeCertificate *RevokeCertificate `protobuf:"bytes,14,opt,name=revoke_certificate,json=revokeCertificate,proto3,oneof"`
+}
+
+type Order_FetchHistory struct {
+	FetchHistory *FetchHistory `protobuf:"bytes,15,opt,name=fetch_history,json=fetchHistory,proto3,oneof"`
+}
+
 func (*Order_SendCommand) isOrder_Body() {}
 
 func (*Order_CancelCommand) isOrder_Body() {}
@@ -178,6 +206,10 @@ func (*Order_CancelCommand) isOrder_Body() {}
 func (*Order_PutDevice) isOrder_Body() {}
 
 func (*Order_RemoveDevice) isOrder_Body() {}
+
+func (*Order_RevokeCertificate) isOrder_Body() {}
+
+func (*Order_FetchHistory) isOrder_Body() {}
 
 type SendCommand struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -405,11 +437,161 @@ func (x *RemoveDevice) GetIfVersion() uint64 {
 	return 0
 }
 
+// RevokeCertificate wants a certificate, or every one of a device, not to count
+// any more. It has no if_version: a deny wins.
+type RevokeCertificate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hexadecimal digits; empty for all of the device.
+	Serial        string `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
+	DeviceId      string `protobuf:"bytes,2,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeCertificate) Reset() {
+	*x = RevokeCertificate{}
+	mi := &file_obedio_v1_order_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeCertificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeCertificate) ProtoMessage() {}
+
+func (x *RevokeCertificate) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_order_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeCertificate.ProtoReflect.Descriptor instead.
+func (*RevokeCertificate) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_order_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RevokeCertificate) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *RevokeCertificate) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *RevokeCertificate) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// FetchHistory wants raw records of traffic of a time range. With estimate the
+// hub only says how many bytes they would take on the link.
+type FetchHistory struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Topic    string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	FromMs   int64                  `protobuf:"varint,3,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	ToMs     int64                  `protobuf:"varint,4,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	Estimate bool                   `protobuf:"varint,5,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// The most that may go up; the newest records win.
+	MaxBytes      uint64 `protobuf:"varint,6,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchHistory) Reset() {
+	*x = FetchHistory{}
+	mi := &file_obedio_v1_order_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchHistory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchHistory) ProtoMessage() {}
+
+func (x *FetchHistory) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_order_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchHistory.ProtoReflect.Descriptor instead.
+func (*FetchHistory) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_order_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FetchHistory) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *FetchHistory) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *FetchHistory) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *FetchHistory) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+func (x *FetchHistory) GetEstimate() bool {
+	if x != nil {
+		return x.Estimate
+	}
+	return false
+}
+
+func (x *FetchHistory) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
 var File_obedio_v1_order_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x15obedio/v1/order.proto\x12\tobedio.v1\x1a\x16obedio/v1/record.proto\"\xa9\x03\n" +
+	"\x15obedio/v1/order.proto\x12\tobedio.v1\x1a\x16obedio/v1/record.proto\"\xb8\x04\n" +
 	"\x05Order\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\fR\aorderId\x12\"\n" +
@@ -421,7 +603,9 @@ const file_obedio_v1_order_proto_rawDesc = "" +
 	"\x0ecancel_command\x18\v \x01(\v2\x18.obedio.v1.CancelCommandH\x00R\rcancelCommand\x125\n" +
 	"\n" +
 	"put_device\x18\f \x01(\v2\x14.obedio.v1.PutDeviceH\x00R\tputDevice\x12>\n" +
-	"\rremove_device\x18\r \x01(\v2\x17.obedio.v1.RemoveDeviceH\x00R\fremoveDeviceB\x06\n" +
+	"\rremove_device\x18\r \x01(\v2\x17.obedio.v1.RemoveDeviceH\x00R\fremoveDevice\x12M\n" +
+	"\x12revoke_certificate\x18\x0e \x01(\v2\x1c.obedio.v1.RevokeCertificateH\x00R\x11revokeCertificate\x12>\n" +
+	"\rfetch_history\x18\x0f \x01(\v2\x17.obedio.v1.FetchHistoryH\x00R\ffetchHistoryB\x06\n" +
 	"\x04body\"\x88\x01\n" +
 	"\vSendCommand\x12\x1d\n" +
 	"\n" +
@@ -440,7 +624,18 @@ const file_obedio_v1_order_proto_rawDesc = "" +
 	"\fRemoveDevice\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x1d\n" +
 	"\n" +
-	"if_version\x18\x02 \x01(\x04R\tifVersionB7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
+	"if_version\x18\x02 \x01(\x04R\tifVersion\"`\n" +
+	"\x11RevokeCertificate\x12\x16\n" +
+	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x1b\n" +
+	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa8\x01\n" +
+	"\fFetchHistory\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x17\n" +
+	"\afrom_ms\x18\x03 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x04 \x01(\x03R\x04toMs\x12\x1a\n" +
+	"\bestimate\x18\x05 \x01(\bR\bestimate\x12\x1b\n" +
+	"\tmax_bytes\x18\x06 \x01(\x04R\bmaxBytesB7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
 
 var (
 	file_obedio_v1_order_proto_rawDescOnce sync.Once
@@ -454,28 +649,32 @@ func file_obedio_v1_order_proto_rawDescGZIP() []byte {
 	return file_obedio_v1_order_proto_rawDescData
 }
 
-var file_obedio_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_obedio_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_obedio_v1_order_proto_goTypes = []any{
-	(*Order)(nil),         // 0: obedio.v1.Order
-	(*SendCommand)(nil),   // 1: obedio.v1.SendCommand
-	(*CancelCommand)(nil), // 2: obedio.v1.CancelCommand
-	(*PutDevice)(nil),     // 3: obedio.v1.PutDevice
-	(*RemoveDevice)(nil),  // 4: obedio.v1.RemoveDevice
-	(*Actor)(nil),         // 5: obedio.v1.Actor
-	(*Device)(nil),        // 6: obedio.v1.Device
+	(*Order)(nil),             // 0: obedio.v1.Order
+	(*SendCommand)(nil),       // 1: obedio.v1.SendCommand
+	(*CancelCommand)(nil),     // 2: obedio.v1.CancelCommand
+	(*PutDevice)(nil),         // 3: obedio.v1.PutDevice
+	(*RemoveDevice)(nil),      // 4: obedio.v1.RemoveDevice
+	(*RevokeCertificate)(nil), // 5: obedio.v1.RevokeCertificate
+	(*FetchHistory)(nil),      // 6: obedio.v1.FetchHistory
+	(*Actor)(nil),             // 7: obedio.v1.Actor
+	(*Device)(nil),            // 8: obedio.v1.Device
 }
 var file_obedio_v1_order_proto_depIdxs = []int32{
-	5, // 0: obedio.v1.Order.actor:type_name -> obedio.v1.Actor
+	7, // 0: obedio.v1.Order.actor:type_name -> obedio.v1.Actor
 	1, // 1: obedio.v1.Order.send_command:type_name -> obedio.v1.SendCommand
 	2, // 2: obedio.v1.Order.cancel_command:type_name -> obedio.v1.CancelCommand
 	3, // 3: obedio.v1.Order.put_device:type_name -> obedio.v1.PutDevice
 	4, // 4: obedio.v1.Order.remove_device:type_name -> obedio.v1.RemoveDevice
-	6, // 5: obedio.v1.PutDevice.device:type_name -> obedio.v1.Device
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 5: obedio.v1.Order.revoke_certificate:type_name -> obedio.v1.RevokeCertificate
+	6, // 6: obedio.v1.Order.fetch_history:type_name -> obedio.v1.FetchHistory
+	8, // 7: obedio.v1.PutDevice.device:type_name -> obedio.v1.Device
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_order_proto_init() }
@@ -489,6 +688,8 @@ func file_obedio_v1_order_proto_init() {
 		(*Order_CancelCommand)(nil),
 		(*Order_PutDevice)(nil),
 		(*Order_RemoveDevice)(nil),
+		(*Order_RevokeCertificate)(nil),
+		(*Order_FetchHistory)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -496,7 +697,7 @@ func file_obedio_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_order_proto_rawDesc), len(file_obedio_v1_order_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

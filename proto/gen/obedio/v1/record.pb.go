@@ -802,6 +802,55 @@ func (AlertState) EnumDescriptor() ([]byte, []int) {
 	return file_obedio_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
+type PolicyOutcome int32
+
+const (
+	PolicyOutcome_POLICY_OUTCOME_UNSPECIFIED PolicyOutcome = 0
+	PolicyOutcome_POLICY_OUTCOME_APPLIED     PolicyOutcome = 1
+	PolicyOutcome_POLICY_OUTCOME_REFUSED     PolicyOutcome = 2
+)
+
+// Enum value maps for PolicyOutcome.
+var (
+	PolicyOutcome_name = map[int32]string{
+		0: "POLICY_OUTCOME_UNSPECIFIED",
+		1: "POLICY_OUTCOME_APPLIED",
+		2: "POLICY_OUTCOME_REFUSED",
+	}
+	PolicyOutcome_value = map[string]int32{
+		"POLICY_OUTCOME_UNSPECIFIED": 0,
+		"POLICY_OUTCOME_APPLIED":     1,
+		"POLICY_OUTCOME_REFUSED":     2,
+	}
+)
+
+func (x PolicyOutcome) Enum() *PolicyOutcome {
+	p := new(PolicyOutcome)
+	*p = x
+	return p
+}
+
+func (x PolicyOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PolicyOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_obedio_v1_record_proto_enumTypes[14].Descriptor()
+}
+
+func (PolicyOutcome) Type() protoreflect.EnumType {
+	return &file_obedio_v1_record_proto_enumTypes[14]
+}
+
+func (x PolicyOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PolicyOutcome.Descriptor instead.
+func (PolicyOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{14}
+}
+
 // Record is one immutable fact of a hub. Its place in a lane is not part of
 // it. The hub encodes it once; what is stored, hashed and sent are these bytes.
 type Record struct {
@@ -827,6 +876,8 @@ type Record struct {
 	//	*Record_CertificateChanged
 	//	*Record_Audited
 	//	*Record_AlertChanged
+	//	*Record_Restated
+	//	*Record_PolicyApplied
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1034,6 +1085,24 @@ func (x *Record) GetAlertChanged() *AlertChanged {
 	return nil
 }
 
+func (x *Record) GetRestated() *Restated {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Restated); ok {
+			return x.Restated
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetPolicyApplied() *PolicyApplied {
+	if x != nil {
+		if x, ok := x.Body.(*Record_PolicyApplied); ok {
+			return x.PolicyApplied
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -1102,6 +1171,14 @@ type Record_AlertChanged struct {
 	AlertChanged *AlertChanged `protobuf:"bytes,36,opt,name=alert_changed,json=alertChanged,proto3,oneof"`
 }
 
+type Record_Restated struct {
+	Restated *Restated `protobuf:"bytes,37,opt,name=restated,proto3,oneof"`
+}
+
+type Record_PolicyApplied struct {
+	PolicyApplied *PolicyApplied `protobuf:"bytes,38,opt,name=policy_applied,json=policyApplied,proto3,oneof"`
+}
+
 func (*Record_Pressed) isRecord_Body() {}
 
 func (*Record_EpochOpened) isRecord_Body() {}
@@ -1133,6 +1210,10 @@ func (*Record_CertificateChanged) isRecord_Body() {}
 func (*Record_Audited) isRecord_Body() {}
 
 func (*Record_AlertChanged) isRecord_Body() {}
+
+func (*Record_Restated) isRecord_Body() {}
+
+func (*Record_PolicyApplied) isRecord_Body() {}
 
 type Actor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3177,11 +3258,146 @@ func (x *AlertChanged) GetAlert() *Alert {
 	return nil
 }
 
+// Restated: the hub tells an entity as it is, over whatever is held of it. It
+// follows on a restore or a gap, where single steps cannot be told any more.
+type Restated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kind and the id of the entity, as in package fleet.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id   string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Its stored form, JSON.
+	Entity        []byte `protobuf:"bytes,3,opt,name=entity,proto3" json:"entity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Restated) Reset() {
+	*x = Restated{}
+	mi := &file_obedio_v1_record_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Restated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Restated) ProtoMessage() {}
+
+func (x *Restated) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Restated.ProtoReflect.Descriptor instead.
+func (*Restated) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Restated) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Restated) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Restated) GetEntity() []byte {
+	if x != nil {
+		return x.Entity
+	}
+	return nil
+}
+
+// PolicyApplied: what became of a version of the policy from ashore.
+type PolicyApplied struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Outcome PolicyOutcome          `protobuf:"varint,2,opt,name=outcome,proto3,enum=obedio.v1.PolicyOutcome" json:"outcome,omitempty"`
+	Detail  string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The documents, as kind/name, that were changed on board and so left alone.
+	Overrides     []string `protobuf:"bytes,4,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyApplied) Reset() {
+	*x = PolicyApplied{}
+	mi := &file_obedio_v1_record_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyApplied) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyApplied) ProtoMessage() {}
+
+func (x *PolicyApplied) ProtoReflect() protoreflect.Message {
+	mi := &file_obedio_v1_record_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyApplied.ProtoReflect.Descriptor instead.
+func (*PolicyApplied) Descriptor() ([]byte, []int) {
+	return file_obedio_v1_record_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *PolicyApplied) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *PolicyApplied) GetOutcome() PolicyOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return PolicyOutcome_POLICY_OUTCOME_UNSPECIFIED
+}
+
+func (x *PolicyApplied) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *PolicyApplied) GetOverrides() []string {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
 var File_obedio_v1_record_proto protoreflect.FileDescriptor
 
 const file_obedio_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\x8b\t\n" +
+	"\x16obedio/v1/record.proto\x12\tobedio.v1\"\x81\n" +
+	"\n" +
 	"\x06Record\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12#\n" +
 	"\rclock_trusted\x18\x02 \x01(\bR\fclockTrusted\x12&\n" +
@@ -3203,7 +3419,9 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x0epolicy_changed\x18! \x01(\v2\x18.obedio.v1.PolicyChangedH\x00R\rpolicyChanged\x12P\n" +
 	"\x13certificate_changed\x18\" \x01(\v2\x1d.obedio.v1.CertificateChangedH\x00R\x12certificateChanged\x12.\n" +
 	"\aaudited\x18# \x01(\v2\x12.obedio.v1.AuditedH\x00R\aaudited\x12>\n" +
-	"\ralert_changed\x18$ \x01(\v2\x17.obedio.v1.AlertChangedH\x00R\falertChangedB\x06\n" +
+	"\ralert_changed\x18$ \x01(\v2\x17.obedio.v1.AlertChangedH\x00R\falertChanged\x121\n" +
+	"\brestated\x18% \x01(\v2\x13.obedio.v1.RestatedH\x00R\brestated\x12A\n" +
+	"\x0epolicy_applied\x18& \x01(\v2\x18.obedio.v1.PolicyAppliedH\x00R\rpolicyAppliedB\x06\n" +
 	"\x04body\"r\n" +
 	"\x05Actor\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.obedio.v1.ActorKindR\x04kind\x12\x0e\n" +
@@ -3408,7 +3626,16 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"6\n" +
 	"\fAlertChanged\x12&\n" +
-	"\x05alert\x18\x01 \x01(\v2\x10.obedio.v1.AlertR\x05alert*j\n" +
+	"\x05alert\x18\x01 \x01(\v2\x10.obedio.v1.AlertR\x05alert\"F\n" +
+	"\bRestated\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06entity\x18\x03 \x01(\fR\x06entity\"\x93\x01\n" +
+	"\rPolicyApplied\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x122\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x18.obedio.v1.PolicyOutcomeR\aoutcome\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x1c\n" +
+	"\toverrides\x18\x04 \x03(\tR\toverrides*j\n" +
 	"\tActorKind\x12\x1a\n" +
 	"\x16ACTOR_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACTOR_KIND_USER\x10\x01\x12\x15\n" +
@@ -3495,7 +3722,11 @@ const file_obedio_v1_record_proto_rawDesc = "" +
 	"\x18ALERT_STATE_ACKNOWLEDGED\x10\x02\x12\x18\n" +
 	"\x14ALERT_STATE_SILENCED\x10\x03\x12\x19\n" +
 	"\x15ALERT_STATE_RECTIFIED\x10\x04\x12\x17\n" +
-	"\x13ALERT_STATE_CLEARED\x10\x05B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
+	"\x13ALERT_STATE_CLEARED\x10\x05*g\n" +
+	"\rPolicyOutcome\x12\x1e\n" +
+	"\x1aPOLICY_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16POLICY_OUTCOME_APPLIED\x10\x01\x12\x1a\n" +
+	"\x16POLICY_OUTCOME_REFUSED\x10\x02B7Z5github.com/obedio/obedio/proto/gen/obedio/v1;obediov1b\x06proto3"
 
 var (
 	file_obedio_v1_record_proto_rawDescOnce sync.Once
@@ -3509,8 +3740,8 @@ func file_obedio_v1_record_proto_rawDescGZIP() []byte {
 	return file_obedio_v1_record_proto_rawDescData
 }
 
-var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
-var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_obedio_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 15)
+var file_obedio_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_obedio_v1_record_proto_goTypes = []any{
 	(ActorKind)(0),             // 0: obedio.v1.ActorKind
 	(Priority)(0),              // 1: obedio.v1.Priority
@@ -3526,83 +3757,89 @@ var file_obedio_v1_record_proto_goTypes = []any{
 	(RevocationReason)(0),      // 11: obedio.v1.RevocationReason
 	(AlertSeverity)(0),         // 12: obedio.v1.AlertSeverity
 	(AlertState)(0),            // 13: obedio.v1.AlertState
-	(*Record)(nil),             // 14: obedio.v1.Record
-	(*Actor)(nil),              // 15: obedio.v1.Actor
-	(*Pressed)(nil),            // 16: obedio.v1.Pressed
-	(*RequestOpened)(nil),      // 17: obedio.v1.RequestOpened
-	(*RequestEscalated)(nil),   // 18: obedio.v1.RequestEscalated
-	(*RequestOffered)(nil),     // 19: obedio.v1.RequestOffered
-	(*RequestDeclined)(nil),    // 20: obedio.v1.RequestDeclined
-	(*EpochOpened)(nil),        // 21: obedio.v1.EpochOpened
-	(*RequestStepped)(nil),     // 22: obedio.v1.RequestStepped
-	(*CommandStepped)(nil),     // 23: obedio.v1.CommandStepped
-	(*CommandDefinition)(nil),  // 24: obedio.v1.CommandDefinition
-	(*JobChanged)(nil),         // 25: obedio.v1.JobChanged
-	(*Device)(nil),             // 26: obedio.v1.Device
-	(*DeviceChanged)(nil),      // 27: obedio.v1.DeviceChanged
-	(*Room)(nil),               // 28: obedio.v1.Room
-	(*RoomChanged)(nil),        // 29: obedio.v1.RoomChanged
-	(*Document)(nil),           // 30: obedio.v1.Document
-	(*PolicyChanged)(nil),      // 31: obedio.v1.PolicyChanged
-	(*OrderAnswered)(nil),      // 32: obedio.v1.OrderAnswered
-	(*CertificateChanged)(nil), // 33: obedio.v1.CertificateChanged
-	(*Audited)(nil),            // 34: obedio.v1.Audited
-	(*Alert)(nil),              // 35: obedio.v1.Alert
-	(*AlertChanged)(nil),       // 36: obedio.v1.AlertChanged
-	nil,                        // 37: obedio.v1.Device.MetadataEntry
-	nil,                        // 38: obedio.v1.Audited.DetailEntry
-	nil,                        // 39: obedio.v1.Alert.DetailEntry
+	(PolicyOutcome)(0),         // 14: obedio.v1.PolicyOutcome
+	(*Record)(nil),             // 15: obedio.v1.Record
+	(*Actor)(nil),              // 16: obedio.v1.Actor
+	(*Pressed)(nil),            // 17: obedio.v1.Pressed
+	(*RequestOpened)(nil),      // 18: obedio.v1.RequestOpened
+	(*RequestEscalated)(nil),   // 19: obedio.v1.RequestEscalated
+	(*RequestOffered)(nil),     // 20: obedio.v1.RequestOffered
+	(*RequestDeclined)(nil),    // 21: obedio.v1.RequestDeclined
+	(*EpochOpened)(nil),        // 22: obedio.v1.EpochOpened
+	(*RequestStepped)(nil),     // 23: obedio.v1.RequestStepped
+	(*CommandStepped)(nil),     // 24: obedio.v1.CommandStepped
+	(*CommandDefinition)(nil),  // 25: obedio.v1.CommandDefinition
+	(*JobChanged)(nil),         // 26: obedio.v1.JobChanged
+	(*Device)(nil),             // 27: obedio.v1.Device
+	(*DeviceChanged)(nil),      // 28: obedio.v1.DeviceChanged
+	(*Room)(nil),               // 29: obedio.v1.Room
+	(*RoomChanged)(nil),        // 30: obedio.v1.RoomChanged
+	(*Document)(nil),           // 31: obedio.v1.Document
+	(*PolicyChanged)(nil),      // 32: obedio.v1.PolicyChanged
+	(*OrderAnswered)(nil),      // 33: obedio.v1.OrderAnswered
+	(*CertificateChanged)(nil), // 34: obedio.v1.CertificateChanged
+	(*Audited)(nil),            // 35: obedio.v1.Audited
+	(*Alert)(nil),              // 36: obedio.v1.Alert
+	(*AlertChanged)(nil),       // 37: obedio.v1.AlertChanged
+	(*Restated)(nil),           // 38: obedio.v1.Restated
+	(*PolicyApplied)(nil),      // 39: obedio.v1.PolicyApplied
+	nil,                        // 40: obedio.v1.Device.MetadataEntry
+	nil,                        // 41: obedio.v1.Audited.DetailEntry
+	nil,                        // 42: obedio.v1.Alert.DetailEntry
 }
 var file_obedio_v1_record_proto_depIdxs = []int32{
-	15, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
-	16, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
-	21, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
-	22, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
-	17, // 4: obedio.v1.Record.request_opened:type_name -> obedio.v1.RequestOpened
-	18, // 5: obedio.v1.Record.request_escalated:type_name -> obedio.v1.RequestEscalated
-	19, // 6: obedio.v1.Record.request_offered:type_name -> obedio.v1.RequestOffered
-	20, // 7: obedio.v1.Record.request_declined:type_name -> obedio.v1.RequestDeclined
-	23, // 8: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
-	25, // 9: obedio.v1.Record.job_changed:type_name -> obedio.v1.JobChanged
-	27, // 10: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
-	29, // 11: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
-	32, // 12: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
-	31, // 13: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
-	33, // 14: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
-	34, // 15: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
-	36, // 16: obedio.v1.Record.alert_changed:type_name -> obedio.v1.AlertChanged
-	0,  // 17: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
-	2,  // 18: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
-	1,  // 19: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
-	3,  // 20: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
-	1,  // 21: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
-	3,  // 22: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
-	4,  // 23: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
-	5,  // 24: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
-	6,  // 25: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
-	7,  // 26: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
-	8,  // 27: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
-	24, // 28: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
-	15, // 29: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
-	15, // 30: obedio.v1.JobChanged.issued_by:type_name -> obedio.v1.Actor
-	37, // 31: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
-	26, // 32: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
-	28, // 33: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
-	30, // 34: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
-	9,  // 35: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
-	10, // 36: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
-	11, // 37: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
-	38, // 38: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
-	12, // 39: obedio.v1.Alert.severity:type_name -> obedio.v1.AlertSeverity
-	13, // 40: obedio.v1.Alert.state:type_name -> obedio.v1.AlertState
-	15, // 41: obedio.v1.Alert.acknowledged_by:type_name -> obedio.v1.Actor
-	39, // 42: obedio.v1.Alert.detail:type_name -> obedio.v1.Alert.DetailEntry
-	35, // 43: obedio.v1.AlertChanged.alert:type_name -> obedio.v1.Alert
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	16, // 0: obedio.v1.Record.actor:type_name -> obedio.v1.Actor
+	17, // 1: obedio.v1.Record.pressed:type_name -> obedio.v1.Pressed
+	22, // 2: obedio.v1.Record.epoch_opened:type_name -> obedio.v1.EpochOpened
+	23, // 3: obedio.v1.Record.request_stepped:type_name -> obedio.v1.RequestStepped
+	18, // 4: obedio.v1.Record.request_opened:type_name -> obedio.v1.RequestOpened
+	19, // 5: obedio.v1.Record.request_escalated:type_name -> obedio.v1.RequestEscalated
+	20, // 6: obedio.v1.Record.request_offered:type_name -> obedio.v1.RequestOffered
+	21, // 7: obedio.v1.Record.request_declined:type_name -> obedio.v1.RequestDeclined
+	24, // 8: obedio.v1.Record.command_stepped:type_name -> obedio.v1.CommandStepped
+	26, // 9: obedio.v1.Record.job_changed:type_name -> obedio.v1.JobChanged
+	28, // 10: obedio.v1.Record.device_changed:type_name -> obedio.v1.DeviceChanged
+	30, // 11: obedio.v1.Record.room_changed:type_name -> obedio.v1.RoomChanged
+	33, // 12: obedio.v1.Record.order_answered:type_name -> obedio.v1.OrderAnswered
+	32, // 13: obedio.v1.Record.policy_changed:type_name -> obedio.v1.PolicyChanged
+	34, // 14: obedio.v1.Record.certificate_changed:type_name -> obedio.v1.CertificateChanged
+	35, // 15: obedio.v1.Record.audited:type_name -> obedio.v1.Audited
+	37, // 16: obedio.v1.Record.alert_changed:type_name -> obedio.v1.AlertChanged
+	38, // 17: obedio.v1.Record.restated:type_name -> obedio.v1.Restated
+	39, // 18: obedio.v1.Record.policy_applied:type_name -> obedio.v1.PolicyApplied
+	0,  // 19: obedio.v1.Actor.kind:type_name -> obedio.v1.ActorKind
+	2,  // 20: obedio.v1.Pressed.type:type_name -> obedio.v1.PressType
+	1,  // 21: obedio.v1.Pressed.priority:type_name -> obedio.v1.Priority
+	3,  // 22: obedio.v1.Pressed.purpose:type_name -> obedio.v1.Purpose
+	1,  // 23: obedio.v1.RequestOpened.priority:type_name -> obedio.v1.Priority
+	3,  // 24: obedio.v1.RequestOpened.purpose:type_name -> obedio.v1.Purpose
+	4,  // 25: obedio.v1.RequestEscalated.cause:type_name -> obedio.v1.EscalationCause
+	5,  // 26: obedio.v1.RequestDeclined.offer:type_name -> obedio.v1.OfferEnd
+	6,  // 27: obedio.v1.RequestStepped.state:type_name -> obedio.v1.RequestState
+	7,  // 28: obedio.v1.RequestStepped.reason:type_name -> obedio.v1.CancelReason
+	8,  // 29: obedio.v1.CommandStepped.state:type_name -> obedio.v1.CommandState
+	25, // 30: obedio.v1.CommandStepped.define:type_name -> obedio.v1.CommandDefinition
+	16, // 31: obedio.v1.CommandDefinition.issued_by:type_name -> obedio.v1.Actor
+	16, // 32: obedio.v1.JobChanged.issued_by:type_name -> obedio.v1.Actor
+	40, // 33: obedio.v1.Device.metadata:type_name -> obedio.v1.Device.MetadataEntry
+	27, // 34: obedio.v1.DeviceChanged.device:type_name -> obedio.v1.Device
+	29, // 35: obedio.v1.RoomChanged.room:type_name -> obedio.v1.Room
+	31, // 36: obedio.v1.PolicyChanged.document:type_name -> obedio.v1.Document
+	9,  // 37: obedio.v1.OrderAnswered.outcome:type_name -> obedio.v1.OrderOutcome
+	10, // 38: obedio.v1.CertificateChanged.kind:type_name -> obedio.v1.CertificateKind
+	11, // 39: obedio.v1.CertificateChanged.reason:type_name -> obedio.v1.RevocationReason
+	41, // 40: obedio.v1.Audited.detail:type_name -> obedio.v1.Audited.DetailEntry
+	12, // 41: obedio.v1.Alert.severity:type_name -> obedio.v1.AlertSeverity
+	13, // 42: obedio.v1.Alert.state:type_name -> obedio.v1.AlertState
+	16, // 43: obedio.v1.Alert.acknowledged_by:type_name -> obedio.v1.Actor
+	42, // 44: obedio.v1.Alert.detail:type_name -> obedio.v1.Alert.DetailEntry
+	36, // 45: obedio.v1.AlertChanged.alert:type_name -> obedio.v1.Alert
+	14, // 46: obedio.v1.PolicyApplied.outcome:type_name -> obedio.v1.PolicyOutcome
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_record_proto_init() }
@@ -3627,14 +3864,16 @@ func file_obedio_v1_record_proto_init() {
 		(*Record_CertificateChanged)(nil),
 		(*Record_Audited)(nil),
 		(*Record_AlertChanged)(nil),
+		(*Record_Restated)(nil),
+		(*Record_PolicyApplied)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_obedio_v1_record_proto_rawDesc), len(file_obedio_v1_record_proto_rawDesc)),
-			NumEnums:      14,
-			NumMessages:   26,
+			NumEnums:      15,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -43,6 +43,8 @@ const (
 	HubLinkPushProcedure = "/obedio.v1.HubLink/Push"
 	// HubLinkPullProcedure is the fully-qualified name of the HubLink's Pull RPC.
 	HubLinkPullProcedure = "/obedio.v1.HubLink/Pull"
+	// HubLinkRecallProcedure is the fully-qualified name of the HubLink's Recall RPC.
+	HubLinkRecallProcedure = "/obedio.v1.HubLink/Recall"
 )
 
 // HubLinkClient is a client for the obedio.v1.HubLink service.
@@ -64,6 +66,9 @@ type HubLinkClient interface {
 	// Pull brings orders down. With wait_ms it answers when there is one, or
 	// after that time.
 	Pull(context.Context, *connect.Request[v1.PullRequest]) (*connect.Response[v1.PullResponse], error)
+	// Recall gives a hub that has lost its newest records what the console holds
+	// of them, as entities.
+	Recall(context.Context, *connect.Request[v1.RecallRequest]) (*connect.Response[v1.RecallResponse], error)
 }
 
 // NewHubLinkClient constructs a client for the obedio.v1.HubLink service. By default, it uses the
@@ -107,6 +112,12 @@ func NewHubLinkClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 			connect.WithSchema(hubLinkMethods.ByName("Pull")),
 			connect.WithClientOptions(opts...),
 		),
+		recall: connect.NewClient[v1.RecallRequest, v1.RecallResponse](
+			httpClient,
+			baseURL+HubLinkRecallProcedure,
+			connect.WithSchema(hubLinkMethods.ByName("Recall")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -117,6 +128,7 @@ type hubLinkClient struct {
 	hello   *connect.Client[v1.HelloRequest, v1.HelloResponse]
 	push    *connect.Client[v1.PushRequest, v1.PushResponse]
 	pull    *connect.Client[v1.PullRequest, v1.PullResponse]
+	recall  *connect.Client[v1.RecallRequest, v1.RecallResponse]
 }
 
 // Enrol calls obedio.v1.HubLink.Enrol.
@@ -144,6 +156,11 @@ func (c *hubLinkClient) Pull(ctx context.Context, req *connect.Request[v1.PullRe
 	return c.pull.CallUnary(ctx, req)
 }
 
+// Recall calls obedio.v1.HubLink.Recall.
+func (c *hubLinkClient) Recall(ctx context.Context, req *connect.Request[v1.RecallRequest]) (*connect.Response[v1.RecallResponse], error) {
+	return c.recall.CallUnary(ctx, req)
+}
+
 // HubLinkHandler is an implementation of the obedio.v1.HubLink service.
 type HubLinkHandler interface {
 	// Enrol gives a hub its identity. It is idempotent by claim and key: the same
@@ -163,6 +180,9 @@ type HubLinkHandler interface {
 	// Pull brings orders down. With wait_ms it answers when there is one, or
 	// after that time.
 	Pull(context.Context, *connect.Request[v1.PullRequest]) (*connect.Response[v1.PullResponse], error)
+	// Recall gives a hub that has lost its newest records what the console holds
+	// of them, as entities.
+	Recall(context.Context, *connect.Request[v1.RecallRequest]) (*connect.Response[v1.RecallResponse], error)
 }
 
 // NewHubLinkHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -202,6 +222,12 @@ func NewHubLinkHandler(svc HubLinkHandler, opts ...connect.HandlerOption) (strin
 		connect.WithSchema(hubLinkMethods.ByName("Pull")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hubLinkRecallHandler := connect.NewUnaryHandler(
+		HubLinkRecallProcedure,
+		svc.Recall,
+		connect.WithSchema(hubLinkMethods.ByName("Recall")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/obedio.v1.HubLink/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case HubLinkEnrolProcedure:
@@ -214,6 +240,8 @@ func NewHubLinkHandler(svc HubLinkHandler, opts ...connect.HandlerOption) (strin
 			hubLinkPushHandler.ServeHTTP(w, r)
 		case HubLinkPullProcedure:
 			hubLinkPullHandler.ServeHTTP(w, r)
+		case HubLinkRecallProcedure:
+			hubLinkRecallHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -241,4 +269,8 @@ func (UnimplementedHubLinkHandler) Push(context.Context, *connect.Request[v1.Pus
 
 func (UnimplementedHubLinkHandler) Pull(context.Context, *connect.Request[v1.PullRequest]) (*connect.Response[v1.PullResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("obedio.v1.HubLink.Pull is not implemented"))
+}
+
+func (UnimplementedHubLinkHandler) Recall(context.Context, *connect.Request[v1.RecallRequest]) (*connect.Response[v1.RecallResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("obedio.v1.HubLink.Recall is not implemented"))
 }
