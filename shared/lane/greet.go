@@ -170,7 +170,7 @@ func Greet(h Holder, hello Hello, given Given) (Welcome, error) {
 		seen.Recovery, seen.Until = name(given.Console, hello, seen.Recovery), nil
 	}
 	if w.Began && !seen.Fenced {
-		seen.OrderFloor = max(seen.OrderFloor, given.Offered)
+		seen.OrderFloor = max(seen.OrderFloor, given.Offered, given.Taken)
 	}
 	switch {
 	case w.Durable == nil:
@@ -252,9 +252,13 @@ func passGaps(h Holder, hello Hello, w *Welcome, seen *Seen) error {
 		if told.Base.Seq <= p.Seq {
 			continue
 		}
-		if p.Seq > told.Acked {
+		switch { // else both know the same hash
+		case p.Seq == 0, p.Seq == told.Acked:
+		case p.Seq > told.Acked:
 			// Neither end can say whether what is held here is what the hub had.
 			unsure[l], some = told.Acked, true
+		default:
+			unsure[l], some = 0, true
 		}
 		if err := h.PutGap(Gap{Epoch: hello.Epoch, Lane: l, From: p.Seq + 1, To: told.Base.Seq}); err != nil {
 			return err

@@ -263,6 +263,7 @@ type world struct {
 	send  *lane.Sender
 	boots int
 	lives int
+	lost  bool // records of the hub may be lost without its knowing it
 	// renewed counts the lives since the last welcome.
 	renewed int
 
@@ -325,7 +326,7 @@ func (w *world) take(orders []fleet.Order) {
 // restoreHub puts an older copy of the hub's disk back. told says that the hub
 // knows of it, as after `obedio-hub restore`.
 func (w *world) restoreHub(old *hub, told bool) {
-	w.hub = old.clone()
+	w.hub, w.lost = old.clone(), true
 	if told {
 		before := w.hub.epoch
 		w.lives++
@@ -341,7 +342,7 @@ func (w *world) restoreHub(old *hub, told bool) {
 func (w *world) restoreConsole(old *console) {
 	life, next := w.shore.life, w.shore.next
 	w.shore = old.clone()
-	w.shore.life, w.shore.next, w.shore.ticket = life+1, next, ""
+	w.shore.life, w.shore.next, w.shore.ticket, w.lost = life+1, next, "", true
 }
 
 // sync makes one call; lost tells which way gets lost.

@@ -73,7 +73,9 @@ func (p Policy) judge(e evidence, now time.Time) fleet.Presence {
 // entry is one device. Presence's lock guards it.
 type entry struct {
 	state fleet.DeviceState
-	kind  fleet.DeviceType
+	// ashore is the state that was given its version last.
+	ashore fleet.DeviceState
+	kind   fleet.DeviceType
 	// profile may have a reporting interval of its own.
 	profile string
 	// live is the generation of the connection that is up; 0 without one.

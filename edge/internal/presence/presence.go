@@ -46,7 +46,10 @@ type Config struct {
 	// RefreshAfter: a state in which nothing changed but the time of the last
 	// message is told again after this time; 30 s by default.
 	RefreshAfter time.Duration
-	Logger       *slog.Logger
+	// BatteryBand and SignalBand are how far a value is to move until it is worth
+	// a byte on the way to the console; 2 % and 6 dB by default.
+	BatteryBand, SignalBand int
+	Logger                  *slog.Logger
 }
 
 // Presence holds the newest states.
@@ -59,6 +62,7 @@ type Presence struct {
 	devices map[fleet.DeviceID]*entry
 	version uint64
 	ceiling uint64
+	bands   int // how many times wider than set
 	dirty   map[fleet.DeviceID]bool
 }
 
@@ -75,12 +79,14 @@ func New(ctx context.Context, c Config) (*Presence, error) {
 	c.SweepEvery = cmp.Or(c.SweepEvery, 5*time.Second)
 	c.FlushEvery = cmp.Or(c.FlushEvery, 5*time.Second)
 	c.RefreshAfter = cmp.Or(c.RefreshAfter, 30*time.Second)
+	c.BatteryBand = cmp.Or(c.BatteryBand, 2)
+	c.SignalBand = cmp.Or(c.SignalBand, 6)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Presence{
 		c: c, started: c.Now(), changes: feed.New[fleet.DeviceState](4096),
-		devices: map[fleet.DeviceID]*entry{}, dirty: map[fleet.DeviceID]bool{},
+		devices: map[fleet.DeviceID]*entry{}, bands: 1, dirty: map[fleet.DeviceID]bool{},
 	}
 	types := map[fleet.DeviceID]fleet.Device{}
 	if err := store.Entities(c.Store, "", func(d fleet.Device) bool {
@@ -95,7 +101,7 @@ func New(ctx context.Context, c Config) (*Presence, error) {
 	}
 	for _, s := range states {
 		p.devices[s.ID] = &entry{
-			state: s, kind: types[s.ID].Type, profile: types[s.ID].Profile,
+			state: s, ashore: s, kind: types[s.ID].Type, profile: types[s.ID].Profile,
 			goodbye: s.Presence == fleet.Sleeping, broken: s.Presence == fleet.Disconnected,
 		}
 	}
@@ -253,6 +259,30 @@ func (p *Presence) States(after uint64, maxBytes int) (lane.StateBatch, error) {
 	return b, nil
 }
 
+// WidenBands has values move so many times further than set until they go
+// ashore: 1 and more.
+func (p *Presence) WidenBands(times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bands = max(1, times)
+}
+
+// tells reports whether a state says anything to the console that the one it
+// was told before does not. The time of the last message is nothing: that a
+// device is ready says that it is heard in time.
+func (p *Presence) tells(before, now fleet.DeviceState) bool {
+	return before.Version == 0 || before.Presence != now.Presence || before.Firmware != now.Firmware || before.BootID != now.BootID ||
+		moved(before.Battery, now.Battery, p.c.BatteryBand*p.bands) || moved(before.Signal, now.Signal, p.c.SignalBand*p.bands)
+}
+
+// moved reports whether a value has come, gone or moved by the width of a band.
+func moved(a, b *int, band int) bool {
+	if a == nil || b == nil {
+		return (a == nil) != (b == nil)
+	}
+	return max(*a-*b, *b-*a) >= band
+}
+
 // Registered tells of a device that was registered, changed or removed.
 func (p *Presence) Registered(d fleet.Device) {
 	p.mu.Lock()
@@ -394,8 +424,12 @@ func (p *Presence) settle(e *entry, now time.Time, told bool) {
 }
 
 func (p *Presence) changed(e *entry) {
-	p.version++
-	e.state.Version, e.told = p.version, p.c.Now()
+	if p.tells(e.ashore, e.state) {
+		p.version++
+		e.state.Version = p.version
+		e.ashore = e.state
+	}
+	e.told = p.c.Now()
 	p.dirty[e.state.ID] = true
 	p.changes.Publish(e.state)
 }

@@ -140,7 +140,7 @@ func TestPresence_VersionsGoOnUpwardsOverAKill(t *testing.T) {
 			w := newWatchman(t, fs)
 			w.Registered(watch("w-1"))
 			for n := range 20 {
-				battery := n
+				battery := 5 * n
 				w.Heard("w-1", &dialect.Telemetry{Battery: &battery})
 				if s, _ := w.State("w-1"); s.Version <= told {
 					t.Fatalf("version %d after %d was told", s.Version, told)
@@ -322,5 +322,48 @@ func TestVia_IsTheWayOfTheLastMessageOfThisRun(t *testing.T) {
 			t.Error("a device that is not registered has a way")
 		}
 		w.kill(true)
+	})
+}
+
+func TestStates_OnlyWhatMovesByABandGoesAshore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchman(t, store.InMemory())
+		defer w.kill(false)
+		w.Registered(watch("w-1"))
+		hear := func(battery, signal int) bool {
+			before := w.StateHead()
+			w.Heard("w-1", &dialect.Telemetry{Battery: &battery, Signal: &signal})
+			if s, _ := w.State("w-1"); *s.Battery != battery {
+				t.Errorf("on board the battery is %d, want %d", *s.Battery, battery)
+			}
+			return w.StateHead() > before
+		}
+		for i, step := range []struct {
+			battery, signal int
+			tells           bool
+		}{
+			{80, -60, true}, {79, -60, false}, {80, -65, false}, {78, -60, true}, {78, -66, true}, {78, -61, false},
+		} {
+			if got := hear(step.battery, step.signal); got != step.tells {
+				t.Errorf("step %d: told ashore: %t, want %t", i, got, step.tells)
+			}
+		}
+		before := w.StateHead()
+		time.Sleep(20 * time.Second)
+		w.Heard("w-1", nil)
+		if w.StateHead() != before {
+			t.Error("a message that says nothing new costs bytes of the link")
+		}
+		w.WidenBands(4)
+		if hear(72, -61) {
+			t.Error("a wider band lets a step of 6 through")
+		}
+		if !hear(70, -61) {
+			t.Error("a wider band holds a step of 8 back")
+		}
+		b, err := w.States(before, 1<<20)
+		if err != nil || len(b.States) != 1 || *b.States[0].Battery != 70 {
+			t.Errorf("what goes ashore is not the newest: %+v, %v", b, err)
+		}
 	})
 }

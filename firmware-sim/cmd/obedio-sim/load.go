@@ -108,7 +108,7 @@ func printLoad(w io.Writer, r *loading.Report) error {
 		return []string{name, fmt.Sprint(l.Count), ms(l.MeanUS), ms(l.P50US), ms(l.P95US), ms(l.P99US), ms(l.MaxUS)}
 	}
 	fmt.Fprintf(w, "%s, %d clients × %g a second, QoS %d, %d bytes, %.1f s\n", r.Mode, r.Clients, r.Rate, r.QoS, r.Payload, float64(r.DurationMS)/1000)
-	fmt.Fprintf(w, "connected %d of %d in %d ms, broken %d; registered in %d ms\n", r.Connected, r.Clients, r.ConnectMS, r.Broken, r.RegisterMS)
+	fmt.Fprintf(w, "connected %d of %d in %d ms, broken %d; joined in %d ms\n", r.Connected, r.Clients, r.ConnectMS, r.Broken, r.JoinMS)
 	if b := r.Back; b != nil {
 		fmt.Fprintf(w, "restart: the hub answered again after %d ms; all back %d ms later, %d missing, %d attempts failed\n", b.AwayMS, b.BackMS, b.Missing, b.Failed)
 		return program.Table(w, [][]string{{"latency in ms", "count", "mean", "p50", "p95", "p99", "max"}, row("connect", r.Connect), row("back", b.Latency)})

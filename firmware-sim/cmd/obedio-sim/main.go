@@ -24,6 +24,8 @@ type commands struct {
 	Run     run     `cmd:"" help:"Play a scenario and judge it."`
 	Device  single  `cmd:"" help:"One device that joins by its QR code, is pressed, and goes on."`
 	Load    load    `cmd:"" help:"Measure throughput and latency of a hub."`
+	Link    link    `cmd:"" help:"A bad network between two programs, with a switch and counters."`
+	Fleet   fleet   `cmd:"" help:"A fleet of synthetic hubs in contact with a console."`
 	List    list    `cmd:"" help:"List the built-in scenarios."`
 	Version version `cmd:"" help:"Print the version."`
 }

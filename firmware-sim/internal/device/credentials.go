@@ -29,13 +29,13 @@ type Credentials struct {
 
 // Check reports as fleet.ErrInvalid what cannot be read.
 func (c Credentials) Check() error {
-	_, err := c.tls(time.Now)
+	_, err := c.TLS(time.Now)
 	return err
 }
 
-// tls are the settings of a connection with a certificate; nil for a device that
-// has none.
-func (c Credentials) tls(now func() time.Time) (*tls.Config, error) {
+// TLS are the settings of a connection with a certificate; nil for a device that
+// has none. now is the device's clock.
+func (c Credentials) TLS(now func() time.Time) (*tls.Config, error) {
 	if c.Certificate == "" {
 		return nil, nil
 	}

@@ -141,7 +141,7 @@ func dial(ctx context.Context, d dialing) (link, error) {
 }
 
 func open(ctx context.Context, d dialing) (net.Conn, error) {
-	secure, err := d.credentials.tls(d.now)
+	secure, err := d.credentials.TLS(d.now)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package hubapi
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -92,30 +91,6 @@ func TestClient_AProblemIsAnErrorWithItsStatus(t *testing.T) {
 	}
 	if _, err := New(Config{URL: "127.0.0.1:8080"}); err == nil {
 		t.Error("an address without scheme was taken")
-	}
-}
-
-func TestClient_ImportsDevicesInOneCall(t *testing.T) {
-	answer := `{"line":2,"device_id":"a","username":"a","password":"x","base_topic":"t/a"}` + "\n"
-	var got string
-	client, _ := serve(t, map[string]func(http.ResponseWriter, *http.Request){
-		"POST /api/v1/devices/import": func(w http.ResponseWriter, r *http.Request) {
-			b, _ := io.ReadAll(r.Body)
-			got = r.Header.Get("Content-Type") + "\n" + string(b)
-			fmt.Fprint(w, answer)
-		},
-	})
-	devices := []NewDevice{{DeviceID: "a", Type: fleet.Button, Room: "r"}}
-	rows, err := client.ImportDevices(t.Context(), devices)
-	if err != nil || len(rows) != 1 || rows[0].Password != "x" {
-		t.Fatalf("%+v %v", rows, err)
-	}
-	if want := "text/csv\ndevice_id,type,room,profile,password\na,button,r,,\n"; got != want {
-		t.Errorf("sent %q", got)
-	}
-	answer += `{"line":3,"error":"device b is there already"}` + "\n"
-	if _, err := client.ImportDevices(t.Context(), devices); err == nil || !strings.Contains(err.Error(), "line 3: device b") {
-		t.Errorf("%v", err)
 	}
 }
 

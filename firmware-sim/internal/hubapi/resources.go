@@ -2,11 +2,8 @@ package hubapi
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,13 +52,6 @@ type Device struct {
 	Metadata        map[string]string `json:"metadata"`
 }
 
-// NewDevice is what registering needs.
-type NewDevice struct {
-	DeviceID fleet.DeviceID
-	Type     fleet.DeviceType
-	Room     fleet.RoomID
-}
-
 // NewToken is what a device that joins is to be.
 type NewToken struct {
 	DeviceID fleet.DeviceID   `json:"device_id"`
@@ -92,15 +82,6 @@ func (c *Client) MakeToken(ctx context.Context, t NewToken) (Token, error) {
 	return out, err
 }
 
-// Certify has the hub issue a certificate for a registered device; csr and what
-// comes back are PEM.
-func (c *Client) Certify(ctx context.Context, id fleet.DeviceID, csr []byte) (certificate, anchors string, err error) {
-	var out struct{ Certificate, Chain string }
-	in := map[string]string{"device_id": string(id), "csr": string(csr)}
-	err = c.call(ctx, http.MethodPost, "/api/v1/security/certificates", nil, in, &out)
-	return out.Certificate, out.Chain, err
-}
-
 // URL is the address of the hub.
 func (c *Client) URL() string { return c.base }
 
@@ -113,51 +94,6 @@ func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 func (c *Client) RemoveDevice(ctx context.Context, d Device) error {
 	return c.call(ctx, http.MethodDelete, "/api/v1/devices/"+url.PathEscape(string(d.DeviceID)),
 		http.Header{"If-Match": {d.ETag}}, nil, nil)
-}
-
-// Imported is one device of ImportDevices.
-type Imported struct {
-	Line      int            `json:"line"`
-	DeviceID  fleet.DeviceID `json:"device_id"`
-	Username  string         `json:"username"`
-	Password  string         `json:"password"`
-	BaseTopic string         `json:"base_topic"`
-	Error     string         `json:"error"`
-}
-
-// ImportDevices registers many devices in one call. An error tells the first
-// row that the hub refused.
-func (c *Client) ImportDevices(ctx context.Context, devices []NewDevice) ([]Imported, error) {
-	body, out := io.Pipe()
-	go func() {
-		w := csv.NewWriter(out)
-		err := w.Write([]string{"device_id", "type", "room", "profile", "password"})
-		for _, d := range devices {
-			if err == nil {
-				err = w.Write([]string{string(d.DeviceID), string(d.Type), string(d.Room), "", ""})
-			}
-		}
-		w.Flush()
-		out.CloseWithError(errors.Join(err, w.Error()))
-	}()
-	resp, err := c.send(ctx, http.MethodPost, "/api/v1/devices/import", "text/csv", nil, body)
-	if err != nil {
-		_ = body.CloseWithError(err)
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	rows := make([]Imported, 0, len(devices))
-	for dec := json.NewDecoder(resp.Body); dec.More(); {
-		var row Imported
-		if err := dec.Decode(&row); err != nil {
-			return rows, fmt.Errorf("import devices: read the hub's answer: %w", err)
-		}
-		if row.Error != "" {
-			return rows, fmt.Errorf("import devices: line %d: %s", row.Line, row.Error)
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
 }
 
 // Press is a press as the hub has it.

@@ -1,21 +1,17 @@
 package load
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
-	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
 )
@@ -43,65 +39,26 @@ func ReadAuthority(file string) (*Authority, error) {
 	return &Authority{pair.Leaf, key}, nil
 }
 
-func (a *Authority) certify(id fleet.DeviceID, pub *ecdsa.PublicKey) (certificate, anchors string, err error) {
+// certify makes what a client of that broker shows.
+func (a *Authority) certify(id fleet.DeviceID) (device.Credentials, error) {
+	key, err := identity.NewKey()
+	if err != nil {
+		return device.Credentials{}, err
+	}
 	serial, err := identity.NewSerial()
 	if err != nil {
-		return "", "", err
+		return device.Credentials{}, err
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: string(id)}, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 1, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, a.cert, pub, a.key)
-	return string(identity.PEM(der)), string(identity.PEM(a.cert.Raw)), err
-}
-
-// certify gives each device a certificate; nil when they need none. It is not
-// what is measured, so the devices do not join one by one.
-func (l *load) certify(ctx context.Context, devices []hubapi.Imported) ([]*tls.Config, error) {
-	if !l.c.TLS {
-		return nil, nil
-	}
-	all := make([]*tls.Config, len(devices))
-	errs := make([]error, len(devices))
-	gate := make(chan struct{}, 16)
-	var wg sync.WaitGroup
-	for i, d := range devices {
-		gate <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-gate }()
-			all[i], errs[i] = l.secure(ctx, d.DeviceID)
-		})
-	}
-	wg.Wait()
-	return all, errors.Join(errs...)
-}
-
-func (l *load) secure(ctx context.Context, id fleet.DeviceID) (*tls.Config, error) {
-	key, err := identity.NewKey()
+	}, a.cert, &key.PublicKey, a.key)
 	if err != nil {
-		return nil, err
+		return device.Credentials{}, fmt.Errorf("certify %s: %w", id, err)
 	}
-	var certificate, anchors string
-	if l.c.Authority != nil {
-		certificate, anchors, err = l.c.Authority.certify(id, &key.PublicKey)
-	} else {
-		var csr []byte
-		if csr, err = device.Request(key, string(id)); err == nil {
-			certificate, anchors, err = l.c.API.Certify(ctx, id, csr)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("certify %s: %w", id, err)
-	}
-	block, _ := pem.Decode([]byte(certificate))
-	if block == nil {
-		return nil, fmt.Errorf("certify %s: no certificate in the answer", id)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(anchors))
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, ServerName: identity.SiteServerName, RootCAs: roots,
-		Certificates: []tls.Certificate{{Certificate: [][]byte{block.Bytes}, PrivateKey: key}},
-	}, nil
+	text, err := device.EncodeKey(key)
+	return device.Credentials{
+		Key: text, Certificate: string(identity.PEM(der)), Anchors: string(identity.PEM(a.cert.Raw)),
+	}, err
 }

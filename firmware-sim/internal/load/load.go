@@ -3,7 +3,6 @@ package load
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/fleet"
-	"github.com/obedio/obedio/shared/topic"
 )
 
 // Config is what Run needs. Zero fields take their defaults.
@@ -77,7 +75,7 @@ type Report struct {
 	DurationMS  int64   `json:"duration_ms"`
 	Mode        string  `json:"mode"`
 	TLS         bool    `json:"tls"`
-	RegisterMS  int64   `json:"register_ms"`
+	JoinMS      int64   `json:"join_ms"`
 	ConnectMS   int64   `json:"connect_ms"`
 	Connected   int     `json:"connected"`
 	Failed      int     `json:"failed_connections"`
@@ -132,7 +130,7 @@ type load struct {
 	first error
 }
 
-// Run registers devices, connects them, lets them send, waits for what is
+// Run has devices join, connects them, lets them send, waits for what is
 // under way, and removes the devices.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	c.Clients = cmp.Or(c.Clients, 100)
@@ -153,22 +151,18 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 
 	began := time.Now()
-	devices, err := l.register(ctx)
+	devices, err := l.members(ctx)
 	if !c.Keep && !c.Peer {
 		defer l.remove(context.WithoutCancel(ctx))
 	}
 	if err != nil {
 		return nil, err
 	}
-	secure, err := l.certify(ctx, devices)
-	if err != nil {
-		return nil, err
-	}
-	report.RegisterMS = time.Since(began).Milliseconds()
-	c.Logger.Info("devices are registered", "devices", len(devices), "took_ms", report.RegisterMS)
+	report.JoinMS = time.Since(began).Milliseconds()
+	c.Logger.Info("devices have joined", "devices", len(devices), "took_ms", report.JoinMS)
 
 	began = time.Now()
-	l.connect(ctx, devices, secure)
+	l.connect(ctx, devices)
 	report.ConnectMS = time.Since(began).Milliseconds()
 	defer func() {
 		for _, k := range l.clients {
@@ -280,35 +274,6 @@ func (l *load) fail(err error) {
 // run names this process among others.
 var run = string(fleet.NewEpoch())[:6]
 
-func (l *load) register(ctx context.Context) ([]hubapi.Imported, error) {
-	kind := fleet.Sensor
-	if l.c.Presses || l.c.Action == "mixed" {
-		kind = fleet.Button
-	}
-	if l.c.Peer {
-		return l.invent(kind), nil
-	}
-	devices := make([]hubapi.NewDevice, l.c.Clients)
-	for i := range devices {
-		devices[i] = hubapi.NewDevice{
-			DeviceID: fleet.DeviceID(fmt.Sprintf("%s%04d", l.c.Prefix, i+1)), Type: kind, Room: "load",
-		}
-	}
-	return l.c.API.ImportDevices(ctx, devices)
-}
-
-// invent makes up the devices for a broker that knows none.
-func (l *load) invent(kind fleet.DeviceType) []hubapi.Imported {
-	devices := make([]hubapi.Imported, l.c.Clients)
-	for i := range devices {
-		id := fleet.DeviceID(fmt.Sprintf("%s%04d", l.c.Prefix, i+1))
-		devices[i] = hubapi.Imported{
-			DeviceID: id, Username: string(id), Password: "-", BaseTopic: topic.Base("bench", "load", kind, id),
-		}
-	}
-	return devices
-}
-
 // remove ends the requests of the devices, and takes the devices off the hub
 // again.
 func (l *load) remove(ctx context.Context) {
@@ -328,21 +293,18 @@ func (l *load) remove(ctx context.Context) {
 // connecting at once; the hub has to take them one by one anyway.
 const connectAtOnce = 64
 
-// connect connects all devices; secure are their settings for TLS, nil for none.
-func (l *load) connect(ctx context.Context, devices []hubapi.Imported, secure []*tls.Config) {
+// connect connects all devices.
+func (l *load) connect(ctx context.Context, devices []member) {
 	l.clients, l.pace, l.to = make([]*client, len(devices)), make([]*pacer, len(devices)), make([]connecting, len(devices))
 	gate := make(chan struct{}, connectAtOnce)
 	var wg sync.WaitGroup
 	for i, d := range devices {
 		l.pace[i] = newPacer(l.c, i, d)
 		c := connecting{
-			addr: l.c.MQTT, id: string(d.DeviceID), username: d.Username, password: d.Password, window: l.c.Window, timeout: 30 * time.Second,
-		}
-		if secure != nil {
-			c.tls, c.username, c.password = secure[i], "", ""
+			addr: l.c.MQTT, tls: d.tls, id: string(d.id), username: d.username, password: d.password, window: l.c.Window, timeout: 30 * time.Second,
 		}
 		if l.c.Presses || l.c.Action == "mixed" {
-			c.subscribe = d.BaseTopic + "/cmd/#"
+			c.subscribe = d.base + "/cmd/#"
 		}
 		l.to[i] = c
 		gate <- struct{}{}

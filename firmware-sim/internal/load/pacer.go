@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/obedio/obedio/firmware-sim/internal/device"
-	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
@@ -33,9 +32,9 @@ type pacer struct {
 	pressed map[uint64]time.Time // without receipt
 }
 
-func newPacer(c Config, i int, d hubapi.Imported) *pacer {
+func newPacer(c Config, i int, d member) *pacer {
 	return &pacer{
-		base: d.BaseTopic, id: d.DeviceID, boot: "load-" + run, interval: time.Duration(float64(time.Second) / c.Rate),
+		base: d.base, id: d.id, boot: "load-" + run, interval: time.Duration(float64(time.Second) / c.Rate),
 		presses: c.Presses, mixed: c.Action == "mixed", action: c.Action, bytes: c.PayloadBytes,
 		chance: device.Chance(c.Seed, fmt.Sprint("client ", i)), pressed: map[uint64]time.Time{},
 	}

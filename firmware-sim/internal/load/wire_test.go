@@ -13,8 +13,6 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"pgregory.net/rapid"
-
-	"github.com/obedio/obedio/firmware-sim/internal/hubapi"
 )
 
 // What is written here, another implementation reads.
@@ -141,7 +139,7 @@ func TestClient_WaitsForRoomInItsWindow(t *testing.T) {
 }
 
 func TestPacer_SendsWhatItShould(t *testing.T) {
-	d := hubapi.Imported{DeviceID: "load-1", BaseTopic: "obedio/y/load/button/load-1"}
+	d := member{id: "load-1", base: "obedio/y/load/button/load-1"}
 	for _, c := range []struct {
 		config Config
 		tail   string
@@ -168,7 +166,7 @@ func TestPacer_SendsWhatItShould(t *testing.T) {
 	p := newPacer(Config{Action: "mixed", Rate: 1, PayloadBytes: 100, Seed: 1}, 1, d)
 	for range 5000 {
 		topic, _, _ := p.next()
-		counts[topic[len(d.BaseTopic):]]++
+		counts[topic[len(d.base):]]++
 	}
 	for action, share := range map[string]int{"/status": 70, "/heartbeat": 20, "/metrics": 9, "/press": 1} {
 		if got := counts[action] / 50; got < share-3 || got > share+3 {
@@ -178,7 +176,7 @@ func TestPacer_SendsWhatItShould(t *testing.T) {
 }
 
 func TestLoad_CountsAReceiptOncePerPress(t *testing.T) {
-	l := &load{receipts: newHistogram(), pace: []*pacer{newPacer(Config{Rate: 1}, 0, hubapi.Imported{})}}
+	l := &load{receipts: newHistogram(), pace: []*pacer{newPacer(Config{Rate: 1}, 0, member{})}}
 	l.pace[0].press()
 	for _, payload := range []string{`{"sequence_id":1,"stage":"accepted"}`, `{"sequence_id":1,"stage":"stored"}`, `{"sequence_id":1,"stage":"stored"}`, `x`} {
 		l.receipt(0, []byte(payload))
