@@ -17,9 +17,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/notify"
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
@@ -38,7 +40,12 @@ type Config struct {
 	Fleet    *fleetview.View
 	Dispatch *dispatch.Dispatch
 	Link     *hublink.Link
-	Accounts *account.Accounts
+	Alerts   *alert.Alerts
+	Windows  *alert.Windows
+	Notify   *notify.Notify
+	// Certificates is the forecast of what ends when.
+	Certificates *fleetview.Certificates
+	Accounts     *account.Accounts
 	// OIDC is the identity provider; nil for none.
 	OIDC      *oidc.Provider
 	UI        fs.FS
@@ -53,6 +60,9 @@ type Config struct {
 	ClaimTTL time.Duration
 	// MaxSites; 10,000.
 	MaxSites int
+	// MaxTargets of one job; 10,000. It is told to people; dispatch.Config has it
+	// too.
+	MaxTargets int
 	// ScanMost is how many devices one page of a filtered list looks at; 4,000.
 	ScanMost int
 	// Ready says what is not ready, or nil.
@@ -76,6 +86,7 @@ func New(c Config) (*API, error) {
 	c.EventsKept = cmp.Or(c.EventsKept, 8192)
 	c.ClaimTTL = cmp.Or(c.ClaimTTL, 7*24*time.Hour)
 	c.MaxSites = cmp.Or(c.MaxSites, 10_000)
+	c.MaxTargets = cmp.Or(c.MaxTargets, 10_000)
 	c.ScanMost = cmp.Or(c.ScanMost, 4000)
 	var ui http.Handler
 	if c.UI != nil {
@@ -98,6 +109,12 @@ func New(c Config) (*API, error) {
 	a.deviceRoutes()
 	a.requestRoutes()
 	a.commandRoutes()
+	a.jobRoutes()
+	a.viewRoutes()
+	a.alertRoutes()
+	a.notificationRoutes()
+	a.usageRoutes()
+	a.forecastRoutes()
 	a.syncRoutes()
 	a.trafficRoutes()
 	a.systemRoutes()

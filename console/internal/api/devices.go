@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
-	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/rest"
 	"github.com/obedio/obedio/shared/rest/filter"
 )
@@ -63,16 +63,6 @@ func (a *API) deviceRoutes() {
 	})
 }
 
-// deviceFields are what a filter of devices may name.
-func deviceFields() filter.Fields {
-	f := filter.Fields{}
-	for _, name := range resource.DeviceFields() {
-		f[name] = filter.Text
-	}
-	f["battery"], f["signal"] = filter.Number, filter.Number
-	return f
-}
-
 // scanned is what one look through a site's devices has come to.
 type scanned struct {
 	items []siteDevice
@@ -116,7 +106,7 @@ func (a *API) listSiteDevices(ctx context.Context, in *struct {
 	rest.PageInput
 	Filter string `query:"filter" maxLength:"500"`
 }) (*devicesOutput, error) {
-	q, err := filter.Parse(in.Filter, deviceFields())
+	q, err := filter.Parse(in.Filter, fleetview.DeviceFields())
 	if err != nil {
 		return nil, err
 	}

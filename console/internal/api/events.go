@@ -23,9 +23,11 @@ const (
 	eventCommand = "command"
 	eventDevice  = "mqtt:device-status"
 	eventSync    = "sync"
+	eventJob     = "job"
+	eventAlert   = "alert"
 )
 
-var eventNames = []string{eventSite, eventRequest, eventCommand, eventDevice, eventSync}
+var eventNames = []string{eventSite, eventRequest, eventCommand, eventDevice, eventSync, eventJob, eventAlert}
 
 // The data of events that are about something of a site.
 type (
@@ -42,6 +44,13 @@ type (
 		Device  *siteDevice     `json:"device,omitempty"`
 		Removed *fleet.DeviceID `json:"removed,omitempty"`
 	}
+	alertEvent struct {
+		Site  fleet.SiteID `json:"site"`
+		Alert fleetAlert   `json:"alert"`
+	}
+	jobEvent struct {
+		JobID fleet.JobID `json:"job_id"`
+	}
 	syncEvent struct {
 		Site  fleet.SiteID `json:"site"`
 		Lanes []laneView   `json:"lanes"`
@@ -54,8 +63,20 @@ func (a *API) Run(ctx context.Context) error {
 	all.Go(func() { follow(ctx, a, a.Fleet.Changes(), a.siteEvent) })
 	all.Go(func() { follow(ctx, a, a.Link.Events(), a.linkEvent) })
 	all.Go(func() { follow(ctx, a, a.Dispatch.Events(), a.orderEvent) })
+	all.Go(func() { follow(ctx, a, a.Dispatch.JobEvents(), a.jobEvent) })
+	all.Go(func() {
+		follow(ctx, a, a.Alerts.Events(), func(_ context.Context, v store.Alert) {
+			a.publish(eventAlert, account.AlertsRead, v.Site, alertEvent{v.Site, a.fleetAlert(v)})
+		})
+	})
 	all.Wait()
 	return nil
+}
+
+// jobEvent names a job that has come further: how far is read by those who look
+// at it, of the sites that they see.
+func (a *API) jobEvent(_ context.Context, id fleet.JobID) {
+	a.publish(eventJob, account.JobsRead, "", jobEvent{id})
 }
 
 // follow passes on what comes after now. A reader that has lagged tells its

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
@@ -21,7 +22,7 @@ import (
 // of the search, which are looked for where words begin, or those of a list,
 // which are looked for anywhere, by site and id.
 func (a *API) searchDevices(ctx context.Context, in rest.PageInput, text string, byWords bool) (*devicesOutput, error) {
-	q, err := filter.Parse(text, deviceFields())
+	q, err := filter.Parse(text, fleetview.DeviceFields())
 	if err != nil {
 		return nil, err
 	}

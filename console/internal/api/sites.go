@@ -5,9 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/store"
@@ -42,9 +46,12 @@ type siteRequestCounts struct {
 
 // siteView is a site as managers see it.
 type siteView struct {
-	SiteID      fleet.SiteID        `json:"site_id"`
-	Name        string              `json:"name"`
-	CreatedAt   time.Time           `json:"created_at"`
+	SiteID    fleet.SiteID `json:"site_id"`
+	Name      string       `json:"name"`
+	CreatedAt time.Time    `json:"created_at"`
+	// Settings are what people say of it.
+	store.SiteSettings
+	ETag        string              `json:"etag"`
 	LinkState   fleetview.LinkState `json:"link_state" enum:"online,late,offline,stalled,never_connected,revoked,retired"`
 	LinkSince   time.Time           `json:"link_since"`
 	LastContact *time.Time          `json:"last_contact,omitempty"`
@@ -63,8 +70,20 @@ type siteView struct {
 	OrdersPending int               `json:"orders_pending"`
 	DeadLetters   int               `json:"dead_letters"`
 	AuditForks    int               `json:"audit_forks,omitempty" doc:"Records that told of a second history of the hub's audit; somebody has rewritten it, or two hubs speak for the site."`
+	OpenAlerts    int               `json:"open_alerts"`
+	BytesToday    uint64            `json:"bytes_today" doc:"What has passed the link's sockets since midnight in UTC."`
+	PlannedUntil  *time.Time        `json:"planned_until,omitempty" doc:"The site is expected to be away until then."`
 	Attention     int               `json:"attention" doc:"How much the site needs somebody; 0 for nobody."`
 	Reasons       []string          `json:"attention_reasons" nullable:"false"`
+}
+
+// backlogOf is nil when the hub has not said what it holds.
+func backlogOf(r fleetview.Row) *siteBacklog {
+	if r.Contact.Heads == nil {
+		return nil
+	}
+	b := r.Backlog
+	return &siteBacklog{b[fleet.LaneRequests], b[fleet.LaneCommands], b[fleet.LaneState], b[fleet.LaneRegistry]}
 }
 
 func siteOf(r fleetview.Row) siteView {
@@ -74,57 +93,23 @@ func siteOf(r fleetview.Row) siteView {
 		HubVersion: r.Contact.Version, HubTime: optional(r.Contact.HubTime), ClockTrusted: r.Contact.ClockTrusted,
 		Verdict: r.Contact.Verdict, Epoch: r.Epoch, OrdersPending: r.Counts.OrdersPending, DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks,
 		Requests:  siteRequestCounts{r.Counts.Open, r.Counts.Accepted, r.Counts.Emergency},
-		Attention: r.Attention, Reasons: r.Reasons,
+		Attention: r.Attention, Reasons: r.Reasons, SiteSettings: r.Site.Settings, ETag: rest.ETag(r.Site.Version),
+		OpenAlerts: r.Alerts, BytesToday: r.BytesToday, PlannedUntil: optional(r.PlannedUntil),
 	}
 	if v.HubTime != nil {
 		v.ClockOffsetMS = r.Contact.Offset.Milliseconds()
 	}
-	if r.Contact.Heads != nil {
-		b := r.Backlog
-		v.Backlog = &siteBacklog{b[fleet.LaneRequests], b[fleet.LaneCommands], b[fleet.LaneState], b[fleet.LaneRegistry]}
-	}
+	v.Backlog = backlogOf(r)
 	d := r.Counts.Devices
 	v.Counts = siteDeviceCounts{Devices: r.Counts.AllDevices(), Ready: d[fleet.Ready], Late: d[fleet.Late], Lost: d[fleet.Lost]}
+	if v.Tags == nil {
+		v.Tags = []string{}
+	}
 	v.Counts.Other = v.Counts.Devices - v.Counts.Ready - v.Counts.Late - v.Counts.Lost
 	if v.Reasons == nil {
 		v.Reasons = []string{}
 	}
 	return v
-}
-
-// siteFields are what a filter of sites may name.
-var siteFields = filter.Fields{
-	"site": filter.Text, "state": filter.Text, "hub": filter.Text, "version": filter.Text,
-	"attention": filter.Number, "devices": filter.Number, "lost": filter.Number, "open": filter.Number, "pending": filter.Number,
-}
-
-func siteField(r fleetview.Row) func(string) []string {
-	number := func(n int) []string { return []string{strconv.Itoa(n)} }
-	return func(name string) []string {
-		switch name {
-		case "":
-			return []string{string(r.Site.ID), r.Site.Name}
-		case "site":
-			return []string{string(r.Site.ID)}
-		case "state":
-			return []string{string(r.Link)}
-		case "hub":
-			return []string{string(r.Site.Hub)}
-		case "version":
-			return []string{r.Contact.Version}
-		case "attention":
-			return number(r.Attention)
-		case "devices":
-			return number(r.Counts.AllDevices())
-		case "lost":
-			return number(r.Counts.Devices[fleet.Lost])
-		case "open":
-			return number(r.Counts.Open)
-		case "pending":
-			return number(r.Counts.OrdersPending)
-		}
-		return nil
-	}
 }
 
 type siteOutput struct {
@@ -136,13 +121,25 @@ type claimOutput struct {
 	Body identity.Claim
 }
 
+// siteGrammar is the filter of sites in a few words.
+const siteGrammar = "link:offline attention:>0 lost:>0 open:>0 orders:>0 backlog:>100 alerts:>0 version:1.* name:*aurelia* tag:charter -tag:demo word."
+
 func (a *API) siteRoutes() {
 	tags := []string{"sites"}
 	rest.Register(a.rest, rest.Route{
 		OperationID: "list-sites", Method: http.MethodGet, Path: "/api/v1/sites", Permission: account.SitesRead,
 		Summary: "Sites, those that need somebody first", Tags: tags,
-		Description: "filter: state:offline attention:>0 lost:>0 open:>0 pending:>0 version:1.* word.",
+		Description: "filter: " + siteGrammar,
 	}, a.listSites)
+	a.rest.Raw(rest.Route{
+		OperationID: "export-sites", Method: http.MethodGet, Path: "/api/v1/sites/export", Permission: account.SitesRead,
+		Summary: "All sites that match a filter, as CSV or NDJSON", Tags: tags, Produces: rest.MediaCSV, AlsoProduces: []string{rest.MediaNDJSON}, Slow: true,
+		Params: map[string]string{"filter": siteGrammar, "format": "csv (if absent) or ndjson"},
+	}, a.exportSites)
+	rest.Register(a.rest, rest.Route{
+		OperationID: "change-site", Method: http.MethodPut, Path: "/api/v1/sites/{id}", Permission: account.SitesWrite, Site: "id",
+		IfMatch: true, Summary: "Change what people say of a site: name, tags, zone, link profile, position", Tags: tags,
+	}, a.changeSite)
 	rest.Register(a.rest, rest.Route{
 		OperationID: "add-site", Method: http.MethodPost, Path: "/api/v1/sites", Permission: account.SitesWrite,
 		Status: http.StatusCreated, Idempotent: true, Summary: "Register a site", Tags: tags,
@@ -168,7 +165,7 @@ func (a *API) listSites(ctx context.Context, in *struct {
 	rest.PageInput
 	Filter string `query:"filter" maxLength:"500"`
 }) (*struct{ Body rest.Page[siteView] }, error) {
-	q, err := filter.Parse(in.Filter, siteFields)
+	q, err := filter.Parse(in.Filter, fleetview.SiteFields())
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +182,7 @@ func (a *API) listSites(ctx context.Context, in *struct {
 		if in.Cursor != "" && (r.Attention > after.Attention || r.Attention == after.Attention && r.Site.ID <= after.ID) {
 			return false
 		}
-		return sees(r.Site.ID) && q.Match(siteField(r))
+		return sees(r.Site.ID) && q.Match(r.Field)
 	})
 	var items []siteView
 	for _, r := range rows[:min(len(rows), in.Limit+1)] {
@@ -199,6 +196,7 @@ func (a *API) addSite(ctx context.Context, in *struct {
 	Body struct {
 		SiteID string `json:"site_id" maxLength:"64" doc:"1 to 64 of A-Z a-z 0-9 . _ -; it cannot be changed."`
 		Name   string `json:"name,omitempty" maxLength:"128" doc:"What people read; the id if absent."`
+		store.SiteSettings
 	} `nameHint:"NewSite"`
 }) (*siteOutput, error) {
 	id, err := fleet.ParseSiteID(in.Body.SiteID)
@@ -209,6 +207,9 @@ func (a *API) addSite(ctx context.Context, in *struct {
 	if s.Name == "" {
 		s.Name = string(id)
 	}
+	if s.Settings, err = a.settings(in.Body.SiteSettings); err != nil {
+		return nil, err
+	}
 	if err := a.Store.AddSite(ctx, actor(ctx), s, a.MaxSites); err != nil {
 		return nil, err
 	}
@@ -218,6 +219,94 @@ func (a *API) addSite(ctx context.Context, in *struct {
 		out.Location = "/api/v1/sites/" + string(id)
 	}
 	return out, err
+}
+
+// settings are s as they are stored; fleet.ErrInvalid.
+func (a *API) settings(s store.SiteSettings) (store.SiteSettings, error) {
+	if s.Position != nil && s.Position.At.IsZero() {
+		p := *s.Position
+		p.At = a.now()
+		s.Position = &p
+	}
+	if len(s.Tags) == 0 {
+		s.Tags = nil
+	}
+	return s, s.Check()
+}
+
+func (a *API) changeSite(ctx context.Context, in *struct {
+	SitePath
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"128"`
+		store.SiteSettings
+	} `nameHint:"SiteChange"`
+}) (*siteOutput, error) {
+	id, err := in.site()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := a.settings(in.Body.SiteSettings)
+	if err != nil {
+		return nil, err
+	}
+	now, err := a.Store.Site(ctx, id)
+	if err == nil {
+		err = rest.CheckMatch(ctx, now.Version)
+	}
+	if err == nil {
+		_, err = a.Store.PutSite(ctx, actor(ctx), id, in.Body.Name, settings, now.Version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.oneSite(ctx, in.SitePath)
+}
+
+func (a *API) exportSites(c *gin.Context) {
+	ctx := c.Request.Context()
+	q, err := filter.Parse(c.Query("filter"), fleetview.SiteFields())
+	format := map[string]string{"": rest.MediaCSV, "csv": rest.MediaCSV, "ndjson": rest.MediaNDJSON}[c.Query("format")]
+	if err == nil && format == "" {
+		err = fmt.Errorf("%w: format %q: want csv or ndjson", fleet.ErrInvalid, c.Query("format"))
+	}
+	if err != nil {
+		a.rest.Fail(c, err)
+		return
+	}
+	sees := a.sees(ctx)
+	rows := a.Fleet.Sites(func(r fleetview.Row) bool { return sees(r.Site.ID) && q.Match(r.Field) })
+	d := rest.NewDownload(c, "sites", format, []string{
+		"site_id", "name", "tags", "zone", "link_state", "link_since", "last_contact", "data_as_of", "hub_version", "backlog", "devices", "ready", "late", "lost",
+		"requests_open", "orders_pending", "open_alerts", "dead_letters", "bytes_today", "attention", "reasons",
+	})
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(rest.Timestamp)
+	}
+	for _, r := range rows {
+		backlog := ""
+		if r.Contact.Heads != nil {
+			backlog = strconv.FormatUint(r.Waiting(), 10)
+		}
+		n := func(p fleet.Presence) string { return strconv.Itoa(r.Counts.Devices[p]) }
+		err = d.Row(siteOf(r), []string{
+			string(r.Site.ID), rest.Cell(r.Site.Name), rest.Cell(strings.Join(r.Site.Settings.Tags, " ")), r.Site.Settings.Zone, string(r.Link), at(r.LinkSince),
+			at(r.Contact.At), at(r.Contact.DataAsOf), rest.Cell(r.Contact.Version), backlog, strconv.Itoa(r.Counts.AllDevices()), n(fleet.Ready), n(fleet.Late), n(fleet.Lost),
+			strconv.Itoa(r.Counts.Open), strconv.Itoa(r.Counts.OrdersPending), strconv.Itoa(r.Alerts), strconv.Itoa(r.Counts.DeadLetters),
+			strconv.FormatUint(r.BytesToday, 10), strconv.Itoa(r.Attention), strings.Join(r.Reasons, "; "),
+		})
+		if err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = d.End()
+	}
+	if err != nil {
+		a.rest.BreakOff(c, slog.LevelDebug, "export of sites ended early", err)
+	}
 }
 
 func (a *API) oneSite(ctx context.Context, p SitePath) (*siteOutput, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/obedio/obedio/console/internal/fleetview"
+	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/rest"
 )
@@ -33,6 +34,8 @@ type systemView struct {
 		Devices       int        `json:"devices"`
 		OpenRequests  int        `json:"open_requests"`
 		OrdersPending int        `json:"orders_pending"`
+		OpenAlerts    int        `json:"open_alerts"`
+		JobsRunning   int        `json:"jobs_running" doc:"Of all sites."`
 	} `json:"counts" doc:"Of the sites that the subject sees."`
 	Storage struct {
 		Bytes uint64 `json:"bytes"`
@@ -64,6 +67,8 @@ func (a *API) system(ctx context.Context) systemView {
 		n[fleetview.NeverConnected], n[fleetview.Revoked], n[fleetview.Retired],
 	}
 	v.Counts.Devices, v.Counts.OpenRequests, v.Counts.OrdersPending = t.Devices, t.OpenRequests, t.OrdersPending
+	v.Counts.OpenAlerts = len(a.Alerts.Open(func(one store.Alert) bool { return sees(one.Site) }))
+	v.Counts.JobsRunning = a.Dispatch.ActiveJobs()
 	v.Storage.Bytes = a.Store.Bytes()
 	return v
 }

@@ -82,7 +82,10 @@ type Serve struct {
 
 	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
 
+	MaxTargets int `name:"max-job-targets" default:"10000" help:"Devices of one job."`
+
 	Events      `embed:""`
+	Notify      `embed:""`
 	OIDC        `embed:""`
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
 	SessionMax  time.Duration `name:"session-max" default:"2160h" help:"Every session ends so long after its sign-in."`
@@ -110,6 +113,9 @@ func (s Serve) Check() error {
 	if _, err := identity.ParseConstraints(s.Constraints); err != nil {
 		return fmt.Errorf("--name-constraints: %w", err)
 	}
+	if err := s.Notify.check(); err != nil {
+		return err
+	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		return fmt.Errorf("%w: --tls-cert and --tls-key go together", fleet.ErrInvalid)
 	}
@@ -119,7 +125,7 @@ func (s Serve) Check() error {
 		"stop-within": int64(s.StopWithin), "enrol-every": int64(s.EnrolEvery), "enrol-burst": int64(s.EnrolBurst),
 		"enrol-all-burst": int64(s.EnrolAllBurst), "traffic-age": int64(s.TrafficAge),
 		"session-idle": int64(s.SessionIdle), "session-max": int64(s.SessionMax),
-		"oidc-session-max": int64(s.ExternalMax),
+		"oidc-session-max": int64(s.ExternalMax), "max-job-targets": int64(s.MaxTargets),
 	} {
 		if v <= 0 {
 			return fmt.Errorf("%w: --%s: want more than 0", fleet.ErrInvalid, name)
@@ -151,8 +157,9 @@ func (s Serve) Console() (console.Config, error) {
 			StateEvery: s.StateEvery, PullWait: s.PullWait, PauseAfter: s.ContactEvery, EnrolEvery: s.EnrolEvery,
 			EnrolBurst: s.EnrolBurst, EnrolAll: s.EnrolAll, EnrolAllBurst: s.EnrolAllBurst,
 		},
-		Dispatch:  dispatch.Config{TTL: s.OrderTTL, MaxTTL: s.MaxTTL, MaxPending: s.MaxPending},
+		Dispatch:  dispatch.Config{TTL: s.OrderTTL, MaxTTL: s.MaxTTL, MaxPending: s.MaxPending, MaxTargets: s.MaxTargets},
 		Intervals: fleetview.Intervals{Contact: s.ContactEvery, Offline: s.OfflineAfter, Stalled: s.StalledAfter},
+		Alerts:    s.limits(), Notify: s.notify(),
 	}
 	if err := s.Store.Console(&c); err != nil {
 		return c, err

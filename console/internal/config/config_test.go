@@ -16,7 +16,10 @@ func good(t *testing.T) Serve {
 		MaxTTL: 24 * time.Hour, MaxPending: 1, PullWait: time.Minute, ContactEvery: time.Minute, OfflineAfter: time.Hour,
 		StalledAfter: time.Minute, CacheBytes: 8 << 20, MemTableBytes: 2 << 20, StopWithin: time.Second,
 		EnrolEvery: time.Second, EnrolBurst: 1, EnrolAll: 1, EnrolAllBurst: 1, TrafficAge: time.Hour,
-		SessionIdle: time.Hour, SessionMax: time.Hour, OIDC: OIDC{ExternalMax: time.Hour},
+		SessionIdle: time.Hour, SessionMax: time.Hour, OIDC: OIDC{ExternalMax: time.Hour}, MaxTargets: 1,
+		Notify: Notify{
+			NotifyLife: 1, NotifyWaiting: 1, NotifyKeep: 1, AlertAway: 1, AlertBacklog: 1, AlertCertificate: 1, AlertDigest: 1, AlertCatchUp: 1,
+		},
 	}
 }
 
@@ -40,6 +43,12 @@ func TestCheck_NamesTheSetting(t *testing.T) {
 		"--session-idle":     func(s *Serve) { s.SessionIdle = 0 },
 		"--session-max":      func(s *Serve) { s.SessionMax = -1 },
 		"--oidc-session-max": func(s *Serve) { s.ExternalMax = 0 },
+		"--max-job-targets":  func(s *Serve) { s.MaxTargets = 0 },
+		"--smtp-port":        func(s *Serve) { s.SMTPHost = "mail" },
+		"--smtp-from":        func(s *Serve) { s.SMTPHost, s.SMTPPort = "mail", 25 },
+		"--smtp-user":        func(s *Serve) { s.SMTPUser = "x" },
+		"--notify-life":      func(s *Serve) { s.NotifyLife = 0 },
+		"--alert-away":       func(s *Serve) { s.AlertAway = 0 },
 		"--max-pending-":     func(s *Serve) { s.MaxPending = 0 },
 	} {
 		s := good(t)

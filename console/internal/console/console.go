@@ -1,7 +1,7 @@
 // Package console is the wiring of the console: what starts, in which order,
 // and what stops, in reverse. Read this first.
 //
-//	store → pki → hublink ⇄ dispatch → fleetview → accounts → api
+//	store → pki → hublink ⇄ dispatch, notify → alert → fleetview → accounts → api
 //
 // Stopping has two stages: first the ways in (the hub link, the API), then,
 // when nothing can come in any more, those who write, and the store.
@@ -15,13 +15,16 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
+	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/api"
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/hublink"
+	"github.com/obedio/obedio/console/internal/notify"
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/pki"
 	"github.com/obedio/obedio/console/internal/relay"
@@ -67,6 +70,9 @@ type Config struct {
 	HubLink   hublink.Config
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
+	Alerts    alert.Limits
+	// Notify is how notifications leave; SMTP in it for mail.
+	Notify notify.Config
 	// TrafficAge is how long hours of traffic are kept; 400 days.
 	TrafficAge time.Duration
 	// ClaimTTL and MaxSites: see api.Config.
@@ -86,19 +92,23 @@ type Config struct {
 
 // Console is the whole program but its command line.
 type Console struct {
-	c        Config
-	log      *slog.Logger
-	identity store.Identity
-	self     string // among the consoles that share the store
-	store    store.Store
-	relay    *relay.Relay // nil for none
-	refusals refusals
-	pki      *pki.PKI
-	link     *hublink.Link
-	dispatch *dispatch.Dispatch
-	fleet    *fleetview.View
-	accounts *account.Accounts
-	api      *api.API
+	c            Config
+	log          *slog.Logger
+	identity     store.Identity
+	self         string // among the consoles that share the store
+	store        store.Store
+	relay        *relay.Relay // nil for none
+	refusals     refusals
+	pki          *pki.PKI
+	link         *hublink.Link
+	dispatch     *dispatch.Dispatch
+	fleet        *fleetview.View
+	alerts       *alert.Alerts
+	windows      *alert.Windows
+	notify       *notify.Notify
+	certificates *fleetview.Certificates
+	accounts     *account.Accounts
+	api          *api.API
 
 	ready chan struct{} // closed when every listener takes work
 }
@@ -127,6 +137,9 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	}
 	return v, nil
 }
+
+// forecastHorizon is how far ahead certificates that end are known.
+const forecastHorizon = 400 * 24 * time.Hour
 
 // open opens the store that was chosen.
 func open(ctx context.Context, c Config) (store.Store, error) {
@@ -181,21 +194,39 @@ func (v *Console) build(ctx context.Context) error {
 	dc := c.Dispatch
 	dc.Store, dc.Now, dc.Logger = v.store, c.Now, v.log
 	dc.Lead = v.leads("orders", time.Minute)
+	dc.Match = fleetview.MatchDevices
 	dc.Wake = func(site fleet.SiteID) { v.link.Wake(site) }
 	v.dispatch = dispatch.New(dc)
 	hc := c.HubLink
 	hc.TrafficAge = c.TrafficAge
-	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, v.dispatch, c.Now, v.log
+	hc.Store, hc.Identity, hc.Authority, hc.Orders, hc.Now, hc.Logger = v.store, v.identity, v.pki, folds{v.dispatch, v}, c.Now, v.log
+	hc.Used = func(site fleet.SiteID) { v.fleet.Touch(site) }
 	v.link = hublink.New(hc)
+	if v.windows, err = alert.NewWindows(ctx, v.store); err != nil {
+		return err
+	}
+	nc := c.Notify
+	nc.Store, nc.Now, nc.Site, nc.Words, nc.Logger = v.store, c.Now, v.siteWords, alert.Words, v.log
+	if v.notify, err = notify.New(ctx, nc); err != nil {
+		return err
+	}
+	if v.alerts, err = alert.New(ctx, alert.Config{
+		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Logger: v.log,
+		Tell: func(ctx context.Context, a store.Alert, e alert.Event) error { return v.notify.Tell(ctx, a, string(e)) },
+	}); err != nil {
+		return err
+	}
 	reload := time.Duration(0)
 	if c.Postgres.URL != "" {
 		reload = time.Minute // others may change the store, and their news may get lost
 	}
 	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
 		Store: v.store, Now: c.Now, Intervals: c.Intervals, ReloadEvery: reload, Logger: v.log,
+		Planned: v.windows.Planned, Alerts: v.alerts.Count,
 	}); err != nil {
 		return err
 	}
+	v.certificates = fleetview.NewCertificates(v.store, c.Now, forecastHorizon, v.log)
 	if v.accounts, err = account.New(account.Config{
 		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log, Refused: v.signInRefused,
 		SessionIdle: c.Sessions.Idle, SessionMax: c.Sessions.Max, ExternalMax: c.ExternalMax,
@@ -212,8 +243,8 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
-		Link: v.link, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
-		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites,
+		Link: v.link, Alerts: v.alerts, Windows: v.windows, Notify: v.notify, Certificates: v.certificates, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites, MaxTargets: c.Dispatch.MaxTargets,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})
 	return err
@@ -279,7 +310,13 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "store failure", inner, v.watchStore)
 	start(&inside, "pki", inner, v.pki.Run)
 	start(&inside, "dispatch", inner, v.dispatch.Run)
+	start(&inside, "usage", inner, v.link.RunMeter)
+	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "forecast", inner, v.certificates.Run)
+	start(&inside, "notifications", inner, v.notify.Run)
+	start(&inside, "alerts", inner, v.alerts.Run)
+	start(&inside, "hubs' alerts", inner, v.followAlerts)
 	start(&inside, "contacts", inner, v.followLink)
 	start(&inside, "orders", inner, v.followOrders)
 	start(&inside, "events", inner, v.api.Run)
@@ -304,6 +341,9 @@ func (v *Console) Run(ctx context.Context) error {
 	v.api.Rest().Stop()
 	v.link.Stop()
 	ways.Wait()
+	if err := v.link.StoreUsage(inner); err != nil {
+		v.log.Warn("usage not stored", "error", err)
+	}
 	stopInner()
 	inside.Wait()
 	err := v.store.Close()
@@ -314,6 +354,14 @@ func (v *Console) Run(ctx context.Context) error {
 	return err
 }
 
+// metered counts the bytes of a listener that is on.
+func metered(l *hublink.Link, of net.Listener) net.Listener {
+	if of == nil {
+		return nil
+	}
+	return l.Metered(of)
+}
+
 // ways are the ways in.
 func (v *Console) ways() []way {
 	l := v.c.Listeners
@@ -322,7 +370,7 @@ func (v *Console) ways() []way {
 	link := v.link.Server()
 	link.TLSConfig = v.pki.ServerTLS(v.link.CheckCertificate)
 	return []way{
-		{"http", l.HTTP, people}, {"hublink", l.HubLink, link},
+		{"http", l.HTTP, people}, {"hublink", metered(v.link, l.HubLink), link},
 		{"metrics", l.Metrics, v.metricsServer()}, {"local", l.Local, v.api.LocalServer()},
 	}
 }

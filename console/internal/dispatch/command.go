@@ -26,9 +26,16 @@ func queued(o store.Order) fleet.Command {
 		IssuedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt, Job: b.Job, Order: o.Number, UpdatedAt: o.CreatedAt,
 		Steps: []fleet.CommandStep{{State: fleet.CommandQueued, At: o.CreatedAt}},
 	}
-	if o.End == store.OrderExpired {
-		c.State, c.UpdatedAt, c.Error = fleet.CommandExpired, o.EndedAt, o.Detail
-		c.Steps = append(c.Steps, fleet.CommandStep{State: fleet.CommandExpired, At: o.EndedAt})
+	ended := func(s fleet.CommandState) {
+		c.State, c.UpdatedAt, c.Error = s, o.EndedAt, o.Detail
+		c.Steps = append(c.Steps, fleet.CommandStep{State: s, At: o.EndedAt})
+	}
+	switch o.End {
+	case store.OrderExpired:
+		ended(fleet.CommandExpired)
+	case store.OrderCancelled:
+		ended(fleet.CommandCancelled)
+	case store.OrderQueued, store.OrderTaken, store.OrderApplied, store.OrderConflict, store.OrderRefused:
 	}
 	return c
 }

@@ -14,7 +14,8 @@
 // expired as well. An order whose end is known is always sent so, which keeps
 // a hub with a new disk from doing old work again.
 //
-// The methods of Dispatch may be called from any goroutine; Run from one.
+// The methods of Dispatch may be called from any goroutine; Run and RunJobs from
+// one each.
 package dispatch
 
 import (
@@ -41,6 +42,13 @@ type Config struct {
 	TTL, MaxTTL time.Duration
 	// MaxPending orders of one site; 10,000.
 	MaxPending int
+	// MaxTargets of one job; 10,000.
+	MaxTargets int
+	// JobsEvery is how often jobs are worked on; 1 s.
+	JobsEvery time.Duration
+	// Match reads a filter of devices and returns what finds those of a site that
+	// it matches; no job is begun without it. fleet.ErrInvalid.
+	Match func(filter string) (func(store.SiteView) ([]fleet.DeviceID, error), error)
 	// SweepEvery is how often orders whose time is over are looked for; 5 s.
 	SweepEvery time.Duration
 	// Lead says whether this console is the one that looks for them; it does, by
@@ -65,6 +73,7 @@ type Event struct {
 type Dispatch struct {
 	c      Config
 	events *feed.Feed[Event]
+	jobs   jobs
 }
 
 // New returns the dispatch of a console.
@@ -72,6 +81,8 @@ func New(c Config) *Dispatch {
 	c.TTL = cmp.Or(c.TTL, 24*time.Hour)
 	c.MaxTTL = cmp.Or(c.MaxTTL, fleet.MaxTTL)
 	c.MaxPending = cmp.Or(c.MaxPending, 10_000)
+	c.MaxTargets = cmp.Or(c.MaxTargets, 10_000)
+	c.JobsEvery = cmp.Or(c.JobsEvery, time.Second)
 	c.SweepEvery = cmp.Or(c.SweepEvery, 5*time.Second)
 	c.Kept = cmp.Or(c.Kept, 1024)
 	if c.Now == nil {
@@ -86,7 +97,14 @@ func New(c Config) *Dispatch {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Dispatch{c: c, events: feed.New[Event](c.Kept)}
+	if c.Match == nil {
+		c.Match = func(string) (func(store.SiteView) ([]fleet.DeviceID, error), error) {
+			return nil, fmt.Errorf("%w: this console has no filter of devices", fleet.ErrInvalid)
+		}
+	}
+	return &Dispatch{c: c, events: feed.New[Event](c.Kept), jobs: jobs{
+		events: feed.New[fleet.JobID](c.Kept), wake: make(chan struct{}, 1), active: map[fleet.JobID]*activeJob{},
+	}}
 }
 
 // Events is the feed of orders.
@@ -306,8 +324,11 @@ func (d *Dispatch) expire(ctx context.Context, site fleet.SiteID, n uint64, now 
 			return err
 		}
 		o, _, err := tx.Order(n)
+		if err != nil {
+			return err
+		}
 		ended = &o
-		return err
+		return d.settleOrder(tx, o, now)
 	})
 	if err != nil {
 		return fmt.Errorf("end order %d of site %s: %w", n, site, err)

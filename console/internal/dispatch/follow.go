@@ -24,6 +24,9 @@ func (d *Dispatch) Applied(tx store.SiteTx, a lane.Applied) error {
 		case fleet.Command:
 			n = e.Order
 			end, detail = endOf(e)
+			if err := d.settle(tx, e.Job, e.Device, e.ID, e.State, e.Error, now); err != nil {
+				return err
+			}
 		case fleet.OrderAnswer:
 			n, end, detail = e.Number, answerOf(e.Outcome), e.Detail
 		}
@@ -38,6 +41,12 @@ func (d *Dispatch) Applied(tx store.SiteTx, a lane.Applied) error {
 			continue // a number of another life of this console
 		}
 		if err := tx.EndOrder(n, end, detail, now); err != nil {
+			return err
+		}
+		if o, _, err = tx.Order(n); err == nil {
+			err = d.settleOrder(tx, o, now)
+		}
+		if err != nil {
 			return err
 		}
 	}

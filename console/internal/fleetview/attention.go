@@ -12,7 +12,7 @@ import (
 //	200  an emergency that nobody has accepted
 //	100  the hub and the console do not hold the same, or data does not move
 //	100  the hub has told of a second history of its audit
-//	 60  no contact
+//	 60  no contact, when it is not expected to be away
 //	 40  records that could not be applied
 //	 30  more than a tenth of the devices lost; 10 for any
 //	 20  requests that wait
@@ -39,9 +39,13 @@ func Attention(r Row) (score int, reasons []string) {
 			add(100, "data does not move")
 		}
 	case Offline:
-		add(60, "no contact")
+		if r.PlannedUntil.IsZero() {
+			add(60, "no contact")
+		}
 	case Late:
-		add(15, "contact is late")
+		if r.PlannedUntil.IsZero() {
+			add(15, "contact is late")
+		}
 	case NeverConnected:
 		add(5, "never connected")
 	case Online, Revoked, Retired:

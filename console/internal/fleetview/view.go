@@ -33,6 +33,10 @@ type Config struct {
 	// Now is the clock; time.Now.
 	Now       func() time.Time
 	Intervals Intervals
+	// Planned says until when a site is expected to be away; Alerts how many of its
+	// alerts are open. Both may be nil. They must not wait.
+	Planned func(store.Site, time.Time) (until time.Time, planned bool)
+	Alerts  func(fleet.SiteID) int
 	// SweepEvery is how often sites that have changed are told of, and those that
 	// time has changed looked for. 1 s.
 	SweepEvery time.Duration
@@ -57,11 +61,23 @@ type Row struct {
 	Orders  store.OrderMarks
 	// Session: the site's hub has one.
 	Session bool
+	// HubNotAfter is when the hub's certificate ends; zero without a hub.
+	HubNotAfter time.Time
+
+	// Alerts is how many alerts of the site are open, and Bytes what has passed its
+	// link today, when Config names who knows.
+	Alerts     int
+	BytesToday uint64
 
 	Link      LinkState
 	LinkSince time.Time
-	Attention int
-	Reasons   []string
+	// PlannedUntil is until when the site is expected to be away; zero when it is
+	// not.
+	PlannedUntil time.Time
+	Attention    int
+	Reasons      []string
+	// At is when this was judged.
+	At time.Time
 }
 
 // View is the fleet as managers see it.
@@ -85,6 +101,12 @@ func New(ctx context.Context, c Config) (*View, error) {
 	c.Kept = cmp.Or(c.Kept, 4096)
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Planned == nil {
+		c.Planned = func(store.Site, time.Time) (time.Time, bool) { return time.Time{}, false }
+	}
+	if c.Alerts == nil {
+		c.Alerts = func(fleet.SiteID) int { return 0 }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -113,7 +135,7 @@ func (v *View) reload(ctx context.Context, behind *fleet.SiteID) (int, error) {
 	v.reading.Lock()
 	defer v.reading.Unlock()
 	return v.c.Store.ViewSites(ctx, *behind, sitesAtOnce, func(s store.SiteView) error {
-		r, err := rowOf(s)
+		r, err := v.rowOf(s)
 		*behind = r.Site.ID
 		if err == nil {
 			v.keep(v.judge(r))
@@ -161,6 +183,7 @@ func (v *View) keep(after Row) {
 	before, known := v.sites[after.Site.ID]
 	v.sites[after.Site.ID] = after
 	v.mu.Unlock()
+	before.At = after.At
 	if !known || !reflect.DeepEqual(before, after) {
 		v.rows.Publish(after)
 	}
@@ -168,7 +191,7 @@ func (v *View) keep(after Row) {
 
 func (v *View) read(ctx context.Context, id fleet.SiteID) (r Row, err error) {
 	err = v.c.Store.ViewSite(ctx, id, func(s store.SiteView) (err error) {
-		r, err = rowOf(s)
+		r, err = v.rowOf(s)
 		return err
 	})
 	if err != nil {
@@ -178,7 +201,7 @@ func (v *View) read(ctx context.Context, id fleet.SiteID) (r Row, err error) {
 }
 
 // rowOf reads what is known of a site.
-func rowOf(s store.SiteView) (Row, error) {
+func (v *View) rowOf(s store.SiteView) (Row, error) {
 	r := Row{Site: s.Site()}
 	var err error
 	if r.Contact, err = s.Contact(); err != nil {
@@ -198,6 +221,18 @@ func rowOf(s store.SiteView) (Row, error) {
 		return r, err
 	}
 	r.Session = open.Hub != "" && open.Hub == r.Site.Hub
+	hub, _, err := s.Hub()
+	if err != nil {
+		return r, err
+	}
+	r.HubNotAfter = hub.NotAfter
+	now := v.c.Now()
+	if err := s.Usage(store.DayOf(now), now.Add(time.Hour), func(u store.Usage) bool {
+		r.BytesToday = u.Sum()
+		return false
+	}); err != nil {
+		return r, err
+	}
 	r.Durable, err = Positions(s)
 	r.Backlog = Backlog(r.Contact, r.Durable)
 	return r, err
@@ -225,17 +260,29 @@ func Positions(s store.SiteView) (map[fleet.Lane]uint64, error) {
 
 // judge fills in what follows from the rest of the row, and from the time.
 func (v *View) judge(r Row) Row {
-	var waiting uint64
-	for _, n := range r.Backlog {
-		waiting += n
+	r.At = v.c.Now()
+	r.Link, r.LinkSince = Link(r.Site, r.Contact, r.Waiting(), r.Session, r.At, v.c.Intervals)
+	r.PlannedUntil, r.Alerts = time.Time{}, v.c.Alerts(r.Site.ID)
+	if until, ok := v.c.Planned(r.Site, r.At); ok {
+		r.PlannedUntil = until
 	}
-	r.Link, r.LinkSince = Link(r.Site, r.Contact, waiting, r.Session, v.c.Now(), v.c.Intervals)
 	r.Attention, r.Reasons = Attention(r)
 	return r
 }
 
 // Site returns a site as it is now; fleet.ErrNotFound.
 func (v *View) Site(ctx context.Context, id fleet.SiteID) (Row, error) { return v.Refresh(ctx, id) }
+
+// Known returns what is in memory of a site; false when there is no such site.
+func (v *View) Known(id fleet.SiteID) (Row, bool) {
+	v.mu.Lock()
+	r, found := v.sites[id]
+	v.mu.Unlock()
+	if !found {
+		return r, false
+	}
+	return v.judge(r), true
+}
 
 // Sites returns all sites that keep says yes to: those that need somebody
 // first, then by id. keep is called with what is in memory, which a site's
@@ -325,7 +372,7 @@ func (v *View) Sweep(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, r := range v.sites {
-		if after := v.judge(r); after.Link != r.Link {
+		if after := v.judge(r); after.Link != r.Link || after.Attention != r.Attention || after.Alerts != r.Alerts || !after.PlannedUntil.Equal(r.PlannedUntil) {
 			v.sites[id] = after
 			v.rows.Publish(after)
 		}

@@ -15,7 +15,7 @@ import (
 func (l *Link) touched(c store.Contact, hub store.Hub) store.Contact {
 	now := l.now()
 	if c.At.IsZero() || now.Sub(c.At) > l.c.PauseAfter || c.Hub != hub.ID {
-		c.UpAt = now
+		c.UpAt, c.AwaySince = now, c.At
 	}
 	c.Hub, c.At = hub.ID, now
 	c.Heads = maps.Clone(c.Heads)

@@ -93,6 +93,10 @@ type Config struct {
 	EnrolAll               float64
 	EnrolAllBurst          int
 	ReadTimeout, WriteTime time.Duration // 2 min and 3 min
+	// UsageEvery is how often the bytes of the link are stored; 5 min. Used is told
+	// of a site whose bytes were; may be nil.
+	UsageEvery time.Duration
+	Used       func(fleet.SiteID)
 	// Kept is how many events a reader of the feed may lag; 1024.
 	Kept int
 }
@@ -112,6 +116,8 @@ type Link struct {
 
 	records [256]atomic.Uint64 // ingested, by lane
 	leftOut atomic.Uint64      // rows of traffic
+
+	meter meter
 }
 
 var _ obediov1connect.HubLinkHandler = (*Link)(nil)
@@ -134,6 +140,10 @@ func New(c Config) *Link {
 	c.EnrolAllBurst = cmp.Or(c.EnrolAllBurst, 400)
 	c.ReadTimeout = cmp.Or(c.ReadTimeout, 2*time.Minute)
 	c.WriteTime = cmp.Or(c.WriteTime, 3*time.Minute)
+	c.UsageEvery = cmp.Or(c.UsageEvery, 5*time.Minute)
+	if c.Used == nil {
+		c.Used = func(fleet.SiteID) {}
+	}
 	c.Kept = cmp.Or(c.Kept, 1024)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -169,7 +179,7 @@ func (l *Link) Server() *http.Server {
 	s := &http.Server{
 		Handler:           l.identify(http.MaxBytesHandler(mux, int64(l.c.MaxMessage)+4096)),
 		ReadHeaderTimeout: 15 * time.Second, ReadTimeout: l.c.ReadTimeout, WriteTimeout: l.c.WriteTime,
-		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 32 << 10,
+		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 32 << 10, ConnContext: connContext,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 16},
 		// Broken handshakes and the like are the clients' affair.
 		ErrorLog: slog.NewLogLogger(l.c.Logger.Handler(), slog.LevelDebug),

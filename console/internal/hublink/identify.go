@@ -36,6 +36,7 @@ func (l *Link) identify(next http.Handler) http.Handler {
 		}
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 			if hub, err := identity.Hub(l.c.Authority.Authority(), r.TLS.PeerCertificates[0]); err == nil {
+				belongs(r.Context(), hub)
 				r = r.WithContext(context.WithValue(r.Context(), hubKey{}, hub))
 			}
 		}

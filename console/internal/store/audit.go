@@ -13,6 +13,7 @@ import (
 // where there is one.
 const (
 	AuditSiteAdded     = "site.added"
+	AuditSiteChanged   = "site.changed"
 	AuditSiteRevoked   = "site.revoked"
 	AuditClaimMade     = "claim.made"
 	AuditHubEnrolled   = "hub.enrolled"
@@ -20,7 +21,19 @@ const (
 	AuditCommandQueued = "command.queued"
 	AuditCancelQueued  = "command.cancel_queued"
 	AuditOrderQueued   = "order.queued"
+	AuditJobBegun      = "job.begun"
+	AuditJobCancelled  = "job.cancelled"
+	AuditAlertSeen     = "alert.acknowledged"
 )
+
+// DocumentAction is the action of a change of a document: view.changed,
+// view.removed.
+func DocumentAction(d Document) string {
+	if d.Removed {
+		return string(d.Kind) + ".removed"
+	}
+	return string(d.Kind) + ".changed"
+}
 
 // firstChain is the audit of a store that has no identity yet.
 const firstChain fleet.Epoch = "console"

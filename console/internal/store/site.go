@@ -1,6 +1,10 @@
 package store
 
 import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/shared/account"
@@ -21,6 +25,105 @@ type Site struct {
 	RevokedAt time.Time   `json:"revoked_at,omitzero"`
 	// RetiredAt: the site was taken out of service.
 	RetiredAt time.Time `json:"retired_at,omitzero"`
+	// Settings are what people say of it; Version counts their changes, and those
+	// of the name, from 0.
+	Settings SiteSettings `json:"settings,omitzero"`
+	Version  uint64       `json:"version,omitempty"`
+}
+
+// SiteSettings are what people ashore say of a site.
+type SiteSettings struct {
+	// Tags by which sites are found and chosen.
+	Tags []string `json:"tags,omitempty" maxItems:"32" nullable:"false"`
+	// Zone is the IANA name of its time zone; UTC if empty.
+	Zone string `json:"zone,omitempty" maxLength:"64" doc:"IANA name, such as Europe/Paris; UTC if absent."`
+	// Link is how much may pass its link; empty for the hub's own choice.
+	Link LinkProfile `json:"link_profile,omitempty" enum:"default,economy,crisis"`
+	// BytesPerDay that may pass its link; 0 for those of the profile.
+	BytesPerDay uint64 `json:"bytes_per_day,omitempty" doc:"That may pass its link; 0 for those of the profile."`
+	// Position is where it is, as somebody has said; nil when nobody has.
+	Position *Position `json:"position,omitempty"`
+	// Template is what it began with.
+	Template string `json:"template,omitempty" maxLength:"64"`
+	// AwayMinutes is how long the site may be away before that is an alert; 0 for
+	// the console's own setting.
+	AwayMinutes int `json:"away_minutes,omitempty" minimum:"0" maximum:"525600" doc:"How long the site may be away before that is an alert; 0 for the console's setting."`
+	// Note is for people.
+	Note string `json:"note,omitempty" maxLength:"1024"`
+}
+
+// LinkProfile says how much may pass a site's link.
+type LinkProfile string
+
+// The link profiles.
+const (
+	LinkDefault LinkProfile = "default"
+	LinkEconomy LinkProfile = "economy"
+	LinkCrisis  LinkProfile = "crisis"
+)
+
+// Position is a place on earth, in degrees, with the time at which it was so.
+type Position struct {
+	Lat float64   `json:"lat" minimum:"-90" maximum:"90"`
+	Lng float64   `json:"lng" minimum:"-180" maximum:"180"`
+	At  time.Time `json:"at,omitzero" doc:"When it was so; now if absent."`
+}
+
+// Bounds of what people say of a site.
+const (
+	MaxSiteTags = 32
+	maxSiteTag  = 64
+	maxSiteNote = 1024
+)
+
+// Check reports as fleet.ErrInvalid what is wrong with settings.
+func (s SiteSettings) Check() error {
+	if len(s.Tags) > MaxSiteTags {
+		return fmt.Errorf("%w: %d tags: want at most %d", fleet.ErrInvalid, len(s.Tags), MaxSiteTags)
+	}
+	for i, t := range s.Tags {
+		if t == "" || len(t) > maxSiteTag || strings.TrimSpace(t) != t || slices.Contains(s.Tags[:i], t) {
+			return fmt.Errorf("%w: tag %q: want 1 to %d bytes, no space around them, and each once", fleet.ErrInvalid, t, maxSiteTag)
+		}
+	}
+	if _, err := s.Location(); err != nil {
+		return err
+	}
+	switch s.Link {
+	case "", LinkDefault, LinkEconomy, LinkCrisis:
+	default:
+		return fmt.Errorf("%w: link profile %q: want default, economy or crisis", fleet.ErrInvalid, s.Link)
+	}
+	if p := s.Position; p != nil && (math.Abs(p.Lat) > 90 || math.Abs(p.Lng) > 180 || p.At.IsZero()) {
+		return fmt.Errorf("%w: position %g, %g: want degrees within 90 and 180, and a time", fleet.ErrInvalid, p.Lat, p.Lng)
+	}
+	if s.AwayMinutes < 0 {
+		return fmt.Errorf("%w: away_minutes %d: want 0 or more", fleet.ErrInvalid, s.AwayMinutes)
+	}
+	if len(s.Note) > maxSiteNote {
+		return fmt.Errorf("%w: the note has %d bytes: want at most %d", fleet.ErrInvalid, len(s.Note), maxSiteNote)
+	}
+	return nil
+}
+
+// Location is the site's time zone; UTC when none was said.
+func (s SiteSettings) Location() (*time.Location, error) {
+	if s.Zone == "Local" {
+		return nil, fmt.Errorf("%w: zone %q: want a name such as Europe/Paris", fleet.ErrInvalid, s.Zone)
+	}
+	z, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("%w: zone %q: want a name such as Europe/Paris", fleet.ErrInvalid, s.Zone)
+	}
+	return z, nil
+}
+
+// Local is the site's time zone, or UTC for one that this machine does not know.
+func (s SiteSettings) Local() *time.Location {
+	if z, err := s.Location(); err == nil {
+		return z
+	}
+	return time.UTC
 }
 
 // Hub is a hub that was enrolled.
@@ -58,9 +161,11 @@ type Contact struct {
 	Version string      `json:"hub_version,omitempty"`
 	BootID  string      `json:"boot_id,omitempty"`
 	// At is the last call of the hub, by the console's clock; zero before the
-	// first. UpAt is when the hub came back after the last long pause.
-	At   time.Time `json:"at,omitzero"`
-	UpAt time.Time `json:"up_at,omitzero"`
+	// first. UpAt is when the hub came back after the last long pause, AwaySince
+	// the last call before that.
+	At        time.Time `json:"at,omitzero"`
+	UpAt      time.Time `json:"up_at,omitzero"`
+	AwaySince time.Time `json:"away_since,omitzero"`
 	// HubTime and ClockTrusted are of the last Hello; Offset is what the
 	// console's clock was ahead of the hub's then.
 	HubTime      time.Time     `json:"hub_time,omitzero"`

@@ -52,13 +52,16 @@ type Store interface {
 	ViewAudit(ctx context.Context, fn func(audit.Source) error) error
 
 	// AddSite registers a site; fleet.ErrExists, and fleet.ErrLimit when there
-	// are most sites already. This and the three below write their entries of the
+	// are most sites already. This and the four below write their entries of the
 	// audit.
 	AddSite(ctx context.Context, by fleet.Actor, s Site, most int) error
 	// Site returns a site; fleet.ErrNotFound.
 	Site(ctx context.Context, id fleet.SiteID) (Site, error)
 	// Sites lists sites by id after the given one, at most limit.
 	Sites(ctx context.Context, after fleet.SiteID, limit int) ([]Site, error)
+	// PutSite changes what people say of a site: its name and its settings, if its
+	// version still is ifVersion. fleet.ErrNotFound, fleet.ErrVersion.
+	PutSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, name string, s SiteSettings, ifVersion uint64) (Site, error)
 	// RevokeSite shuts a site out: its hub, and claims that are not used yet.
 	// fleet.ErrNotFound. One that is revoked already stays as it is.
 	RevokeSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, at time.Time) (Site, error)
@@ -102,6 +105,11 @@ type Store interface {
 	// saves work and is no lock: what is done must be harmless when done twice.
 	Lead(ctx context.Context, work, self string, ttl time.Duration) (bool, error)
 
+	Documents
+	Jobs
+	Alerts
+	Deliveries
+
 	// Bytes is the size on disk.
 	Bytes() uint64
 	// Failed is closed when a write has failed; Err says why.
@@ -134,6 +142,8 @@ type SiteView interface {
 	fleet.View
 	// Site is the site's own row.
 	Site() Site
+	// Hub is the hub that may speak for the site; false before the first.
+	Hub() (Hub, bool, error)
 	Contact() (Contact, error)
 	Counts() (Counts, error)
 	// Session is the one that is open; the zero value when none is.
@@ -184,6 +194,21 @@ type SiteView interface {
 	// held; false when there is none.
 	TrafficSpan() (first, last time.Time, found bool, err error)
 
+	// JobTarget returns the target of a job that a device of the site is; false when
+	// it is none.
+	JobTarget(fleet.JobID, fleet.DeviceID) (JobTarget, bool, error)
+	// Alert returns an alert of the site; false when there is none. Alerts are all,
+	// the newest id first, before the given id ("" for all).
+	Alert(fleet.AlertID) (Alert, bool, error)
+	Alerts(before fleet.AlertID, fn func(Alert) bool) error
+	// Usage are the days in [from, to) on which anything has passed, the first
+	// first.
+	Usage(from, to time.Time, fn func(Usage) bool) error
+	// Certificates and Policies are the certificates and the policy documents that
+	// the hub has told of, by serial number and by kind and name.
+	Certificates(fn func(fleet.Certificate) bool) error
+	Policies(fn func(fleet.Document) bool) error
+
 	// HubAudit is what the hub has told of its audit.
 	HubAudit() audit.Source
 
@@ -227,6 +252,11 @@ type SiteTx interface {
 	// Taken that the hub holds them. Neither goes back.
 	Offered(upto uint64) error
 	Taken(upto uint64) error
+	// PutJobTarget stores a target of a job, PutAlert an alert of the site.
+	PutJobTarget(JobTarget) error
+	PutAlert(Alert) error
+	// AddUsage adds to a day.
+	AddUsage(Usage) error
 	// DropTraffic removes the hours of the days, in UTC, that were over before
 	// the given time: the oldest days first, at most so many. It returns how many
 	// days went, which is less than most when none is left.

@@ -1,5 +1,5 @@
 import {
-  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, ToastProvider, useCell, type Session,
+  ClockProvider, ErrorNote, FirstRun, LanguageProvider, Notice, ToastProvider, useCell, useLanguage, type Session,
 } from "@obedio/web";
 import { RouterProvider } from "@tanstack/react-router";
 import { Radar } from "lucide-react";
@@ -7,14 +7,14 @@ import { useEffect, useState } from "react";
 import { Brand } from "./shell/Brand";
 import { ConsoleProvider, SessionProvider, useConsole, useT } from "./context";
 import type { FleetConsole } from "./fleet-console";
-import { consoleTexts } from "./messages/en";
+import { consoleTexts } from "./messages/console";
 import { makeRouter } from "./router";
 import { ConsoleSignIn } from "./signin/ConsoleSignIn";
 import { SignInFailed, signInFailedPath } from "./signin/SignInFailed";
 
 export function App({ fleet }: { fleet: FleetConsole }) {
   return (
-    <LanguageProvider language="en" texts={consoleTexts}>
+    <LanguageProvider language={useLanguage()} texts={consoleTexts}>
       <ClockProvider clock={fleet.clock}>
         <ConsoleProvider value={fleet}>
           <ToastProvider>

@@ -1,7 +1,8 @@
-import { permits, useCell, useReachOf, useTranslate, type Reach, type Session } from "@obedio/web";
+import { permits, useCell, useReachOf, useSentences, type AnyTexts, type Reach, type Session, type Translate, type WebMessages } from "@obedio/web";
 import { createContext, useContext, useEffect, useState } from "react";
 import type { System } from "./api/resources";
 import type { FleetConsole } from "./fleet-console";
+import { consoleTexts } from "./messages/console";
 import type { ConsoleMessages } from "./messages/en";
 import type { SiteData } from "./site-data";
 
@@ -27,8 +28,9 @@ export function usePermits(permission: string): boolean {
   return permits(useSession(), permission);
 }
 
-export function useT() {
-  return useTranslate<ConsoleMessages>();
+/** The sentences of the first load; a page that comes later names its area's, and has both. */
+export function useT<A extends AnyTexts = typeof consoleTexts>(area?: A): Translate<A["en"] & ConsoleMessages & WebMessages> {
+  return useSentences(area ?? consoleTexts) as Translate<A["en"] & ConsoleMessages & WebMessages>;
 }
 
 export function useSystem(): System | undefined {

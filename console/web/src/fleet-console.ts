@@ -1,6 +1,8 @@
 import { ApiClient, Batcher, Cell, Clock, Collection, Live, SessionKeeper, type CommandDraft, type Page } from "@obedio/web";
-import type { Claim, Command, Site, SiteDevice, SiteRequest, SyncState, System } from "./api/resources";
+import type { Claim, Command, FleetAlert, NewSite, Site, SiteDevice, SiteRequest, SyncState, System } from "./api/resources";
 import { SiteData } from "./site-data";
+
+export const alertKey = (a: FleetAlert): string => `${a.site_id}/${a.alert_id}`;
 
 /** The largest page that the console gives. */
 export const pageSize = 500;
@@ -15,8 +17,14 @@ export class FleetConsole {
   readonly api: ApiClient;
   readonly session: SessionKeeper;
   readonly sites: Collection<Site>;
+  /** The alerts of all sites that are open. */
+  readonly alerts: Collection<FleetAlert>;
   readonly system: Cell<System | undefined>;
+  /** Grows whenever lists are to be read anew, since events were missed. */
+  readonly readings: Cell<number>;
   readonly live: Live;
+  #systemSoon: ReturnType<typeof setTimeout> | undefined;
+  readonly #jobWatchers = new Set<(jobId: string) => void>();
   readonly #open = new Map<string, { data: SiteData; readers: number }>();
 
   constructor(base = "/api/v1") {
@@ -24,7 +32,9 @@ export class FleetConsole {
     this.api = new ApiClient({ base, onUnauthenticated: () => this.session.ended() });
     this.session = new SessionKeeper(this.api, batcher);
     this.sites = new Collection<Site>({ key: (s) => s.site_id, batcher });
+    this.alerts = new Collection<FleetAlert>({ key: alertKey, batcher });
     this.system = new Cell<System | undefined>(batcher, undefined);
+    this.readings = new Cell<number>(batcher, 0);
     this.live = new Live({
       url: this.api.url("/events"),
       batcher,
@@ -39,6 +49,12 @@ export class FleetConsole {
           if (e.device) devices?.upsert(e.device);
           if (e.removed !== undefined) devices?.remove(e.removed);
         },
+        alert: (e: { alert: FleetAlert }) => this.putAlert(e.alert),
+        job: (e: { job_id: string }) => {
+          for (const watcher of this.#jobWatchers) watcher(e.job_id);
+          // How many jobs run is a number of the whole; many events ask for it once.
+          this.#systemSoon ??= setTimeout(() => void this.#readSystem(), 1000);
+        },
         sync: (e: { site: string; lanes: SyncState["lanes"] }) => this.#open.get(e.site)?.data.lanes(e.lanes),
       },
     });
@@ -49,8 +65,10 @@ export class FleetConsole {
     const stop = this.live.start();
     return () => {
       stop();
+      clearTimeout(this.#systemSoon);
       this.batcher.run(() => {
         this.sites.clear();
+        this.alerts.clear();
         this.system.set(undefined);
       });
     };
@@ -60,7 +78,28 @@ export class FleetConsole {
   reload(): void {
     void this.#readSystem();
     void this.sites.load((cursor, signal) => this.api.get<Page<Site>>("/sites", { query: { limit: pageSize, cursor }, signal }));
+    void this.alerts.load((cursor, signal) => this.api.get<Page<FleetAlert>>("/alerts", { query: { limit: pageSize, cursor }, signal }));
     for (const { data } of this.#open.values()) data.load();
+    this.readings.set(this.readings.get() + 1);
+  }
+
+  /** What an event or an answer says about an alert: one that is not open any more goes. */
+  putAlert(alert: FleetAlert): void {
+    if (alert.open) this.alerts.upsert(alert);
+    else this.alerts.remove(alertKey(alert));
+  }
+
+  /** Calls back with the ids of jobs that have come further, until the returned function is called. */
+  watchJobs = (watcher: (jobId: string) => void): (() => void) => {
+    this.#jobWatchers.add(watcher);
+    return () => this.#jobWatchers.delete(watcher);
+  };
+
+  /** Says that somebody ashore has seen an alert. */
+  async acknowledge(alert: FleetAlert): Promise<FleetAlert> {
+    const now = await this.api.post<FleetAlert>(`/sites/${encodeURIComponent(alert.site_id)}/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`);
+    this.putAlert(now);
+    return now;
   }
 
   /** Tries the connection and the reading again, for a person who asks. */
@@ -87,8 +126,8 @@ export class FleetConsole {
     };
   }
 
-  async addSite(siteId: string, name: string): Promise<Site> {
-    const site = await this.api.post<Site>("/sites", { site_id: siteId, name });
+  async addSite(siteId: string, name: string, settings: Partial<NewSite> = {}): Promise<Site> {
+    const site = await this.api.post<Site>("/sites", { site_id: siteId, name, ...settings });
     this.sites.upsert(site);
     return site;
   }
@@ -120,6 +159,8 @@ export class FleetConsole {
   }
 
   async #readSystem(): Promise<void> {
+    clearTimeout(this.#systemSoon);
+    this.#systemSoon = undefined;
     const sent = Date.now();
     try {
       const system = await this.api.get<System>("/system");

@@ -1,4 +1,4 @@
-import { applyTheme } from "@obedio/web";
+import { applyLanguage, applyTheme } from "@obedio/web";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
@@ -6,6 +6,7 @@ import "./app.css";
 import { FleetConsole } from "./fleet-console";
 
 applyTheme();
+applyLanguage();
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 createRoot(root).render(

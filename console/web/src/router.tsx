@@ -12,7 +12,7 @@ export interface FleetSearch {
   sort?: string;
 }
 
-export const siteTabs = ["overview", "devices", "requests", "commands", "orders", "traffic", "sync", "security", "audit"] as const;
+export const siteTabs = ["overview", "devices", "requests", "alerts", "commands", "orders", "configuration", "traffic", "sync", "security", "audit"] as const;
 export type SiteTab = (typeof siteTabs)[number];
 
 /** What the address of a page with an audit holds. */
@@ -26,6 +26,22 @@ export interface AuditSearch {
 
 export interface SiteSearch extends AuditSearch {
   tab?: SiteTab;
+}
+
+export interface AlertsSearch {
+  tab?: "history" | "windows";
+}
+
+export interface FilterSearch {
+  filter?: string;
+}
+
+/** What the form of a new job begins with. */
+export interface NewJobSearch {
+  sites?: string;
+  devices?: string;
+  /** For the devices that were chosen on the page before. */
+  chosen?: boolean;
 }
 
 export interface PeopleSearch {
@@ -86,7 +102,66 @@ const audit = createRoute({
   validateSearch: auditSearch,
 });
 
-const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit]);
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("./alerts/AlertsPage"), "AlertsPage"),
+  validateSearch: (search: Record<string, unknown>): AlertsSearch => {
+    const tab = (["history", "windows"] as const).find((name) => name === search["tab"]);
+    return tab ? { tab } : {};
+  },
+});
+const devices = createRoute({
+  getParentRoute: () => root,
+  path: "/devices",
+  component: lazyRouteComponent(() => import("./devices/DevicesPage"), "DevicesPage"),
+  validateSearch: (search: Record<string, unknown>): FilterSearch => {
+    const filter = text(search["filter"]);
+    return filter ? { filter } : {};
+  },
+});
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs",
+  component: lazyRouteComponent(() => import("./jobs/JobsPage"), "JobsPage"),
+});
+const newJob = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs/new",
+  component: lazyRouteComponent(() => import("./jobs/NewJobPage"), "NewJobPage"),
+  validateSearch: (search: Record<string, unknown>): NewJobSearch => {
+    const [sites, devices] = [text(search["sites"]), text(search["devices"])];
+    return { ...(sites ? { sites } : {}), ...(devices ? { devices } : {}), ...(search["chosen"] === true ? { chosen: true } : {}) };
+  },
+});
+const job = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs/$jobId",
+  component: lazyRouteComponent(() => import("./jobs/JobPage"), "JobPage"),
+  validateSearch: (search: Record<string, unknown>): { state?: string } => {
+    const state = text(search["state"]);
+    return state ? { state } : {};
+  },
+});
+const map = createRoute({ getParentRoute: () => root, path: "/map", component: lazyRouteComponent(() => import("./map/MapPage"), "MapPage") });
+const sync = createRoute({ getParentRoute: () => root, path: "/sync", component: lazyRouteComponent(() => import("./sync/SyncPage"), "SyncPage") });
+const security = createRoute({
+  getParentRoute: () => root,
+  path: "/security",
+  component: lazyRouteComponent(() => import("./security/SecurityPage"), "SecurityPage"),
+});
+const notifications = createRoute({
+  getParentRoute: () => root,
+  path: "/notifications",
+  component: lazyRouteComponent(() => import("./notifications/NotificationsPage"), "NotificationsPage"),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+});
+
+const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit, alerts, devices, jobs, newJob, job, map, sync, security, notifications, settings]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

@@ -22,7 +22,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +31,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/document"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/courier"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/wire"
 )
@@ -74,7 +74,7 @@ type Config struct {
 type Courier struct {
 	c     Config
 	rules *document.Set[Rule]
-	http  *caller
+	http  *courier.Caller
 	wake  chan struct{}
 	// Owned by Run: how far lane 0 was read, and how far that is on disk.
 	read, saved fleet.Seq
@@ -127,7 +127,9 @@ func New(c Config) (*Courier, error) {
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{Timeout: c.Timeout}).DialContext
 	}
-	k := &Courier{c: c, wake: make(chan struct{}, 1), all: map[string]store.Delivery{}, http: newCaller(c)}
+	k := &Courier{c: c, wake: make(chan struct{}, 1), all: map[string]store.Delivery{}, http: courier.NewCaller(courier.CallerConfig{
+		Agent: agent, Dial: c.Dial, Timeout: c.Timeout, Now: c.Now,
+	})}
 	var err error
 	if k.rules, err = document.NewSet(document.Config[Rule]{
 		Kind: fleet.DocumentNotification, Store: c.Store, Journal: c.Journal, Changed: func(string) { k.Wake() },
@@ -204,9 +206,6 @@ func (k *Courier) HasSecret(name string) (bool, error) {
 	return len(b) > 0, err
 }
 
-// minSecret is the least length of a key that signs webhook calls, in bytes.
-const minSecret = 16
-
 // Put stores a rule; version is the one that the change was made on, or
 // document.Fresh. secret is the key that signs its webhook calls: nil leaves it,
 // an empty one takes it away. Errors as of document.Put, and fleet.ErrInvalid.
@@ -217,8 +216,8 @@ func (k *Courier) Put(ctx context.Context, by fleet.Actor, name string, r Rule, 
 	if r.Mail != nil && k.c.SMTP.Host == "" {
 		return fmt.Errorf("%w: mail: the hub has no mail server: set --smtp-host and --smtp-from", fleet.ErrInvalid)
 	}
-	if secret != nil && *secret != "" && len(*secret) < minSecret {
-		return fmt.Errorf("%w: webhook.secret: want at least %d bytes", fleet.ErrInvalid, minSecret)
+	if secret != nil && *secret != "" && len(*secret) < courier.MinSecret {
+		return fmt.Errorf("%w: webhook.secret: want at least %d bytes", fleet.ErrInvalid, courier.MinSecret)
 	}
 	return k.c.Journal.Do(ctx, func(tx *journal.Tx) error {
 		if version == document.Fresh {
@@ -334,8 +333,8 @@ func (k *Courier) queue(tx *store.Tx, then func(func()), now time.Time, trusted 
 func (r Rule) channels() map[string]string {
 	out := map[string]string{}
 	if r.Webhook != nil {
-		if u, err := url.Parse(r.Webhook.URL); err == nil {
-			out[channelWebhook] = u.Host // the path may be a secret
+		if host := courier.Host(r.Webhook.URL); host != "" {
+			out[channelWebhook] = host
 		}
 	}
 	if r.Mail != nil {
@@ -641,7 +640,7 @@ func (k *Courier) try(ctx context.Context, d *store.Delivery) {
 	} else {
 		err = k.call(ctx, rule.Value, *d)
 	}
-	var refused *Refusal
+	var refused *courier.Refusal
 	answered := errors.As(err, &refused)
 	d.Unreached = err != nil && !answered
 	switch {

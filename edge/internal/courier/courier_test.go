@@ -18,6 +18,7 @@ import (
 	"github.com/obedio/obedio/edge/internal/document"
 	"github.com/obedio/obedio/edge/internal/journal"
 	"github.com/obedio/obedio/edge/internal/store"
+	"github.com/obedio/obedio/shared/courier"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
@@ -183,10 +184,10 @@ func newReceiver(t *testing.T) *receiver {
 		if err != nil {
 			t.Error(err)
 		}
-		stamp, _, _ := strings.Cut(strings.TrimPrefix(req.Header.Get(HeaderSignature), "t="), ",")
+		stamp, _, _ := strings.Cut(strings.TrimPrefix(req.Header.Get(courier.HeaderSignature), "t="), ",")
 		var seconds int64
-		if _, err := fmt.Sscan(stamp, &seconds); err != nil || req.Header.Get(HeaderSignature) != Sign([]byte(secret), time.Unix(seconds, 0), body) {
-			t.Errorf("signature %q: %v", req.Header.Get(HeaderSignature), err)
+		if _, err := fmt.Sscan(stamp, &seconds); err != nil || req.Header.Get(courier.HeaderSignature) != courier.Sign([]byte(secret), time.Unix(seconds, 0), body) {
+			t.Errorf("signature %q: %v", req.Header.Get(courier.HeaderSignature), err)
 		}
 		var p Payload
 		if err := json.Unmarshal(body, &p); err != nil {
@@ -194,7 +195,7 @@ func newReceiver(t *testing.T) *receiver {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.got, r.keys = append(r.got, p), append(r.keys, req.Header.Get(HeaderDelivery))
+		r.got, r.keys = append(r.got, p), append(r.keys, req.Header.Get(courier.HeaderDelivery))
 		w.WriteHeader(r.answer)
 	}))
 	t.Cleanup(r.Close)

@@ -2,12 +2,11 @@ package courier
 
 import (
 	"fmt"
-	"net/mail"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/obedio/obedio/shared/courier"
 	"github.com/obedio/obedio/shared/fleet"
 )
 
@@ -88,19 +87,13 @@ func (r Rule) Check() error {
 		}
 	}
 	if w := r.Webhook; w != nil {
-		u, err := url.Parse(w.URL)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-			return fmt.Errorf("%w: webhook.url: want http:// or https:// with a host and without a password", fleet.ErrInvalid)
+		if err := courier.CheckURL(w.URL); err != nil {
+			return err
 		}
 	}
 	if m := r.Mail; m != nil {
-		if len(m.To) == 0 {
-			return fmt.Errorf("%w: mail.to: name somebody", fleet.ErrInvalid)
-		}
-		for _, to := range m.To {
-			if _, err := mail.ParseAddress(to); err != nil {
-				return fmt.Errorf("%w: mail.to %q: %w", fleet.ErrInvalid, to, err)
-			}
+		if err := courier.CheckAddresses(m.To); err != nil {
+			return err
 		}
 	}
 	return nil

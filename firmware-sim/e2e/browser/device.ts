@@ -6,10 +6,10 @@ import mqtt, { type MqttClient } from 'mqtt'
 import { programs, type Programs } from './programs'
 
 /** Asks a program's REST face. */
-export async function api<T>(base: string, token: string, method: string, path: string, body?: unknown): Promise<T> {
+export async function api<T>(base: string, token: string, method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const answer = await fetch(base + path, {
     method,
-    headers: { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    headers: { Authorization: `Bearer ${token}`, ...more, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)

@@ -7,6 +7,8 @@ export { AuthFrame, Failure, SignIn, useAttempt, usePause } from "./auth/SignIn"
 export * from "./filter/grammar";
 export * from "./fleet/badges";
 export * from "./fleet/CommandTimeline";
+export * from "./fleet/job-states";
+export * from "./fleet/JobProgress";
 export * from "./fleet/SendCommand";
 export * from "./fleet/states";
 export * from "./i18n/catalogue";

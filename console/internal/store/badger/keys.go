@@ -24,7 +24,15 @@ import (
 //	00 L chain                    newest entry of a chain: number and hash, JSON
 //	00 I field value 00 site 00 device  term of a device, for the search: empty
 //	00 X expires(ms) number site  order that no hub was offered: empty
+//	00 D kind 00 name             document of the console, newest version, JSON
+//	00 V kind 00 name 00 version  every version of it, JSON
+//	00 J job_id                   job, JSON
+//	00 T job_id 00 site 00 device target of a job, JSON; written with the site
+//	00 N delivery_id              notification, JSON
+//	00 O site 00 alert_id         alert that is open: empty
+//	00 Y arrived(ms) site 00 id   alert in the order of arrival: empty
 //
+//	site 00 A alert_id            alert, as it is known ashore, JSON
 //	site 00 B                     session of the hub, JSON
 //	site 00 C                     cursor: epoch, positions of the lanes, JSON
 //	site 00 D epoch 00 lane seq   dead letter, JSON
@@ -44,6 +52,8 @@ import (
 //	site 00 S device_id           newest device state, JSON
 //	site 00 T hour                hour of traffic, JSON; hours since 1970 have 4
 //	                              bytes, so a day is one range
+//	site 00 U day                 bytes of the link on a day, JSON; days since 1970
+//	                              have 4 bytes
 //	site 00 W command_id          command ordered and not told of yet: number
 //	site 00 Z command_id          cancel ordered and not answered yet: number
 const (
@@ -58,6 +68,17 @@ const (
 
 	fleetAudit     = 'G'
 	fleetAuditHead = 'L'
+
+	fleetDocument  = 'D'
+	fleetVersion   = 'V'
+	fleetJob       = 'J'
+	fleetTarget    = 'T'
+	fleetDelivery  = 'N'
+	fleetOpenAlert = 'O'
+	fleetArrival   = 'Y'
+
+	siteAlert = 'A'
+	siteUsage = 'U'
 
 	siteSession = 'B'
 	siteCursor  = 'C'

@@ -64,6 +64,14 @@ func (s *site) Site() store.Site { return s.row }
 // Entity implements fleet.View.
 func (s *site) Entity(r fleet.Ref) ([]byte, error) { return s.t.get(entityKey(s.id, r)) }
 
+// Hub implements store.SiteView.
+func (s *site) Hub() (store.Hub, bool, error) {
+	if s.row.Hub == "" {
+		return store.Hub{}, false, nil
+	}
+	return getJSON[store.Hub](s.t, fleetKey(fleetHub, string(s.row.Hub)))
+}
+
 // Contact implements store.SiteView.
 func (s *site) Contact() (store.Contact, error) {
 	c, err := s.contact.get(s, siteContact)

@@ -51,10 +51,7 @@ func eachOrder(fn func(store.Order) bool) func(int64, []byte) (bool, error) {
 
 // Wanted implements store.SiteView.
 func (s *site) Wanted(before fleet.CommandID, fn func(fleet.CommandID, uint64) bool) error {
-	if before == "" {
-		before = "\U0010ffff" // behind every id
-	}
-	return listed(s.t, before, func(id fleet.CommandID, n int64) (bool, error) { return fn(id, uint64(n)), nil },
+	return listed(s.t, idBefore(before), func(id fleet.CommandID, n int64) (bool, error) { return fn(id, uint64(n)), nil },
 		"SELECT wants, number FROM orders WHERE site_id = $1 AND wants < $2 ORDER BY wants DESC LIMIT $3", s.row.ID)
 }
 

@@ -37,6 +37,12 @@ type site struct {
 	wanted   map[fleet.CommandID]*cell[uint64] // by the command; 0 for none
 	cancels  map[fleet.CommandID]*cell[uint64]
 
+	targets map[targetKey]*cell[*store.JobTarget]
+	alerts  map[fleet.AlertID]*cell[*store.Alert]
+	usage   map[int64]*cell[*store.Usage]
+	hub     *store.Hub
+	newest  *newestUsage // nil when it was not read
+
 	unsettled []deviceChange
 	// terms are those that devices had before this transaction touched them.
 	terms map[fleet.DeviceID][]store.Term
@@ -125,6 +131,9 @@ func (s *Store) ViewSites(ctx context.Context, behind fleet.SiteID, limit int, f
 		return v.scan(r)
 	}}
 	err := s.view(ctx, first, func(t *tx) error {
+		if err := beside(t, all); err != nil {
+			return err
+		}
 		for _, v := range all {
 			v.t = t
 			if err := fn(v); err != nil {
@@ -309,10 +318,7 @@ func upwards[T fleet.Entity](s *site, behind string, fn func(T) bool) error {
 // downwards calls fn with the entities of a kind before an id, the highest
 // first. Ids of requests and commands sort by time.
 func downwards[T fleet.Entity](s *site, before string, fn func(T) bool) error {
-	if before == "" {
-		before = "\U0010ffff" // behind every id
-	}
-	return entityList(s, before, fn, "SELECT id, entity FROM entities WHERE site_id = $1 AND kind = $2 AND id < $3 ORDER BY id DESC LIMIT $4")
+	return entityList(s, idBefore(before), fn, "SELECT id, entity FROM entities WHERE site_id = $1 AND kind = $2 AND id < $3 ORDER BY id DESC LIMIT $4")
 }
 
 func entityList[T fleet.Entity](s *site, from string, fn func(T) bool, sql string) error {
@@ -511,5 +517,6 @@ func (s *site) flush() error {
 			contact = coalesce($5, contact), session = coalesce($6, session),
 			policy = coalesce($7, policy) WHERE site_id = $1`, s.row.ID, l, c, m, k, e, p)
 	}
-	return errors.Join(s.flushEntities(), s.flushStates(), s.flushTerms(), s.flushOrders(), s.flushHours(), s.flushEpochs(), s.flushRecords())
+	return errors.Join(s.flushEntities(), s.flushStates(), s.flushTerms(), s.flushOrders(), s.flushHours(), s.flushEpochs(), s.flushRecords(),
+		s.flushTargets(), s.flushAlerts(), s.flushUsage())
 }

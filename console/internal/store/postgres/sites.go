@@ -179,6 +179,25 @@ func (s *Store) Sites(ctx context.Context, behind fleet.SiteID, limit int) ([]st
 	return all, err
 }
 
+// PutSite implements store.Store.
+func (s *Store) PutSite(
+	ctx context.Context, by fleet.Actor, id fleet.SiteID, name string, settings store.SiteSettings, ifVersion uint64,
+) (v store.Site, err error) {
+	err = s.change(ctx, func(t *tx) error {
+		if v, err = lockSite(t, id); err != nil {
+			return err
+		}
+		if v.Version != ifVersion {
+			return fmt.Errorf("%w: site %s has version %d", fleet.ErrVersion, id, v.Version)
+		}
+		v.Name, v.Settings = name, settings
+		v.Version++
+		detail := map[string]string{"name": name, "version": strconv.FormatUint(v.Version, 10)}
+		return errors.Join(t.writeSite(v), t.audit(by, store.AuditSiteChanged, string(id), detail))
+	})
+	return v, err
+}
+
 // RevokeSite implements store.Store.
 func (s *Store) RevokeSite(ctx context.Context, by fleet.Actor, id fleet.SiteID, at time.Time) (v store.Site, err error) {
 	err = s.change(ctx, func(t *tx) error {

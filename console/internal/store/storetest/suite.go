@@ -62,6 +62,14 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Traffic_PartsFollowEachOther", trafficParts},
 		{"Traffic_IsReadByTime", trafficRanges},
 		{"Traffic_OldDaysGoWhole", trafficDropped},
+		{"Documents_KeepEveryVersion", documentsVersioned},
+		{"Documents_AreListedByName", documentsListed},
+		{"Site_IsChangedOnItsVersion", siteChanged},
+		{"Deliveries_AreKeptNewestFirst", deliveriesKept},
+		{"Usage_IsAddedByDay", usageAdded},
+		{"Jobs_AreListedNewestFirst", jobsKept},
+		{"Jobs_TargetsAreListedBySite", jobTargets},
+		{"Alerts_AreFoundWhileOpenAndByArrival", alertsIndexed},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}

@@ -2,11 +2,12 @@ import {
   Button, Chip, DataView, FilterBox, Skeletons, compileFilter, useDerived, useFormats, useSettledOrder, useSortedKeys, useStatus, viewStateOf,
 } from "@obedio/web";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { ArrowUp, Plus } from "lucide-react";
+import { ArrowUp, Download, Plus } from "lucide-react";
 import { useMemo } from "react";
 import { useConsole, usePermits, useReach, useT } from "../context";
 import type { FleetSearch } from "../router";
 import { Page } from "../shell/Page";
+import { SavedViews } from "../views/SavedViews";
 import { compareSites, countFleet, filterWords, siteFilter, sortNamed } from "./sites";
 import { SitesTable } from "./SitesTable";
 import { Tiles } from "./Tiles";
@@ -15,6 +16,7 @@ const chips = [
   ["attention", "attention:>0"],
   ["lost", "lost:>0"],
   ["orders", "orders:>0"],
+  ["alerts", "alerts:>0"],
 ] as const;
 
 /** The morning scan: which sites need somebody, and how old that knowledge is. */
@@ -37,7 +39,7 @@ export function FleetPage() {
   const settled = useSettledOrder(ids);
   const status = useStatus(console.sites);
   const counts = useDerived(console.sites, countFleet);
-  const chipCounts = { attention: counts.attention, lost: counts.withLost, orders: counts.withOrders };
+  const chipCounts = { attention: counts.attention, lost: counts.withLost, orders: counts.withOrders, alerts: counts.withAlerts };
   const state = viewStateOf({ status, total: counts.total, shown: ids.length, reach: useReach() });
   const toggle = (term: string) =>
     setFilter(filterText.includes(term) ? filterText.replace(term, "").replace(/\s+/g, " ").trim() : `${filterText} ${term}`.trim());
@@ -71,11 +73,16 @@ export function FleetPage() {
               <Chip key={name} label={t(`fleet.chip.${name}`)} count={number(chipCounts[name])} pressed={filterText.includes(term)} onPress={() => toggle(term)} />
             ))}
           </div>
-          <div className="ml-auto flex gap-2">
+          <div className="ml-auto flex flex-wrap gap-2">
             {settled.waiting > 0 && <Button kind="primary" icon={ArrowUp} onClick={settled.settle}>{t("fleet.new", { count: settled.waiting })}</Button>}
             {sort === "attention"
               ? <span className="flex min-h-control items-center text-xs text-fg-dim">{t("fleet.sortedByAttention")}</span>
               : <Button kind="quiet" onClick={() => change({ sort: "" })}>{t("fleet.sort.attention")}</Button>}
+            <SavedViews list="sites" now={{ filter: filterText, sort: search.sort ?? "" }} onChoose={change} />
+            <a href={console.api.url("/sites/export", { filter: filterText || undefined })} download className="inline-flex min-h-control items-center gap-2 rounded-control border border-edge px-4 text-sm font-medium hover:bg-ink-800">
+              <Download aria-hidden className="size-4.5" />
+              {t("fleet.csv")}
+            </a>
           </div>
         </header>
         <DataView

@@ -1,6 +1,6 @@
 import { DataTable, LinkStateBadge, RelativeTime, classes, useFormats, type Column, type Sorting } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
-import { CircleCheck, ClockAlert, History, Siren, TriangleAlert } from "lucide-react";
+import { CalendarCheck2, CircleCheck, ClockAlert, History, Siren, TriangleAlert } from "lucide-react";
 import { useMemo } from "react";
 import type { Site } from "../api/resources";
 import { useConsole, useT } from "../context";
@@ -17,21 +17,23 @@ export interface SitesTableProps {
 export function SitesTable({ ids, sorting, onSortingChange }: SitesTableProps) {
   const t = useT();
   const { sites } = useConsole();
-  const { number } = useFormats();
+  const { number, bytes } = useFormats();
   const columns = useMemo<Column<Site>[]>(() => {
     const count = (n: number | undefined) =>
       n === undefined ? <span className="text-idle">{t("fleet.unknown")}</span> : n === 0 ? <span className="text-fg-dim">{t("fleet.none")}</span> : number(n);
     return [
-      { id: "site", header: t("fleet.col.site"), width: "minmax(11rem,2fr)", sortable: true, cell: (s) => <NameCell site={s} /> },
-      { id: "link", header: t("fleet.col.link"), width: "minmax(9rem,1fr)", sortable: true, cell: (s) => <LinkCell site={s} /> },
-      { id: "data", header: t("fleet.col.data"), width: "minmax(6rem,.6fr)", sortable: true, cell: (s) => <DataAge site={s} focusable={false} /> },
-      { id: "backlog", header: t("fleet.col.backlog"), width: "5rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => count(backlogOf(s.backlog)) },
-      { id: "requests", header: t("fleet.col.requests"), width: "7.5rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => <RequestsCell site={s} /> },
-      { id: "devices", header: t("fleet.col.devices"), width: "12.5rem", cell: (s) => <DevicesCell site={s} /> },
-      { id: "orders", header: t("fleet.col.orders"), width: "4.5rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => count(s.orders_pending) },
-      { id: "version", header: t("fleet.col.version"), width: "6rem", sortable: true, cell: (s) => s.hub_version ?? <span className="text-idle">{t("fleet.unknown")}</span> },
+      { id: "site", header: t("fleet.col.site"), width: "minmax(9rem,2fr)", sortable: true, cell: (s) => <NameCell site={s} /> },
+      { id: "link", header: t("fleet.col.link"), width: "minmax(7.5rem,1fr)", sortable: true, cell: (s) => <LinkCell site={s} /> },
+      { id: "data", header: t("fleet.col.data"), width: "minmax(4.75rem,.5fr)", sortable: true, cell: (s) => <DataAge site={s} focusable={false} /> },
+      { id: "backlog", header: t("fleet.col.backlog"), width: "4.5rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => count(backlogOf(s.backlog)) },
+      { id: "requests", header: t("fleet.col.requests"), width: "5.5rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => <RequestsCell site={s} /> },
+      { id: "devices", header: t("fleet.col.devices"), width: "11.5rem", cell: (s) => <DevicesCell site={s} /> },
+      { id: "orders", header: t("fleet.col.orders"), width: "4rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => count(s.orders_pending) },
+      { id: "alerts", header: t("fleet.col.alerts"), width: "4rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => count(s.open_alerts) },
+      { id: "bytes", header: t("fleet.col.bytes"), width: "4.5rem", numeric: true, sortable: true, descendingFirst: true, cell: (s) => (s.bytes_today > 0 ? bytes(s.bytes_today) : <span className="text-fg-dim">{t("fleet.none")}</span>) },
+      { id: "version", header: t("fleet.col.version"), width: "5rem", sortable: true, cell: (s) => s.hub_version ?? <span className="text-idle">{t("fleet.unknown")}</span> },
     ];
-  }, [t, number]);
+  }, [t, number, bytes]);
   return (
     <DataTable
       label={t("fleet.sites")}
@@ -42,7 +44,7 @@ export function SitesTable({ ids, sorting, onSortingChange }: SitesTableProps) {
       sorting={sorting}
       onSortingChange={onSortingChange}
       rowHeight={56}
-      minWidth="68rem"
+      minWidth="73rem"
       rowAttributes={(s) => ({ "data-site-id": s.site_id, "data-link-state": s.link_state })}
       rowLink={(s, children) => (
         <Link to="/sites/$siteId" params={{ siteId: s.site_id }} className="reveals-time block rounded-md py-1.5 hover:[&_.site-name]:underline">
@@ -66,10 +68,14 @@ function NameCell({ site }: { site: Site }) {
 }
 
 function LinkCell({ site }: { site: Site }) {
+  const t = useT();
+  const { minute, day } = useFormats();
   return (
     <span className="flex flex-col items-start">
       <LinkStateBadge bare state={site.link_state} />
-      <RelativeTime at={site.link_since} focusable={false} className="pl-5.5 text-xs text-fg-dim" />
+      {site.planned_until
+        ? <span className="flex max-w-full gap-1 truncate pl-5.5 text-xs text-accent-fg" title={`${t("fleet.planned")} ${minute(Date.parse(site.planned_until))}`}><CalendarCheck2 aria-hidden className="size-3.5 shrink-0" />{day(Date.parse(site.planned_until))}<span className="sr-only">{t("fleet.planned")}</span></span>
+        : <RelativeTime at={site.link_since} focusable={false} className="pl-5.5 text-xs text-fg-dim" />}
     </span>
   );
 }
@@ -103,7 +109,7 @@ function DevicesCell({ site }: { site: Site }) {
     <span title={old ? `${t("fleet.devices.old")}: ${label}` : label} data-old={old} className={classes("flex items-center", old && "text-idle")}>
       <span className="sr-only">{old ? `${t("fleet.devices.old")}: ${label}` : label}</span>
       {parts.map(({ key, n, icon: Icon, tone }) => (
-        <span key={key} aria-hidden className={classes("inline-flex w-15 items-center gap-1.5", n === 0 && "text-fg-dim")}>
+        <span key={key} aria-hidden className={classes("inline-flex w-14 items-center gap-1.5", n === 0 && "text-fg-dim")}>
           <Icon className={classes("size-4 shrink-0", old ? "text-idle" : n > 0 ? tone : "text-fg-dim")} />
           {number(n)}
         </span>

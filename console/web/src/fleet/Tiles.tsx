@@ -1,7 +1,9 @@
-import { classes, hasTerm, linkLook, linkStates, lookOf, toggleTerm, toneText, useDerived, useFormats, useWords, type Tone } from "@obedio/web";
-import { BellRing, CloudUpload, Siren, type LucideIcon } from "lucide-react";
+import { classes, hasTerm, linkLook, linkStates, lookOf, toggleTerm, toneText, useDerived, useFormats, useWords, type Collection, type Tone } from "@obedio/web";
+import { useNavigate } from "@tanstack/react-router";
+import { BellRing, CloudUpload, OctagonAlert, Rocket, Siren, TriangleAlert, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
-import { useConsole, useT } from "../context";
+import type { FleetAlert } from "../api/resources";
+import { useConsole, useSystem, useT } from "../context";
 import { countFleet } from "./sites";
 
 export interface TilesProps {
@@ -16,6 +18,9 @@ export function Tiles({ filter, onFilter, onSortByBacklog }: TilesProps) {
   const words = useWords();
   const { number } = useFormats();
   const counts = useDerived(useConsole().sites, countFleet);
+  const alerts = useDerived(useConsole().alerts, countStanding);
+  const jobs = useSystem()?.counts.jobs_running ?? 0;
+  const navigate = useNavigate();
   const total = t("fleet.of", { total: number(counts.total) });
   const always = ["online", "late", "offline", "stalled", "never_connected"];
   const shown = linkStates.filter((s) => always.includes(s) || (counts.links[s] ?? 0) > 0);
@@ -50,6 +55,24 @@ export function Tiles({ filter, onFilter, onSortByBacklog }: TilesProps) {
         onPress={() => onFilter(filter.includes(open) ? filter.replace(open, "").replace(/\s+/g, " ").trim() : `${filter} ${open}`.trim())}
       />
       <Tile
+        testId="tile-alerts"
+        icon={alerts.critical > 0 ? OctagonAlert : TriangleAlert}
+        tone={alerts.critical > 0 ? "bad" : alerts.n > 0 ? "warn" : "idle"}
+        label={t("fleet.tile.alerts")}
+        value={number(alerts.n)}
+        note={alerts.critical > 0 ? t("fleet.tile.alerts.critical", { n: number(alerts.critical) }) : t("fleet.tile.alerts.none")}
+        onPress={() => void navigate({ to: "/alerts" })}
+      />
+      <Tile
+        testId="tile-jobs"
+        icon={Rocket}
+        tone={jobs > 0 ? "accent" : "idle"}
+        label={t("fleet.tile.jobs")}
+        value={number(jobs)}
+        note={t("fleet.tile.jobs.note")}
+        onPress={() => void navigate({ to: "/jobs" })}
+      />
+      <Tile
         testId="tile-backlog"
         icon={CloudUpload}
         tone={counts.largest ? "accent" : "idle"}
@@ -60,6 +83,17 @@ export function Tiles({ filter, onFilter, onSortByBacklog }: TilesProps) {
       />
     </section>
   );
+}
+
+function countStanding(alerts: Collection<FleetAlert>): { n: number; critical: number } {
+  let critical = 0;
+  let n = 0;
+  for (const a of alerts.values()) {
+    if (a.state === "rectified" || a.state === "cleared") continue;
+    n++;
+    if (a.severity === "critical") critical++;
+  }
+  return { n, critical };
 }
 
 interface TileProps {

@@ -30,9 +30,19 @@ export const siteFilter: FilterSchema<Site> = {
     devices: { kind: "number", read: (s) => s.counts.devices },
     lost: { kind: "number", read: (s) => s.counts.lost },
     late: { kind: "number", read: (s) => s.counts.late },
+    ready: { kind: "number", read: (s) => s.counts.ready },
     orders: { kind: "number", read: (s) => s.orders_pending },
+    alerts: { kind: "number", read: (s) => s.open_alerts },
+    letters: { kind: "number", read: (s) => s.dead_letters },
+    bytes: { kind: "number", read: (s) => s.bytes_today },
+    tag: { kind: "text", read: (s) => s.tags },
+    zone: { kind: "text", read: (s) => s.zone },
+    profile: { kind: "text", read: (s) => s.link_profile },
+    template: { kind: "text", read: (s) => s.template },
+    verdict: { kind: "text", read: (s) => s.verdict },
+    planned: { kind: "text", read: (s) => String(s.planned_until !== undefined) },
   },
-  text: (s) => [s.name, s.site_id],
+  text: (s) => [s.name, s.site_id, ...(s.tags ?? [])],
 };
 
 export const filterWords = Object.keys(siteFilter.fields);
@@ -45,11 +55,12 @@ export interface FleetCounts {
   attention: number;
   withLost: number;
   withOrders: number;
+  withAlerts: number;
   largest: { name: string; backlog: number } | undefined;
 }
 
 export function countFleet(sites: Collection<Site>): FleetCounts {
-  const c: FleetCounts = { total: sites.size, links: {}, open: 0, emergency: 0, attention: 0, withLost: 0, withOrders: 0, largest: undefined };
+  const c: FleetCounts = { total: sites.size, links: {}, open: 0, emergency: 0, attention: 0, withLost: 0, withOrders: 0, withAlerts: 0, largest: undefined };
   for (const s of sites.values()) {
     c.links[s.link_state] = (c.links[s.link_state] ?? 0) + 1;
     c.open += s.requests.open;
@@ -57,13 +68,14 @@ export function countFleet(sites: Collection<Site>): FleetCounts {
     if (s.attention > 0) c.attention++;
     if (s.counts.lost > 0) c.withLost++;
     if (s.orders_pending > 0) c.withOrders++;
+    if (s.open_alerts > 0) c.withAlerts++;
     const backlog = backlogOf(s.backlog) ?? 0;
     if (backlog > (c.largest?.backlog ?? 0)) c.largest = { name: s.name, backlog };
   }
   return c;
 }
 
-export const siteSorts = ["attention", "site", "link", "data", "backlog", "requests", "orders", "version"] as const;
+export const siteSorts = ["attention", "site", "link", "data", "backlog", "requests", "orders", "alerts", "bytes", "version"] as const;
 export type SiteSort = (typeof siteSorts)[number];
 
 export function sortNamed(name: string | undefined): SiteSort {
@@ -90,6 +102,10 @@ export function compareSites(sort: SiteSort, collator: Intl.Collator): (a: Site,
       return (a, b) => a.requests.open - b.requests.open || byName(a, b);
     case "orders":
       return (a, b) => a.orders_pending - b.orders_pending || byName(a, b);
+    case "alerts":
+      return (a, b) => a.open_alerts - b.open_alerts || byName(a, b);
+    case "bytes":
+      return (a, b) => a.bytes_today - b.bytes_today || byName(a, b);
     case "version":
       return (a, b) => collator.compare(a.hub_version ?? "", b.hub_version ?? "") || byName(a, b);
   }

@@ -1,9 +1,6 @@
-import type { Span, Texts } from "@obedio/web";
+import { spanIn, type Span } from "@obedio/web";
 
-const words: Record<Span["unit"], string> = { s: "s", min: "min", h: "h", d: "d", wk: "wk" };
-const spanText = (span: Span) => `${span.count} ${words[span.unit]}`;
-
-/** The console's sentences. Fleet managers read English. */
+/** The console's sentences of the first load. */
 export const en = {
   "app.name": "Fleet console",
   "app.skip": "Skip to the content",
@@ -18,11 +15,22 @@ export const en = {
 
   "nav.label": "Pages",
   "nav.fleet": "Fleet",
+  "nav.map": "Map",
+  "nav.devices": "Devices",
+  "nav.alerts": "Alerts",
+  "nav.jobs": "Jobs",
+  "nav.templates": "Templates",
+  "nav.sync": "Sync health",
+  "nav.security": "Security",
+  "nav.notifications": "Notifications",
+  "nav.settings": "Settings",
   "nav.add": "Add a site",
   "nav.people": "People",
   "nav.audit": "Audit",
   "nav.menu": "Menu",
+  "nav.alerts.open": ({ n }: { n: string }) => `${n} open`,
   "menu.title": "Menu",
+  "menu.more": "More pages",
   "menu.signedIn": ({ name, role }: { name: string; role: string }) => `${name} · ${role}`,
   "menu.version": ({ version }: { version: string }) => `Console ${version}`,
 
@@ -34,24 +42,35 @@ export const en = {
   "fleet.tile.noEmergency": "no emergency",
   "fleet.tile.backlog": "Largest backlog",
   "fleet.tile.noBacklog": "nothing waits",
+  "fleet.tile.alerts": "Open alerts",
+  "fleet.tile.alerts.critical": ({ n }: { n: string }) => `${n} critical`,
+  "fleet.tile.alerts.none": "none critical",
+  "fleet.tile.jobs": "Jobs running",
+  "fleet.tile.jobs.note": "see all",
+  "fleet.tile.certificates": "Certificates < 30 d",
+  "fleet.tile.certificates.note": "end soon",
   "fleet.sites": "Sites",
   "fleet.shown": ({ shown, total }: { shown: string; total: string }) => (shown === total ? total : `${shown} of ${total}`),
   "fleet.filter": "Filter sites",
-  "fleet.filterHint": "link:offline open:>0 version:1.* word",
+  "fleet.filterHint": "link:offline open:>0 tag:charter word",
   "fleet.empty": "No sites yet",
   "fleet.empty.detail": "Add the first site, download its claim file and give it to the hub on board.",
   "fleet.new": ({ count }: { count: number }) => `${count} new`,
   "fleet.chip.attention": "Needs attention",
   "fleet.chip.lost": "Lost devices",
   "fleet.chip.orders": "Orders pending",
+  "fleet.chip.alerts": "Alerts",
   "fleet.col.site": "Site",
   "fleet.col.link": "Link state",
   "fleet.col.data": "Data as of",
   "fleet.col.backlog": "Backlog",
-  "fleet.col.requests": "Open requests",
-  "fleet.col.devices": "Devices ready / late / lost",
+  "fleet.col.requests": "Requests",
+  "fleet.col.devices": "Devices ready, late, lost",
   "fleet.col.orders": "Orders",
+  "fleet.col.alerts": "Alerts",
+  "fleet.col.bytes": "Today",
   "fleet.col.version": "Hub version",
+  "fleet.planned": "expected to be away until",
   "fleet.sort.attention": "Sort by attention",
   "fleet.sortedByAttention": "sorted by attention",
   "fleet.emergency": ({ n }: { n: string }) => `${n} emergency`,
@@ -59,6 +78,8 @@ export const en = {
   "fleet.devices.old": "Last known, not live",
   "fleet.unknown": "unknown",
   "fleet.none": "–",
+  "fleet.csv": "CSV",
+  "fleet.views": "Views",
 
   "add.title": "Add a site",
   "add.lead": "Name the site, then give its claim file to the hub on board.",
@@ -73,6 +94,16 @@ export const en = {
   "add.added": ({ name }: { name: string }) => `${name} is added`,
   "add.another": "Add another site",
   "add.forbidden": "sites.write",
+  "add.template": "Template",
+  "add.template.none": "none",
+  "add.template.hint": "Zone, tags, link profile and policy come from it",
+  "add.zone": "Time zone",
+  "add.tags": "Tags",
+  "add.tagsHint": "Separated by commas",
+  "add.link": "Link profile",
+  "add.bytes": "Bytes a day",
+  "add.bytesHint": "In MB; empty for those of the profile",
+  "add.many": "Many from a CSV file",
 
   "claim.title": "Claim file",
   "claim.detail": "It is valid once. Keep it secret: who has it can become this site’s hub.",
@@ -101,8 +132,10 @@ export const en = {
   "site.tab.overview": "Overview",
   "site.tab.devices": "Devices",
   "site.tab.requests": "Requests",
+  "site.tab.alerts": "Alerts",
   "site.tab.commands": "Commands",
   "site.tab.orders": "Orders",
+  "site.tab.configuration": "Configuration",
   "site.tab.traffic": "Traffic",
   "site.tab.sync": "Sync",
   "site.tab.security": "Security",
@@ -150,7 +183,7 @@ export const en = {
   "requests.col.response": "Response",
   "requests.col.who": "Who",
   "requests.times": ({ n }: { n: number }) => `×${n}`,
-  "requests.late": ({ span }: { span: Span }) => `${spanText(span)} late`,
+  "requests.late": ({ span }: { span: Span }) => `${spanIn.en(span)} late`,
 
   "commands.empty": "No commands yet",
   "commands.empty.detail": "Send one from the page of a device.",
@@ -250,9 +283,9 @@ export const en = {
   "device.since": "for",
 
   "send.siteSeen": ({ seen, ttl }: { seen: Span; ttl: Span }) =>
-    `Site last seen ${spanText(seen)} ago; expires in ${spanText(ttl)}. It is sent when the site comes back in time, never later.`,
-  "send.siteOnline": ({ ttl }: { ttl: Span }) => `The site is online; expires in ${spanText(ttl)}.`,
-  "send.siteNever": ({ ttl }: { ttl: Span }) => `This site has never connected; expires in ${spanText(ttl)}.`,
+    `Site last seen ${spanIn.en(seen)} ago; expires in ${spanIn.en(ttl)}. It is sent when the site comes back in time, never later.`,
+  "send.siteOnline": ({ ttl }: { ttl: Span }) => `The site is online; expires in ${spanIn.en(ttl)}.`,
+  "send.siteNever": ({ ttl }: { ttl: Span }) => `This site has never connected; expires in ${spanIn.en(ttl)}.`,
 
   "audit.title": "Audit",
   "audit.lead": "What was done at this console, and by whom. The audit of a site is on the site’s page.",
@@ -269,7 +302,7 @@ export const en = {
   "security.clock": "Clock",
   "security.clock.trusted": "Trusted",
   "security.clock.not": "Not trusted",
-  "security.certificates": "When the certificates on board expire is not told to the console yet; the hub’s own pages show it.",
+  "security.certificates": "When the certificates on board end is on the fleet’s page Security.",
   "security.replace": "Claim",
   "security.replace.detail": "The hub that enrols with a new claim takes the place of this one, which is revoked then.",
   "security.claim.detail": "A hub enrols once with a claim.",
@@ -307,9 +340,6 @@ export const en = {
   "signin.failed.unknown": "Something went wrong on the way back. Begin again.",
   "signin.again": "Try again",
   "signin.local": "Sign in with a local account",
-} as const;
+};
 
 export type ConsoleMessages = typeof en;
-
-/** In place of another language the console has its own. */
-export const consoleTexts: Texts<ConsoleMessages> = { en, de: en };

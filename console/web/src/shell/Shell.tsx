@@ -1,16 +1,16 @@
-import { Button, Dialog, ErrorBoundary, ThemeChoice, classes, useToast } from "@obedio/web";
+import { Button, Dialog, ErrorBoundary, LanguageChoice, ThemeChoice, classes, permits, useDerived, useFormats, useToast, type Collection } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { LogOut, Menu as MenuIcon, Plus, ScrollText, Ship, Users, type LucideIcon } from "lucide-react";
-import { useState, type ReactNode } from "react";
-import { useConsole, usePermits, useSession, useSystem, useT } from "../context";
+import { BellRing, Boxes, LogOut, Map as MapIcon, Menu as MenuIcon, Plus, RefreshCw, Rocket, ScrollText, Settings, ShieldCheck, Ship, Users, Webhook, type LucideIcon } from "lucide-react";
+import { useState } from "react";
+import type { FleetAlert } from "../api/resources";
+import { useConsole, useSession, useSystem, useT } from "../context";
+import type { ConsoleMessages } from "../messages/en";
 import { Brand } from "./Brand";
 
 /** The frame of every page: a rail at the desk, a bar below on a phone. */
 export function Shell() {
   const t = useT();
   const path = useRouterState({ select: (s) => s.location.pathname });
-  const mayAdd = usePermits("sites.write");
-  const mayAudit = usePermits("audit.read");
   const [menu, setMenu] = useState(false);
   return (
     <>
@@ -23,10 +23,7 @@ export function Shell() {
           className="fixed inset-x-0 bottom-0 z-30 flex border-t border-line bg-ink-950 pb-[env(safe-area-inset-bottom)] md:inset-y-0 md:right-auto md:w-52 md:flex-col md:gap-1 md:border-t-0 md:border-r md:px-3 md:py-4"
         >
           <div className="mb-4 hidden px-2 text-base md:block"><Brand small /></div>
-          <NavLink to="/fleet" icon={Ship} active={path === "/fleet" || path.startsWith("/sites/")}>{t("nav.fleet")}</NavLink>
-          {mayAdd && <NavLink to="/add-site" icon={Plus} active={path === "/add-site"}>{t("nav.add")}</NavLink>}
-          <NavLink to="/people" icon={Users} active={path === "/people"}>{t("nav.people")}</NavLink>
-          {mayAudit && <NavLink to="/audit" icon={ScrollText} active={path === "/audit"}>{t("nav.audit")}</NavLink>}
+          {pages.map((page) => <Item key={page.to} page={page} path={path} />)}
           <button type="button" aria-haspopup="dialog" onClick={() => setMenu(true)} className={classes(itemClass(false), "md:mt-auto")}>
             <MenuIcon aria-hidden className="size-5" />
             {t("nav.menu")}
@@ -51,19 +48,87 @@ function itemClass(active: boolean): string {
   );
 }
 
-function NavLink({ to, icon: Icon, active, children }: { to: "/fleet" | "/add-site" | "/people" | "/audit"; icon: LucideIcon; active: boolean; children: ReactNode }) {
+interface PageLink {
+  to: "/fleet" | "/map" | "/alerts" | "/devices" | "/jobs" | "/sync" | "/security" | "/notifications" | "/add-site" | "/people" | "/audit" | "/settings";
+  icon: LucideIcon;
+  word: Extract<keyof ConsoleMessages, `nav.${string}`>;
+  /** Who may open it; everybody if absent. */
+  needs?: string;
+  /** In the bar of a phone, where there is room for few; the others are in its menu. */
+  first?: boolean;
+  also?: string;
+}
+
+const pages: readonly PageLink[] = [
+  { to: "/fleet", icon: Ship, word: "nav.fleet", first: true, also: "/sites/" },
+  { to: "/map", icon: MapIcon, word: "nav.map" },
+  { to: "/alerts", icon: BellRing, word: "nav.alerts", needs: "alerts.read", first: true },
+  { to: "/devices", icon: Boxes, word: "nav.devices", needs: "devices.read", first: true },
+  { to: "/jobs", icon: Rocket, word: "nav.jobs", needs: "jobs.read", first: true, also: "/jobs/" },
+  { to: "/sync", icon: RefreshCw, word: "nav.sync", needs: "sync.read" },
+  { to: "/security", icon: ShieldCheck, word: "nav.security", needs: "security.read" },
+  { to: "/notifications", icon: Webhook, word: "nav.notifications", needs: "alerts.read" },
+  { to: "/add-site", icon: Plus, word: "nav.add", needs: "sites.write" },
+  { to: "/people", icon: Users, word: "nav.people" },
+  { to: "/audit", icon: ScrollText, word: "nav.audit", needs: "audit.read" },
+  { to: "/settings", icon: Settings, word: "nav.settings" },
+];
+
+const isAt = (page: PageLink, path: string) => path === page.to || (page.also !== undefined && path.startsWith(page.also));
+
+function Item({ page, path }: { page: PageLink; path: string }) {
+  const t = useT();
+  const session = useSession();
+  if (page.needs !== undefined && !permits(session, page.needs)) return null;
+  const active = isAt(page, path);
   return (
-    <Link to={to} aria-current={active ? "page" : undefined} className={itemClass(active)}>
-      <Icon aria-hidden className="size-5" />
-      {children}
+    <Link to={page.to} aria-current={active ? "page" : undefined} className={classes(itemClass(active), !page.first && "max-md:hidden!")}>
+      <span className="relative">
+        <page.icon aria-hidden className="size-5" />
+        {page.to === "/alerts" && <AlertDot />}
+      </span>
+      {t(page.word as "nav.fleet")}
+      {page.to === "/alerts" && <AlertCount />}
     </Link>
   );
+}
+
+const unseen = (alerts: Collection<FleetAlert>) => {
+  let n = 0;
+  let critical = 0;
+  for (const a of alerts.values()) {
+    if (a.seen_at !== undefined || a.state === "rectified" || a.state === "cleared") continue;
+    n++;
+    if (a.severity === "critical") critical++;
+  }
+  return { n, critical };
+};
+
+/** How many alerts stand that nobody ashore has seen. */
+function AlertCount() {
+  const t = useT();
+  const { number } = useFormats();
+  const { n, critical } = useDerived(useConsole().alerts, unseen);
+  if (n === 0) return null;
+  return (
+    <span className={classes("rounded-full px-2 text-xs tabular-nums max-md:sr-only md:ml-auto", critical > 0 ? "bg-bad-soft text-bad" : "bg-warn-soft text-warn")}>
+      <span aria-hidden>{number(n)}</span>
+      <span className="sr-only">{t("nav.alerts.open", { n: number(n) })}</span>
+    </span>
+  );
+}
+
+function AlertDot() {
+  const { n, critical } = useDerived(useConsole().alerts, unseen);
+  if (n === 0) return null;
+  return <span aria-hidden className={classes("absolute -top-1 -right-1 size-2.5 rounded-full md:hidden", critical > 0 ? "bg-bad" : "bg-warn")} />;
 }
 
 function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
   const t = useT();
   const console = useConsole();
-  const { user } = useSession();
+  const session = useSession();
+  const { user } = session;
   const system = useSystem();
   const toast = useToast();
   const signOut = () => {
@@ -72,6 +137,15 @@ function Menu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: bool
   return (
     <Dialog open={open} onOpenChange={onOpenChange} title={t("menu.title")} description={t("menu.signedIn", { name: user.name || user.username, role: user.role })} testId="menu">
       <div className="flex flex-col gap-6">
+        <nav aria-label={t("menu.more")} className="-mx-2 grid grid-cols-2 gap-1 md:hidden">
+          {pages.filter((page) => !page.first && (page.needs === undefined || permits(session, page.needs))).map((page) => (
+            <Link key={page.to} to={page.to} onClick={() => onOpenChange(false)} className="flex min-h-control items-center gap-3 rounded-control px-3 py-2 text-sm hover:bg-ink-800">
+              <page.icon aria-hidden className="size-5 text-fg-muted" />
+              {t(page.word as "nav.fleet")}
+            </Link>
+          ))}
+        </nav>
+        <LanguageChoice />
         <ThemeChoice />
         <div className="flex flex-wrap items-center justify-between gap-3">
           {system && <p className="text-xs text-fg-dim">{t("menu.version", { version: system.version })}</p>}

@@ -19,6 +19,8 @@ import { TrafficTab } from "./TrafficTab";
 
 // What is asked for seldom comes when it is.
 const AuditTab = lazy(() => import("./AuditTab").then((m) => ({ default: m.AuditTab })));
+const SiteAlerts = lazy(() => import("../alerts/AlertsPage").then((m) => ({ default: m.SiteAlerts })));
+const ConfigurationTab = lazy(() => import("./ConfigurationTab").then((m) => ({ default: m.ConfigurationTab })));
 const SecurityTab = lazy(() => import("./SecurityTab").then((m) => ({ default: m.SecurityTab })));
 
 export function SitePage() {
@@ -66,7 +68,7 @@ function SiteView({ site, data }: { site: Site; data: SiteData }) {
   const { number } = useFormats();
   const { tab = "overview" } = useSearch({ from: "/sites/$siteId" });
   const navigate = useNavigate({ from: "/sites/$siteId" });
-  const counts = { devices: useCount(data.devices), requests: useCount(data.requests), commands: useCount(data.commands), orders: useCount(data.orders) };
+  const counts = { alerts: site.open_alerts, devices: useCount(data.devices), requests: useCount(data.requests), commands: useCount(data.commands), orders: useCount(data.orders) };
   return (
     <div data-testid="site" data-site-id={site.site_id} data-link-state={site.link_state}>
       <SiteFacts site={site} />
@@ -90,6 +92,8 @@ function SiteView({ site, data }: { site: Site; data: SiteData }) {
           <Tab value="traffic"><TrafficTab data={data} /></Tab>
           <Tab value="sync"><SyncTab data={data} /></Tab>
           <Suspense fallback={<Skeletons count={2} itemClass="h-32" className="flex flex-col gap-5 pt-4" />}>
+            <Tab value="alerts"><SiteAlerts siteId={site.site_id} /></Tab>
+            <Tab value="configuration"><ConfigurationTab site={site} /></Tab>
             <Tab value="security"><SecurityTab site={site} /></Tab>
             <Tab value="audit"><AuditTab site={site} /></Tab>
           </Suspense>

@@ -1,24 +1,10 @@
 import type { Alert, AlertSeverity, NotificationRule } from "../api/resources";
-import { BellOff, BellRing, CircleAlert, CircleCheck, Info, OctagonAlert, TriangleAlert, UserCheck } from "lucide-react";
-import type { Look } from "@obedio/web";
+import { severities } from "@obedio/web/alerts";
 
-export const severities = ["critical", "warning", "info"] as const satisfies readonly AlertSeverity[];
+export { alertStateLooks, severities, severityLooks } from "@obedio/web/alerts";
+
 const rank: Record<AlertSeverity, number> = { critical: 0, warning: 1, info: 2 };
 const order: Record<Alert["state"], number> = { active: 0, rectified: 1, acknowledged: 2, silenced: 3, cleared: 4 };
-
-export const severityLooks: Record<AlertSeverity, Look> = {
-  critical: { icon: OctagonAlert, tone: "bad" },
-  warning: { icon: TriangleAlert, tone: "warn" },
-  info: { icon: Info, tone: "accent" },
-};
-
-export const alertStateLooks: Record<Alert["state"], Look> = {
-  active: { icon: BellRing, tone: "idle" },
-  rectified: { icon: CircleAlert, tone: "idle" },
-  acknowledged: { icon: UserCheck, tone: "idle" },
-  silenced: { icon: BellOff, tone: "idle" },
-  cleared: { icon: CircleCheck, tone: "ok" },
-};
 
 /** What nobody has looked at comes first, then the worst, then the newest. */
 export function compareAlerts(a: Alert, b: Alert): number {

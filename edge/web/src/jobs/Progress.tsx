@@ -1,24 +1,10 @@
-import { classes, commandLook, lookOf, useFormats, useWords, type Tone } from "@obedio/web";
+import { JobProgress, ended, useFormats, type StateCounts } from "@obedio/web";
 import { useT } from "../context";
 import { jobs } from "../messages/jobs";
-import { ended, shownStates, type StateCounts } from "./states";
-
-const fills: Record<Tone, string> = {
-  ok: "bg-ok", warn: "bg-warn", bad: "bg-bad", accent: "bg-accent", idle: "bg-edge", "warn-strong": "bg-warn", "bad-strong": "bg-bad",
-};
 
 /** How far a job has come: a bar of its states, and in words for who cannot see it. */
 export function Progress({ counts, targets, slim = false }: { counts: StateCounts; targets: number; slim?: boolean }) {
   const t = useT(jobs);
-  const words = useWords();
   const { number } = useFormats();
-  const states = shownStates(counts);
-  const label = [t("job.ended", { ended: number(ended(counts)), all: number(targets) }), ...states.map((s) => `${words.command(s)}: ${number(counts[s] ?? 0)}`)].join(", ");
-  return (
-    <div role="img" aria-label={label} className={classes("flex w-full gap-0.5 overflow-hidden rounded-full bg-ink-800", slim ? "h-2" : "h-3")}>
-      {states.map((s) => (
-        <span key={s} className={fills[lookOf(commandLook, s).tone]} style={{ width: `${(100 * (counts[s] ?? 0)) / Math.max(1, targets)}%` }} />
-      ))}
-    </div>
-  );
+  return <JobProgress title={t("job.ended", { ended: number(ended(counts)), all: number(targets) })} counts={counts} targets={targets} slim={slim} />;
 }

@@ -1,0 +1,77 @@
+package console
+
+import (
+	"context"
+	"errors"
+
+	"github.com/obedio/obedio/console/internal/alert"
+	"github.com/obedio/obedio/console/internal/dispatch"
+	"github.com/obedio/obedio/console/internal/fleetview"
+	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/shared/feed"
+	"github.com/obedio/obedio/shared/fleet"
+	"github.com/obedio/obedio/shared/lane"
+)
+
+// folds is what is done with what hubs tell, in the transaction that folds it.
+type folds struct {
+	*dispatch.Dispatch
+	v *Console
+}
+
+// Applied implements hublink.Orders.
+func (f folds) Applied(tx store.SiteTx, a lane.Applied) error {
+	if err := f.Dispatch.Applied(tx, a); err != nil {
+		return err
+	}
+	return f.v.alerts.Applied(tx, a)
+}
+
+// evidence is what is known of every site.
+func (v *Console) evidence() []alert.Evidence {
+	rows := v.fleet.Sites(func(fleetview.Row) bool { return true })
+	out := make([]alert.Evidence, len(rows))
+	for i, r := range rows {
+		out[i] = alert.Evidence{
+			Site: r.Site, Offline: r.Link == fleetview.Offline, Stalled: r.Link == fleetview.Stalled, Since: r.LinkSince,
+			Planned: !r.PlannedUntil.IsZero(), Gone: r.Link == fleetview.Revoked || r.Link == fleetview.Retired, Contact: r.Contact,
+			Backlog: r.Waiting(), DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks, HubNotAfter: r.HubNotAfter,
+			Behind: r.Backlog[fleet.LaneRequests]+r.Backlog[fleet.LaneCommands]+r.Backlog[fleet.LaneRegistry] > 0,
+		}
+	}
+	return out
+}
+
+// followAlerts brings what hubs have told of their alerts into the inbox.
+func (v *Console) followAlerts(ctx context.Context) error {
+	r := v.link.Events().Subscribe(v.link.Events().Head())
+	for {
+		item, err := r.Next(ctx)
+		switch {
+		case errors.Is(err, feed.ErrLagged):
+			err = v.alerts.Reload(ctx)
+		case err != nil:
+			return nil //nolint:nilerr // the console is stopping
+		default:
+			for _, change := range item.Value.Applied.Changes {
+				switch change.After.(type) {
+				case fleet.Certificate, fleet.Device:
+					v.certificates.Touch(item.Value.Site)
+				}
+			}
+			err = v.alerts.Changed(ctx, item.Value.Site, item.Value.Applied)
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
+			v.log.Warn("alerts of a hub not read", "error", err)
+		}
+	}
+}
+
+// siteWords is what notifications say of a site.
+func (v *Console) siteWords(id fleet.SiteID) (name string, tags []string) {
+	r, found := v.fleet.Known(id)
+	if !found {
+		return string(id), nil
+	}
+	return r.Site.Name, r.Site.Settings.Tags
+}

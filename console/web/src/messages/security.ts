@@ -1,0 +1,73 @@
+import { pluralsOf, type Texts, type Translation } from "@obedio/web";
+
+const pluralEn = pluralsOf("en");
+const pluralDe = pluralsOf("de");
+
+const en = {
+  "fleetSecurity.title": "Security",
+  "fleetSecurity.authority": "Authority of the fleet",
+  "fleetSecurity.root": "Fleet root, SHA-256",
+  "fleetSecurity.rootHint": "Claims carry it, and hubs trust no other.",
+  "fleetSecurity.link": "Hub link",
+  "forecast.title": "Certificates that end",
+  "forecast.days": "Within",
+  "forecast.span": ({ n }: { n: number }) => `${n} ${pluralEn(n, { one: "day", other: "days" })}`,
+  "forecast.total": ({ shown }: { shown: string }) => `${shown} end`,
+  "forecast.partly": "Sites are still being read: there may be more.",
+  "forecast.weeks": "By week",
+  "forecast.week": ({ from, n }: { from: string; n: string }) => `Week from ${from}: ${n}`,
+  "forecast.hubs": "Hubs",
+  "forecast.sites": "Authorities and servers",
+  "forecast.devices": "Devices",
+  "forecast.empty": "None ends in that time",
+  "forecast.empty.detail": "Hubs renew their certificates by themselves when they are in contact, and devices theirs when they connect.",
+  "forecast.col.site": "Site",
+  "forecast.col.what": "Certificate",
+  "forecast.col.link": "Link state",
+  "forecast.col.ends": "Ends",
+  "forecast.kind.hub": "Hub",
+  "forecast.kind.authority": "Authority of the site",
+  "forecast.kind.server": "Server of the site",
+  "forecast.kind.device": "Device",
+  "forecast.ended": "ended",
+  "forecast.more": "Show more",
+  "revocations.title": "Shut out",
+  "revocations.lead": "A site that is revoked cannot talk to the console from that moment on.",
+  "revocations.none": "No site is shut out",
+};
+
+const de: Translation<typeof en> = {
+  "fleetSecurity.title": "Sicherheit",
+  "fleetSecurity.authority": "Aussteller der Flotte",
+  "fleetSecurity.root": "Wurzel der Flotte, SHA-256",
+  "fleetSecurity.rootHint": "Kopplungsdateien tragen sie, und Hubs trauen keiner anderen.",
+  "fleetSecurity.link": "Hub-Verbindung",
+  "forecast.title": "Zertifikate, die ablaufen",
+  "forecast.days": "Innerhalb von",
+  "forecast.span": ({ n }) => `${n} ${pluralDe(n, { one: "Tag", other: "Tagen" })}`,
+  "forecast.total": ({ shown }) => `${shown} laufen ab`,
+  "forecast.partly": "Standorte werden noch gelesen: Es können mehr sein.",
+  "forecast.weeks": "Nach Wochen",
+  "forecast.week": ({ from, n }) => `Woche ab ${from}: ${n}`,
+  "forecast.hubs": "Hubs",
+  "forecast.sites": "Aussteller und Server",
+  "forecast.devices": "Geräte",
+  "forecast.empty": "Keines läuft in dieser Zeit ab",
+  "forecast.empty.detail": "Hubs erneuern ihre Zertifikate bei Kontakt von selbst, Geräte ihre beim Verbinden.",
+  "forecast.col.site": "Standort",
+  "forecast.col.what": "Zertifikat",
+  "forecast.col.link": "Verbindung",
+  "forecast.col.ends": "Läuft ab",
+  "forecast.kind.hub": "Hub",
+  "forecast.kind.authority": "Aussteller des Standorts",
+  "forecast.kind.server": "Server des Standorts",
+  "forecast.kind.device": "Gerät",
+  "forecast.ended": "abgelaufen",
+  "forecast.more": "Mehr zeigen",
+  "revocations.title": "Ausgeschlossen",
+  "revocations.lead": "Ein gesperrter Standort kann von diesem Moment an nicht mehr mit der Konsole sprechen.",
+  "revocations.none": "Kein Standort ist gesperrt",
+};
+
+/** The security of the fleet. */
+export const fleetSecurity: Texts<typeof en> = { en, de };

@@ -1,0 +1,3 @@
+/** What both user interfaces know of alerts. */
+export * from "./kinds";
+export * from "./looks";
