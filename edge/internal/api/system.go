@@ -101,7 +101,7 @@ type syncView struct {
 		Cursor uint64 `json:"cursor"`
 		Head   uint64 `json:"head"`
 	} `json:"orders"`
-	Digest string `json:"digest" doc:"Sums up the folded state; equal on hub and console when they are in sync."`
+	Digest string `json:"digest" doc:"Sums up the folded state but for the audit; equal on hub and console when they are in sync."`
 }
 
 func (a *API) systemRoutes() {
@@ -286,6 +286,6 @@ func (a *API) sync() (syncView, error) {
 		v.Lanes = append(v.Lanes, view)
 	}
 	v.Orders.Cursor, v.Orders.Head = s.OrderCursor, s.OrderHead
-	v.Digest, err = a.Store.Digest()
+	v.Digest, err = a.Store.SyncDigest()
 	return v, err
 }
