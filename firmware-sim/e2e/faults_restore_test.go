@@ -137,7 +137,9 @@ func obey(t *testing.T, w *client, names ...string) {
 }
 
 // commandAshore is the state of a command as the console tells it.
-func (f *fleet) commandAshore(id string) string { return commandIn(f.shore, "/api/v1/sites/yacht-1/commands", id) }
+func (f *fleet) commandAshore(id string) string {
+	return commandIn(f.shore, "/api/v1/sites/yacht-1/commands", id)
+}
 
 func commandIn(a *api, path, id string) string {
 	a.t.Helper()
@@ -386,5 +388,78 @@ func TestF12_HubRestoredFromItsBackupTakesBackWhatItHadLost(t *testing.T) {
 	l.found(t, w)
 	if n := audited(l.board, "/api/v1/audit", "hub.restored"); n != 1 {
 		t.Errorf("the hub's audit tells %d times of the restore", n)
+	}
+}
+
+// The console's store is put back: with the word of who did it, and without.
+func TestF12_ConsoleRestoredFromAnOldBackupRunsNothingTwiceAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	for name, said := range map[string]bool{"said": true, "found out": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := startFleet(t)
+			w := dial(t, f.hub.Listeners["mqtt"], f.board.addDevice("watch-001", "watch", "bridge"))
+			obey(t, w, "locate")
+			b := dial(t, f.hub.Listeners["mqtt"], f.board.addDevice("btn-001", "button", "cabin-101"))
+			f.inSync(t)
+			var all []string
+			done := func() {
+				t.Helper()
+				id := f.order(t, "watch-001", "locate", time.Minute)
+				f.becomes(t, id, "succeeded")
+				all = append(all, id)
+			}
+			done()
+			f.inSync(t)
+			f.link.set(true)
+			f.linkIs(t, "offline")
+			all = append(all, f.order(t, "watch-001", "locate", time.Hour)) // taken after the backup
+			f.console.stop()
+			backup := keep(t, f.shoreData)
+			f.console.run()
+
+			// What the backup does not know.
+			f.link.set(false)
+			f.becomes(t, all[1], "succeeded")
+			done()
+			done()
+			f.board.addDevice("btn-002", "button", "cabin-102")
+			for i := range 3 {
+				if !b.send("press", press(i+1)) {
+					t.Fatal("press not acknowledged")
+				}
+			}
+			f.inSync(t)
+			f.console.stop()
+			f.link.set(true)
+			putBack(t, backup, f.shoreData)
+			if said {
+				cli(t, "", "obedio-console", "restored", "--data", f.shoreData)
+			}
+			f.console.run()
+			made := f.order(t, "watch-001", "locate", time.Hour) // with a number that the hub has taken
+			all = append(all, made)
+			f.link.set(false)
+			f.becomes(t, made, "succeeded")
+			f.inSync(t)
+			done()
+			for i, id := range all {
+				f.becomes(t, id, "succeeded")
+				if n := published(w, "locate", id); n != 1 {
+					t.Errorf("command %d was published %d times", i, n)
+				}
+			}
+			f.inSync(t)
+			if s := f.site(t); s.OrdersPending != 0 || s.Verdict == "diverged" || s.LinkState != "online" {
+				t.Errorf("the site afterwards: %+v", s)
+			}
+			action := "console.restored"
+			if !said {
+				action = "console.rolled_back"
+			}
+			if n := audited(f.shore, "/api/v1/audit", action); n != 1 {
+				t.Errorf("the console's audit tells %d times of it", n)
+			}
+		})
 	}
 }
