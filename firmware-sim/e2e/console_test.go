@@ -41,21 +41,30 @@ func startFleet(t *testing.T) *fleet {
 	return f
 }
 
+// url is where hubs find the console.
+func (f *fleet) url() string { return "https://" + f.link.l.Addr().String() }
+
 func (f *fleet) enrol(t *testing.T) identity.Claim {
 	t.Helper()
-	return f.enrolAt(t, "https://"+f.link.l.Addr().String())
+	return f.enrolAt(t, f.url())
 }
 
 // enrolAt enrols the hub at a console that it is to find at an address.
 func (f *fleet) enrolAt(t *testing.T, url string) identity.Claim {
 	t.Helper()
 	cli(t, "", "obedio-console", "site", "add", "yacht-1", "--data", f.shoreData, "--json")
+	return f.claimFor(t, f.boardData, url)
+}
+
+// claimFor enrols a hub with a new claim for the site.
+func (f *fleet) claimFor(t *testing.T, board, url string) identity.Claim {
+	t.Helper()
 	claim := filepath.Join(t.TempDir(), "claim.json")
 	text := cli(t, "", "obedio-console", "site", "claim", "yacht-1", "--data", f.shoreData)
 	if err := os.WriteFile(claim, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cli(t, "", "obedio-hub", "enroll", "--data", f.boardData, "--claim", claim, "--console", url)
+	cli(t, "", "obedio-hub", "enroll", "--data", board, "--claim", claim, "--console", url)
 	c, err := identity.ParseClaim([]byte(text))
 	if err != nil {
 		t.Fatal(err)
