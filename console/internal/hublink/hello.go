@@ -167,9 +167,24 @@ func (l *Link) settle(tx store.SiteTx, m *pb.HelloRequest, hello lane.Hello, w l
 	if err != nil {
 		return err
 	}
-	if m.ConsoleId == id.ConsoleID && m.ConsoleEpoch != id.Epoch && hello.OrderCursor > marks.Taken {
+	known := m.ConsoleId == id.ConsoleID
+	switch {
+	case known && m.ConsoleEpoch != id.Epoch && hello.OrderCursor > marks.Taken:
 		// The hub has taken orders that this store has forgotten.
 		if err := tx.Renumber(hello.OrderCursor, id.CreatedAt); err != nil {
+			return err
+		}
+	case known && hello.OrderCursor > marks.Offered:
+		// So this store is an old copy too, but nobody has said so. What was made
+		// since the console was started on it cannot be what the hub has taken.
+		if err := tx.Renumber(hello.OrderCursor, l.since); err != nil {
+			return err
+		}
+		l.c.Logger.Warn("hub has taken orders that this console does not know: its store is an old copy", "site", tx.Site().ID, "taken", hello.OrderCursor, "offered", marks.Offered)
+		err := tx.Audit(fleet.System("hublink"), "console.rolled_back", string(tx.Site().ID), map[string]string{
+			"orders_taken": fmt.Sprint(hello.OrderCursor), "orders_offered": fmt.Sprint(marks.Offered),
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -107,6 +107,7 @@ type Link struct {
 	limits *limits
 	greets *admission
 	events *feed.Feed[Event]
+	since  time.Time // when this console was started
 	life   context.Context
 	stop   context.CancelFunc
 
@@ -155,6 +156,7 @@ func New(c Config) *Link {
 		c: c, limits: newLimits(c), greets: newAdmission(c), events: feed.New[Event](c.Kept),
 		peers: map[fleet.HubID]*peer{}, wakes: map[fleet.SiteID]chan struct{}{},
 	}
+	l.since = l.now()
 	l.life, l.stop = context.WithCancel(context.Background())
 	return l
 }

@@ -103,7 +103,7 @@ type syncView struct {
 		Head   uint64 `json:"head"`
 	} `json:"orders"`
 	Budget budgetView `json:"budget"`
-	Digest string     `json:"digest" doc:"Sums up the folded state; equal on hub and console when they are in sync."`
+	Digest string     `json:"digest" doc:"Sums up the folded state but for the audit; equal on hub and console when they are in sync."`
 }
 
 // budgetView is what the link may carry and has carried.
@@ -305,6 +305,6 @@ func (a *API) sync() (syncView, error) {
 		Rung: cmp.Or(b.Rung, uplink.RungFull), Cause: b.Cause, PerDay: b.Budget.PerDay, PerMonth: b.Budget.PerMonth, Reserve: b.Budget.Reserve,
 		UsedDay: b.UsedDay, UsedMonth: b.UsedMonth, Goodput: s.Goodput,
 	}
-	v.Digest, err = a.Store.Digest()
+	v.Digest, err = a.Store.SyncDigest()
 	return v, err
 }
