@@ -206,12 +206,14 @@ func (v *Console) build(ctx context.Context) error {
 		return err
 	}
 	nc := c.Notify
+	judges := v.leads("alerts", time.Minute)
+	nc.Lead = judges
 	nc.Store, nc.Now, nc.Site, nc.Words, nc.Logger = v.store, c.Now, v.siteWords, alert.Words, v.log
 	if v.notify, err = notify.New(ctx, nc); err != nil {
 		return err
 	}
 	if v.alerts, err = alert.New(ctx, alert.Config{
-		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Logger: v.log,
+		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Lead: judges, Logger: v.log,
 		Tell: func(ctx context.Context, a store.Alert, e alert.Event) error { return v.notify.Tell(ctx, a, string(e)) },
 	}); err != nil {
 		return err
