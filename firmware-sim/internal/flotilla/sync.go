@@ -375,7 +375,7 @@ func (h *hub) pushPart(ctx context.Context) error {
 	if err != nil || !more {
 		return err
 	}
-	r, _, err := h.push(ctx, lane.Push{Ticket: h.sender.Ticket(), OrderCursor: h.cursor, Traffic: []lane.TrafficPart{part}})
+	r, _, err := h.push(ctx, h.sender.Carry(part, h.cursor))
 	if err != nil {
 		return err
 	}
