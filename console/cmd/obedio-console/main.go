@@ -26,6 +26,7 @@ type commands struct {
 	Audit   audits                 `cmd:"" help:"Who changed what at the console, or on a site: list, verify, export."`
 	Token   token                  `cmd:"" help:"API tokens for programs."`
 	Sync    syncing                `cmd:"" help:"How far the console is in sync with a site's hub."`
+	Epoch   epochs                 `cmd:"" help:"Tell that the store was restored from a backup."`
 	OpenAPI openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
 	Version program.VersionCommand `cmd:"" help:"Print the version."`
 }
