@@ -269,8 +269,19 @@ func (v *Console) notReady() error {
 	default:
 		return errors.New("the console is starting or stopping")
 	}
-	return v.store.Err()
+	if err := v.store.Err(); err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(context.Background(), readyWithin)
+	defer stop()
+	if _, _, err := v.store.Identity(ctx); err != nil {
+		return fmt.Errorf("the store does not answer: %w", err)
+	}
+	return nil
 }
+
+// readyWithin is how long the store may take to answer.
+const readyWithin = 2 * time.Second
 
 // Accounts are the people of the console.
 func (v *Console) Accounts() *account.Accounts { return v.accounts }
