@@ -323,16 +323,10 @@ func (d *Dispatch) RunJobs(ctx context.Context) error {
 	}
 	tick := time.NewTicker(d.c.JobsEvery)
 	defer tick.Stop()
-	read := d.c.Now()
+	read := time.NewTicker(d.c.ReadEvery)
+	defer read.Stop()
 	for {
-		// Another console may have begun some, and may be gone.
-		err := error(nil)
-		if now := d.c.Now(); now.Sub(read) >= d.c.ReadEvery {
-			if err = d.readJobs(ctx); err == nil {
-				read = now
-			}
-		}
-		if err := errors.Join(err, d.WorkOnJobs(ctx)); err != nil && ctx.Err() == nil {
+		if err := d.WorkOnJobs(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
 				return err
 			}
@@ -343,6 +337,10 @@ func (d *Dispatch) RunJobs(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		case <-d.jobs.wake:
+		case <-read.C: // another console may have begun some, and may be gone
+			if err := d.readJobs(ctx); err != nil && ctx.Err() == nil {
+				d.c.Logger.Warn("jobs not read", "error", err)
+			}
 		}
 	}
 }
