@@ -43,6 +43,9 @@ type Config struct {
 	// ReadEvery is how often what is open is read anew: another replica may have
 	// changed it. 1 min.
 	ReadEvery time.Duration
+	// Lead says whether this console is the one of several that judges, and tells;
+	// it is, by default.
+	Lead func(context.Context) bool
 	// Kept is how many events a reader of the feed may lag; 4096.
 	Kept int
 	// Tell notifies whoever is to be notified; it is called once for each occurrence
@@ -92,6 +95,9 @@ func New(ctx context.Context, c Config) (*Alerts, error) {
 	}
 	if c.Evidence == nil {
 		c.Evidence = func() []Evidence { return nil }
+	}
+	if c.Lead == nil {
+		c.Lead = func(context.Context) bool { return true }
 	}
 	if c.Tell == nil {
 		c.Tell = func(context.Context, store.Alert, Event) error { return nil }
@@ -330,7 +336,11 @@ func (a *Alerts) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := a.Judge(ctx); err != nil && ctx.Err() == nil {
+		round := a.reloadOld
+		if a.c.Lead(ctx) {
+			round = a.Judge
+		}
+		if err := round(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
 				return err
 			}
@@ -339,18 +349,24 @@ func (a *Alerts) Run(ctx context.Context) error {
 	}
 }
 
+// reloadOld reads what is open anew when that was done too long ago.
+func (a *Alerts) reloadOld(ctx context.Context) error {
+	a.mu.Lock()
+	old := a.c.Now().Sub(a.read) >= a.c.ReadEvery
+	a.mu.Unlock()
+	if !old {
+		return nil
+	}
+	return a.Reload(ctx)
+}
+
 // Judge does once what Run does.
 func (a *Alerts) Judge(ctx context.Context) error {
 	a.judging.Lock()
 	defer a.judging.Unlock()
 	now := fleet.Millis(a.c.Now())
-	a.mu.Lock()
-	old := now.Sub(a.read) >= a.c.ReadEvery
-	a.mu.Unlock()
-	if old {
-		if err := a.Reload(ctx); err != nil {
-			return err
-		}
+	if err := a.reloadOld(ctx); err != nil {
+		return err
 	}
 	own := map[fleet.SiteID]map[fleet.AlertKind]store.Alert{}
 	untold := map[fleet.SiteID][]store.Alert{}
