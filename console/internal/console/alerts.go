@@ -11,6 +11,7 @@ import (
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
+	"github.com/obedio/obedio/shared/rest/filter"
 )
 
 // folds is what is done with what hubs tell, in the transaction that folds it.
@@ -65,6 +66,28 @@ func (v *Console) followAlerts(ctx context.Context) error {
 			v.log.Warn("alerts of a hub not read", "error", err)
 		}
 	}
+}
+
+// siteRows are all sites, as they are in memory.
+func (v *Console) siteRows() []store.Site {
+	rows := v.fleet.Sites(func(fleetview.Row) bool { return true })
+	out := make([]store.Site, len(rows))
+	for i, r := range rows {
+		out[i] = r.Site
+	}
+	return out
+}
+
+// matchSites reads a filter by which policy is assigned.
+func (v *Console) matchSites(text string) (func(fleet.SiteID) bool, error) {
+	q, err := filter.Parse(text, fleetview.AssignFields())
+	if err != nil {
+		return nil, err
+	}
+	return func(id fleet.SiteID) bool {
+		r, found := v.fleet.Known(id)
+		return found && q.Match(r.Field)
+	}, nil
 }
 
 // siteWords is what notifications say of a site.
