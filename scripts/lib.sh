@@ -31,6 +31,13 @@ need() { command -v "$1" >/dev/null 2>&1 || install_package "$2"; }
 # need_file FILE PACKAGE: the same by a file.
 need_file() { [ -e "$1" ] || install_package "$2"; }
 
+# need_postgres: a server for tests, from Debian's package, unless one is given.
+# Its cluster is not used: the tests make their own.
+need_postgres() {
+	[ -z "${OBEDIO_TEST_POSTGRES:-}" ] || return 0
+	command -v initdb >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_package postgresql
+}
+
 install_package() {
 	say "installing $1"
 	local sudo=()

@@ -8,6 +8,8 @@ need mosquitto_pub mosquitto-clients
 need openssl openssl
 need_file /usr/include/mbedtls/ssl.h libmbedtls-dev # a device's TLS, for firmware-sim/e2e
 need chromium chromium
+need_postgres
+need redis-server redis-server
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT

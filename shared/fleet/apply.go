@@ -102,8 +102,15 @@ func changed[T Entity](found bool, before, after T) []Change {
 }
 
 func applyPressed(v View, r Record, b Pressed) ([]Change, error) {
-	if _, found, err := Get[Press](v, b.PressKey.Ref()); err != nil || found {
+	known, hadPress, err := Get[Press](v, b.PressKey.Ref())
+	if err != nil {
 		return nil, err
+	}
+	if hadPress {
+		// What a hub has restated may have come without the request.
+		if _, found, err := Get[Request](v, RequestRef(b.Press.Request)); err != nil || found || !b.Opens {
+			return nil, err
+		}
 	}
 	cursor, hadCursor, err := Get[PressCursor](v, PressCursorRef(b.Device))
 	if err != nil {
@@ -139,7 +146,7 @@ func applyPressed(v View, r Record, b Pressed) ([]Change, error) {
 		return nil, fmt.Errorf("%w: press %s opens=%t and request %s known=%t",
 			ErrState, b.PressKey.Ref().ID, b.Opens, b.Press.Request, hadRequest)
 	}
-	changes := changed(false, Press{}, b.Press)
+	changes := changed(hadPress, known, b.Press)
 	changes = append(changes, changed(hadCursor, cursor, next)...)
 	return append(changes, changed(hadRequest, before, req)...), nil
 }

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	pb "github.com/obedio/obedio/proto/gen/obedio/v1"
@@ -11,6 +12,12 @@ import (
 
 // Protocol is the version of the sync protocol that this program speaks.
 const Protocol = 1
+
+// FeatureColumns: traffic is taken as columns.
+const FeatureColumns = "columns"
+
+// MaxPartRows is the most rows that are read of one part of an hour.
+const MaxPartRows = 100_000
 
 var verdictNumbers = map[Verdict]pb.Verdict{
 	VerdictOK:       pb.Verdict_VERDICT_OK,
@@ -72,6 +79,7 @@ func DecodeHello(m *pb.HelloRequest) (Hello, error) {
 // know.
 func EncodeWelcome(w Welcome) *pb.HelloResponse {
 	m := &pb.HelloResponse{
+		Features: []string{FeatureColumns},
 		Protocol: Protocol, Verdict: verdictNumbers[w.Verdict], Ticket: w.Ticket, ConsoleId: w.ConsoleID,
 		ConsoleEpoch: w.ConsoleEpoch, OrderHead: w.OrderHead, Recall: w.Recall, OrderFloor: w.OrderFloor, Restate: w.Restate, Recovery: w.Recovery,
 		PolicyVersion: w.Policy, WaitMs: uint32(w.Wait.Milliseconds()),
@@ -87,7 +95,7 @@ func DecodeWelcome(m *pb.HelloResponse) (Welcome, error) {
 	w := Welcome{
 		Ticket: m.Ticket, ConsoleID: m.ConsoleId, ConsoleEpoch: m.ConsoleEpoch, OrderHead: m.OrderHead,
 		Recall: m.Recall, OrderFloor: m.OrderFloor, Restate: m.Restate, Recovery: m.Recovery, Policy: m.PolicyVersion,
-		Wait: time.Duration(m.WaitMs) * time.Millisecond,
+		Wait: time.Duration(m.WaitMs) * time.Millisecond, Columns: slices.Contains(m.Features, FeatureColumns),
 	}
 	found := false
 	for v, n := range verdictNumbers {
@@ -128,14 +136,18 @@ func EncodePush(p Push) *pb.PushRequest {
 		}
 	}
 	for _, v := range p.Traffic {
-		m.Summaries = append(m.Summaries, encodePart(v))
+		m.Summaries = append(m.Summaries, encodePart(v, p.Columns))
 	}
 	return m
 }
 
-func encodePart(p TrafficPart) *pb.SummaryPart {
+func encodePart(p TrafficPart, columns bool) *pb.SummaryPart {
 	m := &pb.SummaryPart{
 		StartMs: p.Start.UnixMilli(), Version: p.Version, Number: p.Number, Part: uint32(p.Part), Parts: uint32(p.Parts),
+	}
+	if columns {
+		m.Columns = wire.EncodeColumns(p.Rows)
+		return m
 	}
 	for _, r := range p.Rows {
 		m.Rows = append(m.Rows, wire.EncodeTrafficRow(r))
@@ -190,6 +202,11 @@ func decodePart(m *pb.SummaryPart) (TrafficPart, int, error) {
 		return p, len(m.Rows), fmt.Errorf("%w: part %d of %d of traffic", fleet.ErrInvalid, m.Part, m.Parts)
 	}
 	left := 0
+	if len(m.Columns) > 0 {
+		var err error
+		p.Rows, left, err = wire.DecodeColumns(m.Columns, MaxPartRows)
+		return p, left, err
+	}
 	for _, v := range m.Rows {
 		r, err := wire.DecodeTrafficRow(v)
 		if err != nil {

@@ -114,6 +114,8 @@ type Welcome struct {
 	Recovery uint64
 	// Policy is the version of the policy that the console holds for the site.
 	Policy uint64
+	// Columns: the console takes traffic as columns.
+	Columns bool
 	// Wait is how long to stay away; of VerdictWait.
 	Wait time.Duration
 }
@@ -132,6 +134,8 @@ type Push struct {
 	State       *StateBatch
 	OrderCursor uint64
 	Traffic     []TrafficPart
+	// Columns: Traffic goes as columns.
+	Columns bool
 	// LeftOut counts what DecodePush has left out of Traffic.
 	LeftOut int
 }
@@ -160,7 +164,9 @@ type Sender struct {
 	boot   string
 	ticket []byte
 	fenced bool
-	saved  Saved
+	// columns: the console of the session takes traffic as such.
+	columns bool
+	saved   Saved
 }
 
 // NewSender returns the hub's end for a store of the given epoch. saved is
@@ -191,6 +197,11 @@ func (s *Sender) Close() { s.ticket = nil }
 // Fenced reports whether the open session may carry lane 0 only: another hub
 // uses this identity.
 func (s *Sender) Fenced() bool { return s.fenced }
+
+// Carry is the push of a part of traffic.
+func (s *Sender) Carry(p TrafficPart, orderCursor uint64) Push {
+	return Push{Ticket: s.ticket, OrderCursor: orderCursor, Traffic: []TrafficPart{p}, Columns: s.columns}
+}
 
 // Epoch is that of the hub's life.
 func (s *Sender) Epoch() fleet.Epoch { return s.epoch }
@@ -284,7 +295,7 @@ func (s *Sender) OnHello(log Log, w Welcome) error {
 	s.saved = Saved{
 		ConsoleID: w.ConsoleID, ConsoleEpoch: w.ConsoleEpoch, Acked: acked, Hashes: hashes, Epoch: s.epoch, Recovered: s.saved.Recovered,
 	}
-	s.ticket, s.fenced = bytes.Clone(w.Ticket), w.Verdict == VerdictFenced
+	s.ticket, s.fenced, s.columns = bytes.Clone(w.Ticket), w.Verdict == VerdictFenced, w.Columns
 	return nil
 }
 

@@ -18,7 +18,11 @@ func withConsole(ctx context.Context, d config.Data, env *program.Env, fn func(*
 		if err := os.MkdirAll(d.Data, 0o700); err != nil {
 			return nil, nil, fmt.Errorf("make data directory: %w", err)
 		}
-		v, err := console.New(ctx, console.Config{Data: d.Data, Version: env.Version, Logger: env.Log})
+		c := console.Config{Data: d.Data, Version: env.Version, Logger: env.Log}
+		if err := d.Store.Console(&c); err != nil {
+			return nil, nil, program.Usagef("%s", err)
+		}
+		v, err := console.New(ctx, c)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -47,16 +47,19 @@ func (a *API) deviceRoutes() {
 		rest.PageInput
 		Filter string `query:"filter" maxLength:"500"`
 	}) (*devicesOutput, error) {
-		return a.fleetDevices(ctx, in.PageInput, in.Filter)
+		return a.searchDevices(ctx, in.PageInput, in.Filter, false)
 	})
 	rest.Register(a.rest, rest.Route{
 		OperationID: "search-devices", Method: http.MethodGet, Path: "/api/v1/devices/search", Permission: account.DevicesRead,
 		Summary: "Devices of all sites that match a filter", Tags: tags,
+		Description: "Words are looked for where the words of id, room, name and legacy id begin. What picks out few devices " +
+			"leads the search: a word, an id, a room, a tag, a firmware, a state that is not as it should be, a low battery; " +
+			"the list is in its order. A page may have fewer items than limit, even none, and more may follow.",
 	}, func(ctx context.Context, in *struct {
 		rest.PageInput
 		Q string `query:"q" maxLength:"500" doc:"Words, or the typed grammar of /devices."`
 	}) (*devicesOutput, error) {
-		return a.fleetDevices(ctx, in.PageInput, in.Q)
+		return a.searchDevices(ctx, in.PageInput, in.Q, true)
 	})
 }
 
@@ -143,78 +146,4 @@ func (a *API) siteDevice(ctx context.Context, in *SiteDevicePath) (*deviceOutput
 		return err
 	})
 	return out, err
-}
-
-// fleetDevices is a page of devices of all sites that the subject sees. How
-// far one page looks is bounded, so that a filter that matches nothing does
-// not read the whole fleet in one call: the cursor leads on.
-func (a *API) fleetDevices(ctx context.Context, in rest.PageInput, text string) (*devicesOutput, error) {
-	q, err := filter.Parse(text, fleetview.DeviceFields())
-	if err != nil {
-		return nil, err
-	}
-	type position struct {
-		Site   fleet.SiteID   `json:"s"`
-		Device fleet.DeviceID `json:"d"`
-	}
-	at, err := rest.DecodeCursor[position](in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	sees, budget := a.sees(ctx), a.ScanMost
-	page := rest.Page[siteDevice]{Items: []siteDevice{}}
-	stop := func(p position) (*devicesOutput, error) {
-		next := rest.EncodeCursor(p)
-		page.NextCursor = &next
-		return &devicesOutput{Body: page}, nil
-	}
-	sites, err := a.sitesFrom(ctx, at.Site)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range sites {
-		if !sees(id) {
-			continue
-		}
-		behind := fleet.DeviceID("")
-		if id == at.Site {
-			behind = at.Device
-		}
-		var found scanned
-		err := a.Store.ViewSite(ctx, id, func(v store.SiteView) (err error) {
-			found, err = scan(id, v, behind, q, in.Limit-len(page.Items), &budget)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		page.Items = append(page.Items, found.items...)
-		if !found.all {
-			return stop(position{id, found.last})
-		}
-	}
-	return &devicesOutput{Body: page}, nil
-}
-
-// sitesFrom are the ids of all sites from one on.
-func (a *API) sitesFrom(ctx context.Context, from fleet.SiteID) ([]fleet.SiteID, error) {
-	var ids []fleet.SiteID
-	if from != "" {
-		if _, err := a.Store.Site(ctx, from); err == nil {
-			ids = append(ids, from)
-		}
-	}
-	for behind := from; ; {
-		page, err := a.Store.Sites(ctx, behind, 1000)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range page {
-			ids = append(ids, s.ID)
-			behind = s.ID
-		}
-		if len(page) < 1000 {
-			return ids, nil
-		}
-	}
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/obedio/obedio/console/internal/dispatch"
@@ -13,7 +12,6 @@ import (
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
-	"github.com/obedio/obedio/shared/lane"
 	"github.com/obedio/obedio/shared/resource"
 	"github.com/obedio/obedio/shared/rest"
 )
@@ -98,6 +96,10 @@ func follow[T any](ctx context.Context, a *API, from *feed.Feed[T], pass func(co
 	}
 }
 
+// Resync tells all clients to read everything again: something may have been
+// missed.
+func (a *API) Resync() { a.publish(rest.ResyncEvent, account.EventsRead, "", struct{}{}) }
+
 func (a *API) publish(name string, p account.Action, site fleet.SiteID, v any) {
 	e, err := rest.NewEvent(name, p, site, v)
 	if err != nil {
@@ -147,7 +149,11 @@ func (a *API) commandEvent(site fleet.SiteID, v store.SiteView, id fleet.Command
 // however many steps it took. A site that comes back after a week does not
 // ring a week of calls.
 func (a *API) linkEvent(ctx context.Context, e hublink.Event) {
-	if len(e.Applied.Records)+len(e.Applied.States)+len(e.Applied.Receipt.Rejected) == 0 {
+	if !e.Moved {
+		return
+	}
+	if e.More {
+		a.publish(rest.ResyncEvent, account.EventsRead, e.Site, struct{}{})
 		return
 	}
 	a.tell(ctx, e.Site, func(v store.SiteView) error {
@@ -155,7 +161,7 @@ func (a *API) linkEvent(ctx context.Context, e hublink.Event) {
 		if err != nil {
 			return err
 		}
-		for _, ref := range changedRefs(e.Applied) {
+		for _, ref := range e.Changed() {
 			if err := a.entityEvent(e.Site, v, ref, names); err != nil {
 				return err
 			}
@@ -171,26 +177,6 @@ func (a *API) linkEvent(ctx context.Context, e hublink.Event) {
 		a.publish(eventSync, account.SyncRead, e.Site, syncEvent{e.Site, lanesOf(durable, contact)})
 		return nil
 	})
-}
-
-// changedRefs names what a push has changed, in the order of the last change.
-func changedRefs(p lane.Applied) []fleet.Ref {
-	var refs []fleet.Ref
-	seen := map[fleet.Ref]bool{}
-	add := func(r fleet.Ref) {
-		if !seen[r] {
-			seen[r] = true
-			refs = append(refs, r)
-		}
-	}
-	for _, s := range p.States {
-		add(fleet.DeviceRef(s.ID))
-	}
-	for _, c := range slices.Backward(p.Changes) {
-		add(c.After.Ref())
-	}
-	slices.Reverse(refs)
-	return refs
 }
 
 func (a *API) entityEvent(site fleet.SiteID, v store.SiteView, ref fleet.Ref, names roomNames) error {

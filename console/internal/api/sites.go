@@ -215,6 +215,7 @@ func (a *API) addSite(ctx context.Context, in *struct {
 	if err := a.Store.AddSite(ctx, actor(ctx), s, a.MaxSites); err != nil {
 		return nil, err
 	}
+	a.Link.Changed(id)
 	out, err := a.oneSite(ctx, SitePath{string(id)})
 	if err == nil {
 		out.Location = "/api/v1/sites/" + string(id)
@@ -351,7 +352,7 @@ func (a *API) revokeSite(ctx context.Context, in *SitePath) (*struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Link.End(s.Hub)
+	a.Link.End(id, s.Hub)
 	a.Logger.Info("site revoked", "site", id, "hub", s.Hub, "by", actor(ctx).ID)
 	_, err = a.Fleet.Refresh(ctx, id)
 	return nil, err

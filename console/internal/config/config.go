@@ -24,6 +24,7 @@ import (
 // Data is where the console keeps everything.
 type Data struct {
 	Data string `name:"data" required:"" placeholder:"DIR" help:"The console's data directory."`
+	Store
 }
 
 // Socket is where the running console listens for its own commands.
@@ -49,7 +50,6 @@ func (l Link) Check() error {
 type Serve struct {
 	Data
 	Link
-	Store     string `name:"store" default:"badger" help:"Where everything is kept: badger, in the data directory."`
 	ReadyFile string `name:"ready-file" placeholder:"FILE" help:"Write a JSON file with the addresses when every listener takes work."`
 
 	HTTP    string `name:"http" default:":8090" help:"Address for the web UI and the API; empty for none."`
@@ -84,6 +84,7 @@ type Serve struct {
 
 	MaxTargets int `name:"max-job-targets" default:"10000" help:"Devices of one job."`
 
+	Events      `embed:""`
 	Notify      `embed:""`
 	OIDC        `embed:""`
 	SessionIdle time.Duration `name:"session-idle" default:"336h" help:"A session that nobody uses for so long ends."`
@@ -96,8 +97,15 @@ type Serve struct {
 
 // Check says what is wrong with the settings.
 func (s Serve) Check() error {
-	if s.Store != "badger" {
-		return fmt.Errorf("%w: --store %s: this version keeps everything in badger only", fleet.ErrInvalid, s.Store)
+	if err := s.Store.Check(); err != nil {
+		return err
+	}
+	events, err := s.relay()
+	if err != nil {
+		return err
+	}
+	if u, _ := s.Store.address(); events.URL != "" && u == "" {
+		return fmt.Errorf("%w: --events is for several consoles on one database: choose one with --store", fleet.ErrInvalid)
 	}
 	if err := s.Link.Check(); err != nil {
 		return err
@@ -153,7 +161,13 @@ func (s Serve) Console() (console.Config, error) {
 		Intervals: fleetview.Intervals{Contact: s.ContactEvery, Offline: s.OfflineAfter, Stalled: s.StalledAfter},
 		Alerts:    s.limits(), Notify: s.notify(),
 	}
+	if err := s.Store.Console(&c); err != nil {
+		return c, err
+	}
 	var err error
+	if c.Events, err = s.relay(); err != nil {
+		return c, err
+	}
 	if c.OIDC, err = s.provider(); err != nil {
 		return c, err
 	}

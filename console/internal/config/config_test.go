@@ -12,7 +12,7 @@ import (
 
 func good(t *testing.T) Serve {
 	return Serve{
-		Data: Data{t.TempDir()}, Store: "badger", HTTP: "127.0.0.1:0", HubLink: "127.0.0.1:0", MaxSites: 1, ClaimTTL: time.Hour, OrderTTL: time.Hour,
+		Data: Data{Data: t.TempDir(), Store: Store{Store: "badger", Connections: 1}}, HTTP: "127.0.0.1:0", HubLink: "127.0.0.1:0", MaxSites: 1, ClaimTTL: time.Hour, OrderTTL: time.Hour,
 		MaxTTL: 24 * time.Hour, MaxPending: 1, PullWait: time.Minute, ContactEvery: time.Minute, OfflineAfter: time.Hour,
 		StalledAfter: time.Minute, CacheBytes: 8 << 20, MemTableBytes: 2 << 20, StopWithin: time.Second,
 		EnrolEvery: time.Second, EnrolBurst: 1, EnrolAll: 1, EnrolAllBurst: 1, TrafficAge: time.Hour,

@@ -28,8 +28,10 @@ import (
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/pki"
 	"github.com/obedio/obedio/console/internal/policy"
+	"github.com/obedio/obedio/console/internal/relay"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/console/internal/store/badger"
+	"github.com/obedio/obedio/console/internal/store/postgres"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/account/accountkv"
 	"github.com/obedio/obedio/shared/feed"
@@ -61,7 +63,11 @@ type Config struct {
 	// Constraints on the authorities of sites: see pki.Config.
 	Constraints identity.Constraints
 
-	Store     badger.Config
+	// Store is the embedded store, unless Postgres has the address of a database.
+	Store    badger.Config
+	Postgres postgres.Config
+	// Events are told between consoles that share a store, if it has an address.
+	Events    relay.Config
 	HubLink   hublink.Config
 	Dispatch  dispatch.Config
 	Intervals fleetview.Intervals
@@ -90,7 +96,9 @@ type Console struct {
 	c            Config
 	log          *slog.Logger
 	identity     store.Identity
-	store        *badger.Store
+	self         string // among the consoles that share the store
+	store        store.Store
+	relay        *relay.Relay // nil for none
 	refusals     refusals
 	pki          *pki.PKI
 	link         *hublink.Link
@@ -121,13 +129,11 @@ func New(ctx context.Context, c Config) (*Console, error) {
 	if (c.Data == "") != c.InMemory {
 		return nil, fmt.Errorf("%w: the console needs a data directory, or none when it is in memory", fleet.ErrInvalid)
 	}
-	sc := c.Store
-	sc.Dir, sc.Now, sc.Logger = c.Data, c.Now, c.Logger
-	s, err := badger.Open(sc)
+	s, err := open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	v := &Console{c: c, log: c.Logger, store: s, ready: make(chan struct{})}
+	v := &Console{c: c, log: c.Logger, self: newSelf(c.Now()), store: s, ready: make(chan struct{})}
 	if err := v.build(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -136,6 +142,18 @@ func New(ctx context.Context, c Config) (*Console, error) {
 
 // forecastHorizon is how far ahead certificates that end are known.
 const forecastHorizon = 400 * 24 * time.Hour
+
+// open opens the store that was chosen.
+func open(ctx context.Context, c Config) (store.Store, error) {
+	if c.Postgres.URL != "" {
+		pc := c.Postgres
+		pc.Now, pc.Logger = c.Now, c.Logger
+		return postgres.Open(ctx, pc)
+	}
+	sc := c.Store
+	sc.Dir, sc.Now, sc.Logger = c.Data, c.Now, c.Logger
+	return badger.Open(sc)
+}
 
 // rootSetting names the fleet root's fingerprint in the store: with it, an
 // authority that has got lost is noticed instead of made again.
@@ -152,16 +170,32 @@ func (v *Console) build(ctx context.Context) error {
 		return err
 	}
 	if v.pki, err = pki.Open(pki.Config{Dir: c.Data, Root: root, Now: c.Now, Constraints: c.Constraints, Logger: v.log}); err != nil {
+		if c.Postgres.URL != "" && (errors.Is(err, pki.ErrMissing) || errors.Is(err, pki.ErrOtherRoot)) {
+			err = fmt.Errorf("%w: consoles on one database have the same files: copy the directory pki of the first one into %s", err, c.Data)
+		}
 		return err
 	}
 	if root == "" {
-		if err := v.store.SetSetting(ctx, rootSetting, v.pki.Fingerprint()); err != nil {
+		root, err = v.store.FirstSetting(ctx, rootSetting, v.pki.Fingerprint())
+		if err != nil {
 			return fmt.Errorf("store the fleet root's fingerprint: %w", err)
+		}
+		if root != v.pki.Fingerprint() {
+			return fmt.Errorf("%w: another console has made one at the same time: copy its directory pki into %s", pki.ErrOtherRoot, c.Data)
+		}
+	}
+
+	if c.Events.URL != "" {
+		rc := c.Events
+		rc.Fleet, rc.Logger = v.identity.ConsoleID, v.log
+		if v.relay, err = relay.New(rc); err != nil {
+			return err
 		}
 	}
 
 	dc := c.Dispatch
 	dc.Store, dc.Now, dc.Logger = v.store, c.Now, v.log
+	dc.Lead = v.leads("orders", time.Minute)
 	dc.Match = fleetview.MatchDevices
 	dc.Wake = func(site fleet.SiteID) { v.link.Wake(site) }
 	v.dispatch = dispatch.New(dc)
@@ -184,8 +218,12 @@ func (v *Console) build(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	reload := time.Duration(0)
+	if c.Postgres.URL != "" {
+		reload = time.Minute // others may change the store, and their news may get lost
+	}
 	if v.fleet, err = fleetview.New(ctx, fleetview.Config{
-		Store: v.store, Now: c.Now, Session: v.link.Open, Intervals: c.Intervals, Logger: v.log,
+		Store: v.store, Now: c.Now, Intervals: c.Intervals, ReloadEvery: reload, Logger: v.log,
 		Planned: v.windows.Planned, Alerts: v.alerts.Count,
 	}); err != nil {
 		return err
@@ -225,16 +263,10 @@ func (v *Console) build(ctx context.Context) error {
 
 // identify reads whose store this is, or names a new one.
 func (v *Console) identify(ctx context.Context) error {
-	id, found, err := v.store.Identity(ctx)
+	now := fleet.Millis(v.c.Now())
+	id, err := v.store.FirstIdentity(ctx, store.Identity{ConsoleID: fleet.NewUUID[string](now), Epoch: string(fleet.NewEpoch()), CreatedAt: now})
 	if err != nil {
 		return fmt.Errorf("read the store's identity: %w", err)
-	}
-	if !found {
-		now := fleet.Millis(v.c.Now())
-		id = store.Identity{ConsoleID: fleet.NewUUID[string](now), Epoch: string(fleet.NewEpoch()), CreatedAt: now}
-		if err := v.store.SetIdentity(ctx, id); err != nil {
-			return fmt.Errorf("store the console's identity: %w", err)
-		}
 	}
 	v.identity = id
 	return nil
@@ -300,6 +332,11 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "contacts", inner, v.followLink)
 	start(&inside, "orders", inner, v.followOrders)
 	start(&inside, "events", inner, v.api.Run)
+	if v.relay != nil {
+		start(&inside, "other consoles", inner, v.hearOthers)
+		start(&inside, "for other consoles", inner, v.tellOthers)
+		start(&inside, "relay", inner, v.relay.Run)
+	}
 	start(&inside, "accounts", inner, v.sweepAccounts)
 	start(&inside, "traffic", inner, v.dropTraffic)
 
@@ -372,24 +409,13 @@ func (v *Console) followOrders(ctx context.Context) error {
 }
 
 func follow[T any](ctx context.Context, v *Console, from *feed.Feed[T], site func(T) fleet.SiteID) error {
-	r := from.Subscribe(from.Head())
-	for {
-		item, err := r.Next(ctx)
-		switch {
-		case errors.Is(err, feed.ErrLagged):
-			for _, r := range v.fleet.Sites(func(fleetview.Row) bool { return true }) {
-				v.fleet.Touch(r.Site.ID)
-			}
-		case err != nil:
-			return nil //nolint:nilerr // the console is stopping
-		default:
-			v.fleet.Touch(site(item.Value))
-		}
-	}
+	each(ctx, from, v.fleet.TouchAll, func(e T) { v.fleet.Touch(site(e)) })
+	return nil
 }
 
 // sweepAccounts removes sessions that have ended, now and then.
 func (v *Console) sweepAccounts(ctx context.Context) error {
+	mine := v.leads("people", 2*time.Hour)
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
@@ -397,6 +423,9 @@ func (v *Console) sweepAccounts(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			if !mine(ctx) {
+				continue
+			}
 			if _, err := v.accounts.Sweep(ctx); err != nil && ctx.Err() == nil {
 				v.log.Warn("sessions not swept", "error", err)
 			}

@@ -336,10 +336,10 @@ func TestRestart_FindsTheFleetAgain(t *testing.T) {
 
 	again := start(t, Config{Data: dir})
 	s := again.site("yacht-1")
-	if s.Link != "late" || !s.DataAsOf.Equal(*before.DataAsOf) || s.Counts != before.Counts || s.Requests != before.Requests {
+	if s.Link != "online" || !s.DataAsOf.Equal(*before.DataAsOf) || s.Counts != before.Counts || s.Requests != before.Requests {
 		t.Errorf("after the restart it is %+v, before %+v", s, before)
 	}
-	h.r, h.cl = again, nil
+	h.dials(again)
 	var v struct {
 		Digest string `json:"digest"`
 	}
@@ -347,6 +347,8 @@ func TestRestart_FindsTheFleetAgain(t *testing.T) {
 	if v.Digest != digest {
 		t.Error("the digest is another")
 	}
+	h.grow(5)
+	h.pushAll() // with the ticket of before
 	if again.c.identity != r.c.identity || again.c.pki.Fingerprint() != r.c.pki.Fingerprint() {
 		t.Error("the console is another")
 	}

@@ -121,9 +121,13 @@ func (r *rig) claim(site string) identity.Claim {
 
 // client speaks to the hub link with the given TLS settings.
 func (r *rig) client(settings *tls.Config) obediov1connect.HubLinkClient {
+	return r.clientAt("https://"+r.c.c.Listeners.HubLink.Addr().String(), settings)
+}
+
+func (r *rig) clientAt(url string, settings *tls.Config) obediov1connect.HubLinkClient {
 	t := &http.Transport{DialContext: r.dial, TLSClientConfig: settings, ForceAttemptHTTP2: true}
 	r.t.Cleanup(t.CloseIdleConnections)
-	return obediov1connect.NewHubLinkClient(&http.Client{Transport: t}, "https://"+r.c.c.Listeners.HubLink.Addr().String(), connect.WithSendGzip())
+	return obediov1connect.NewHubLinkClient(&http.Client{Transport: t}, url, connect.WithSendGzip())
 }
 
 func (r *rig) newcomer(c identity.Claim) obediov1connect.HubLinkClient {
@@ -157,6 +161,7 @@ type testHub struct {
 	site    string
 	id      fleet.HubID
 	cl      obediov1connect.HubLinkClient
+	tls     *tls.Config
 	story   *fleettest.Story
 	epoch   fleet.Epoch
 	ticket  []byte
@@ -187,15 +192,19 @@ func (r *rig) enrolled(site string, m *pb.EnrolResponse, k *ecdsa.PrivateKey) *t
 		r.t.Fatal(err)
 	}
 	h := &testHub{
-		r: r, site: site, id: fleet.HubID(m.HubId), story: fleettest.NewStory(1), epoch: "epoch-1",
-		cl:    r.client(identity.HubClient(tls.Certificate{Certificate: m.HubChain, PrivateKey: k}, root, r.c.c.Now)),
+		site: site, id: fleet.HubID(m.HubId), story: fleettest.NewStory(1), epoch: "epoch-1",
+		tls:   identity.HubClient(tls.Certificate{Certificate: m.HubChain, PrivateKey: k}, root, r.c.c.Now),
 		lanes: map[fleet.Lane][][]byte{}, hashes: map[fleet.Lane][]lane.Hash{}, acked: map[fleet.Lane]fleet.Seq{},
 	}
 	for _, l := range fleet.LogLanes() {
 		h.hashes[l] = []lane.Hash{{}}
 	}
+	h.dials(r)
 	return h
 }
+
+// dials makes the hub speak to a console.
+func (h *testHub) dials(r *rig) { h.r, h.cl = r, r.client(h.tls.Clone()) }
 
 func (h *testHub) append(r fleet.Record) {
 	h.r.t.Helper()
@@ -272,17 +281,22 @@ func (h *testHub) take(orders []fleet.Order) {
 	}
 }
 
+// rest is what the console does not hold, as far as the hub knows.
+func (h *testHub) rest() (p lane.Push) {
+	for _, l := range fleet.LogLanes() {
+		if n := fleet.Seq(len(h.lanes[l])); h.acked[l] < n {
+			p.Batches = append(p.Batches, h.batch(l, h.acked[l]+1, n))
+		}
+	}
+	return p
+}
+
 // pushAll sends until the console holds everything, and returns how many calls
 // that took.
 func (h *testHub) pushAll() int {
 	h.r.t.Helper()
 	for calls := 0; ; calls++ {
-		var p lane.Push
-		for _, l := range fleet.LogLanes() {
-			if n := fleet.Seq(len(h.lanes[l])); h.acked[l] < n {
-				p.Batches = append(p.Batches, h.batch(l, h.acked[l]+1, n))
-			}
-		}
+		p := h.rest()
 		if p.Batches == nil {
 			return calls
 		}

@@ -20,10 +20,14 @@ const (
 // dropTraffic drops hours of traffic that are too old, at the start and now
 // and then.
 func (v *Console) dropTraffic(ctx context.Context) error {
+	mine := v.leads("traffic", 2*dropEvery)
 	tick := time.NewTicker(dropEvery)
 	defer tick.Stop()
 	for {
-		days, err := v.dropTrafficBefore(ctx, v.c.Now().Add(-v.c.TrafficAge))
+		days, err := 0, error(nil)
+		if mine(ctx) {
+			days, err = v.dropTrafficBefore(ctx, v.c.Now().Add(-v.c.TrafficAge))
+		}
 		if err != nil && ctx.Err() == nil {
 			v.log.Warn("old traffic not dropped", "error", err)
 		}

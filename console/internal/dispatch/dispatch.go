@@ -51,6 +51,9 @@ type Config struct {
 	Match func(filter string) (func(store.SiteView) ([]fleet.DeviceID, error), error)
 	// SweepEvery is how often orders whose time is over are looked for; 5 s.
 	SweepEvery time.Duration
+	// Lead says whether this console is the one that looks for them; it does, by
+	// default.
+	Lead func(context.Context) bool
 	// Kept is how many events a reader of the feed may lag; 1024.
 	Kept int
 	// Wake is told of a site for which there is an order; may be nil.
@@ -62,6 +65,8 @@ type Config struct {
 type Event struct {
 	Site  fleet.SiteID
 	Order store.Order
+	// Far: it happened at another console that shares the store.
+	Far bool
 }
 
 // Dispatch makes and follows orders.
@@ -82,6 +87,9 @@ func New(c Config) *Dispatch {
 	c.Kept = cmp.Or(c.Kept, 1024)
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Lead == nil {
+		c.Lead = func(context.Context) bool { return true }
 	}
 	if c.Wake == nil {
 		c.Wake = func(fleet.SiteID) {}
@@ -228,9 +236,25 @@ func (d *Dispatch) add(
 	}
 	if o.Number != 0 {
 		d.c.Wake(site)
-		d.events.Publish(Event{site, o})
+		d.events.Publish(Event{Site: site, Order: o})
 	}
 	return o, nil
+}
+
+// Tell is told of an order that was added, or has ended, at another console.
+func (d *Dispatch) Tell(ctx context.Context, site fleet.SiteID, n uint64) error {
+	var o store.Order
+	var found bool
+	err := d.c.Store.ViewSite(ctx, site, func(v store.SiteView) (err error) {
+		o, found, err = v.Order(n)
+		return err
+	})
+	if err != nil || !found {
+		return err
+	}
+	d.c.Wake(site)
+	d.events.Publish(Event{Site: site, Order: o, Far: true})
+	return nil
 }
 
 // entryOf is what the audit is told of a new order.
@@ -264,6 +288,9 @@ func (d *Dispatch) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		if !d.c.Lead(ctx) {
+			continue
 		}
 		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
@@ -307,7 +334,7 @@ func (d *Dispatch) expire(ctx context.Context, site fleet.SiteID, n uint64, now 
 		return fmt.Errorf("end order %d of site %s: %w", n, site, err)
 	}
 	if ended != nil {
-		d.events.Publish(Event{site, *ended})
+		d.events.Publish(Event{Site: site, Order: *ended})
 	}
 	return nil
 }

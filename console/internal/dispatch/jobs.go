@@ -535,7 +535,7 @@ func (d *Dispatch) orderGroup(ctx context.Context, j store.Job, site fleet.SiteI
 	d.changed(j.ID)
 	if n := len(ordered); n > 0 {
 		d.c.Wake(site)
-		d.events.Publish(Event{site, ordered[n-1]}) // one for all: the job tells of each
+		d.events.Publish(Event{Site: site, Order: ordered[n-1]}) // one for all: the job tells of each
 	}
 	return nil
 }
@@ -648,7 +648,7 @@ func (d *Dispatch) takeBackGroup(ctx context.Context, j store.Job, site fleet.Si
 	d.changed(j.ID)
 	if last.Number != 0 {
 		d.c.Wake(site)
-		d.events.Publish(Event{site, last})
+		d.events.Publish(Event{Site: site, Order: last})
 	}
 	return nil
 }

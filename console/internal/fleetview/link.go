@@ -87,7 +87,7 @@ func Link(site store.Site, c store.Contact, backlog uint64, session bool, now ti
 	case silent >= i.Contact:
 		return Late, c.At.Add(i.Contact)
 	case !session:
-		// The console has started anew and the hub has not greeted since.
+		// It was not greeted, or its session was ended.
 		return Late, c.At
 	}
 	return Online, c.UpAt

@@ -31,9 +31,7 @@ import (
 type Config struct {
 	Store store.Store
 	// Now is the clock; time.Now.
-	Now func() time.Time
-	// Session says whether a hub has one; never, by default.
-	Session   func(fleet.HubID) bool
+	Now       func() time.Time
 	Intervals Intervals
 	// Planned says until when a site is expected to be away; Alerts how many of its
 	// alerts are open. Both may be nil. They must not wait.
@@ -42,6 +40,9 @@ type Config struct {
 	// SweepEvery is how often sites that have changed are told of, and those that
 	// time has changed looked for. 1 s.
 	SweepEvery time.Duration
+	// ReloadEvery is how often all sites are read anew, for a store that other
+	// consoles change as well; never, by default.
+	ReloadEvery time.Duration
 	// Kept is how many events a reader of the feed may lag; 4096.
 	Kept   int
 	Logger *slog.Logger
@@ -58,6 +59,8 @@ type Row struct {
 	Durable map[fleet.Lane]uint64
 	Backlog map[fleet.Lane]uint64
 	Orders  store.OrderMarks
+	// Session: the site's hub has one.
+	Session bool
 	// HubNotAfter is when the hub's certificate ends; zero without a hub.
 	HubNotAfter time.Time
 
@@ -81,6 +84,8 @@ type Row struct {
 type View struct {
 	c    Config
 	rows *feed.Feed[Row]
+	// again holds a value when all sites are to be read.
+	again chan struct{}
 
 	reading sync.Mutex // held from reading a site to keeping it, so that what is kept never goes back
 
@@ -97,9 +102,6 @@ func New(ctx context.Context, c Config) (*View, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Session == nil {
-		c.Session = func(fleet.HubID) bool { return false }
-	}
 	if c.Planned == nil {
 		c.Planned = func(store.Site, time.Time) (time.Time, bool) { return time.Time{}, false }
 	}
@@ -109,26 +111,50 @@ func New(ctx context.Context, c Config) (*View, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	v := &View{c: c, rows: feed.New[Row](c.Kept), sites: map[fleet.SiteID]Row{}, dirty: map[fleet.SiteID]bool{}}
+	v := &View{c: c, rows: feed.New[Row](c.Kept), again: make(chan struct{}, 1), sites: map[fleet.SiteID]Row{}, dirty: map[fleet.SiteID]bool{}}
+	return v, v.Reload(ctx)
+}
+
+// sitesAtOnce are read in one transaction.
+const sitesAtOnce = 1000
+
+// Reload reads all sites anew and tells of those that have changed.
+func (v *View) Reload(ctx context.Context) error {
 	for behind := fleet.SiteID(""); ; {
-		page, err := c.Store.Sites(ctx, behind, 1000)
+		n, err := v.reload(ctx, &behind)
 		if err != nil {
-			return nil, fmt.Errorf("read sites: %w", err)
+			return fmt.Errorf("read sites: %w", err)
 		}
-		for _, s := range page {
-			if _, err := v.Refresh(ctx, s.ID); err != nil {
-				return nil, err
-			}
-			behind = s.ID
-		}
-		if len(page) < 1000 {
-			return v, nil
+		if n < sitesAtOnce {
+			return nil
 		}
 	}
 }
 
+func (v *View) reload(ctx context.Context, behind *fleet.SiteID) (int, error) {
+	v.reading.Lock()
+	defer v.reading.Unlock()
+	return v.c.Store.ViewSites(ctx, *behind, sitesAtOnce, func(s store.SiteView) error {
+		r, err := v.rowOf(s)
+		*behind = r.Site.ID
+		if err == nil {
+			v.keep(v.judge(r))
+		}
+		return err
+	})
+}
+
 // Changes is the feed of rows that have changed, each at most once a sweep.
 func (v *View) Changes() *feed.Feed[Row] { return v.rows }
+
+// TouchAll tells that every site may have changed, and that there may be new
+// ones.
+func (v *View) TouchAll() {
+	select {
+	case v.again <- struct{}{}:
+	default: // it is asked for already
+	}
+}
 
 // Touch tells that a site has changed.
 func (v *View) Touch(id fleet.SiteID) {
@@ -146,56 +172,70 @@ func (v *View) Refresh(ctx context.Context, id fleet.SiteID) (Row, error) {
 	if err != nil {
 		return after, err
 	}
+	v.keep(after)
+	return after, nil
+}
+
+// keep takes up a row that was read, and tells of it if it has changed. The
+// caller holds reading.
+func (v *View) keep(after Row) {
 	v.mu.Lock()
-	before, known := v.sites[id]
-	v.sites[id] = after
+	before, known := v.sites[after.Site.ID]
+	v.sites[after.Site.ID] = after
 	v.mu.Unlock()
 	before.At = after.At
 	if !known || !reflect.DeepEqual(before, after) {
 		v.rows.Publish(after)
 	}
-	return after, nil
 }
 
-func (v *View) read(ctx context.Context, id fleet.SiteID) (Row, error) {
-	var r Row
-	err := v.c.Store.ViewSite(ctx, id, func(s store.SiteView) (err error) {
-		r.Site = s.Site()
-		if r.Contact, err = s.Contact(); err != nil {
-			return err
-		}
-		if r.Counts, err = s.Counts(); err != nil {
-			return err
-		}
-		if r.Epoch, err = s.Epoch(); err != nil {
-			return err
-		}
-		if r.Orders, err = s.Marks(); err != nil {
-			return err
-		}
-		now := v.c.Now()
-		err = s.Usage(store.DayOf(now), now.Add(time.Hour), func(u store.Usage) bool {
-			r.BytesToday = u.Sum()
-			return false
-		})
-		if err != nil {
-			return err
-		}
-		r.Durable, err = Positions(s)
+func (v *View) read(ctx context.Context, id fleet.SiteID) (r Row, err error) {
+	err = v.c.Store.ViewSite(ctx, id, func(s store.SiteView) (err error) {
+		r, err = v.rowOf(s)
 		return err
 	})
 	if err != nil {
 		return r, fmt.Errorf("read site %s: %w", id, err)
 	}
-	r.Backlog = Backlog(r.Contact, r.Durable)
-	if r.Site.Hub != "" {
-		h, err := v.c.Store.Hub(ctx, r.Site.Hub)
-		if err != nil {
-			return r, fmt.Errorf("read hub %s: %w", r.Site.Hub, err)
-		}
-		r.HubNotAfter = h.NotAfter
-	}
 	return v.judge(r), nil
+}
+
+// rowOf reads what is known of a site.
+func (v *View) rowOf(s store.SiteView) (Row, error) {
+	r := Row{Site: s.Site()}
+	var err error
+	if r.Contact, err = s.Contact(); err != nil {
+		return r, err
+	}
+	if r.Counts, err = s.Counts(); err != nil {
+		return r, err
+	}
+	if r.Epoch, err = s.Epoch(); err != nil {
+		return r, err
+	}
+	if r.Orders, err = s.Marks(); err != nil {
+		return r, err
+	}
+	open, err := s.Session()
+	if err != nil {
+		return r, err
+	}
+	r.Session = open.Hub != "" && open.Hub == r.Site.Hub
+	hub, _, err := s.Hub()
+	if err != nil {
+		return r, err
+	}
+	r.HubNotAfter = hub.NotAfter
+	now := v.c.Now()
+	if err := s.Usage(store.DayOf(now), now.Add(time.Hour), func(u store.Usage) bool {
+		r.BytesToday = u.Sum()
+		return false
+	}); err != nil {
+		return r, err
+	}
+	r.Durable, err = Positions(s)
+	r.Backlog = Backlog(r.Contact, r.Durable)
+	return r, err
 }
 
 // Positions are how far the lanes of a site are held; of lane 4 it is how many
@@ -221,7 +261,7 @@ func Positions(s store.SiteView) (map[fleet.Lane]uint64, error) {
 // judge fills in what follows from the rest of the row, and from the time.
 func (v *View) judge(r Row) Row {
 	r.At = v.c.Now()
-	r.Link, r.LinkSince = Link(r.Site, r.Contact, r.Waiting(), v.c.Session(r.Site.Hub), r.At, v.c.Intervals)
+	r.Link, r.LinkSince = Link(r.Site, r.Contact, r.Waiting(), r.Session, r.At, v.c.Intervals)
 	r.PlannedUntil, r.Alerts = time.Time{}, v.c.Alerts(r.Site.ID)
 	if until, ok := v.c.Planned(r.Site, r.At); ok {
 		r.PlannedUntil = until
@@ -290,13 +330,25 @@ func (v *View) Totals(keep func(Row) bool) Totals {
 func (v *View) Run(ctx context.Context) error {
 	tick := time.NewTicker(v.c.SweepEvery)
 	defer tick.Stop()
+	var reload <-chan time.Time
+	if v.c.ReloadEvery > 0 {
+		t := time.NewTicker(v.c.ReloadEvery)
+		defer t.Stop()
+		reload = t.C
+	}
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			err = v.Sweep(ctx)
+		case <-reload:
+			err = v.Reload(ctx)
+		case <-v.again:
+			err = v.Reload(ctx)
 		}
-		if err := v.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrClosed) {
 				return nil
 			}

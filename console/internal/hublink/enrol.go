@@ -80,8 +80,7 @@ func (l *Link) Enrol(ctx context.Context, req *connect.Request[pb.EnrolRequest])
 	}
 	if c.Hub == h.ID {
 		l.c.Logger.Info("hub enrolled", "site", site, "hub", h.ID, "replaces", before.Hub, "version", h.Version)
-		l.End(before.Hub)
-		l.events.Publish(Event{Site: site})
+		l.End(site, before.Hub)
 	}
 	return connect.NewResponse(&pb.EnrolResponse{
 		HubId: string(c.Hub), SiteId: string(site), HubChain: c.Chain, FleetRoot: l.c.Authority.Root().Raw, SiteChain: siteChain,

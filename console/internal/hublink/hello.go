@@ -45,27 +45,38 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 	}
 	defer leave()
 	var w lane.Welcome
+	ticket, hash := newTicket()
 	err = l.c.Store.UpdateSite(ctx, hub.Site, func(tx store.SiteTx) error {
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
 		var err error
-		w, err = l.greet(tx, hub, m, hello)
-		return err
+		if w, err = l.greet(tx, hub, m, hello); err != nil {
+			return err
+		}
+		var opened store.Session
+		if greeted(w) {
+			opened = store.Session{
+				Hub: hub.ID, Ticket: hash, Epoch: hello.Epoch, BootID: hello.BootID, Console: l.c.Identity.Epoch, At: l.now(),
+			}
+		}
+		return tx.PutSession(opened)
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.ConsoleID, w.ConsoleEpoch = l.c.Identity.ConsoleID, l.c.Identity.Epoch
 	if greeted(w) {
-		w.Ticket = p.open(hello.Epoch, hello.BootID, l.c.MaxRecords).ticket
+		w.Ticket = ticket
+		p.opened(p.with(hash, l.c.MaxRecords))
 	} else {
-		p.end()
+		hash = store.SecretHash{}
+		p.endOthers(hash)
 	}
 	if w.Verdict != lane.VerdictOK {
 		l.c.Logger.Warn("hub not in line with what is held", "site", hub.Site, "hub", hub.ID, "verdict", w.Verdict.String())
 	}
-	l.events.Publish(Event{Site: hub.Site})
+	l.events.Publish(Event{Site: hub.Site, Hub: hub.ID, Ticket: hash})
 	out := lane.EncodeWelcome(w)
 	out.ConsoleTimeMs = l.now().UnixMilli()
 	out.Policy = &pb.LinkPolicy{StateIntervalMs: uint32(l.c.StateEvery.Milliseconds())}

@@ -8,8 +8,10 @@
 // newest Hello; one hub syncs one call at a time, and no hub waits for
 // another's.
 //
-// Tickets are kept in memory: after a restart every hub greets again. All
-// methods of Link may be called from any goroutine.
+// What a Hello has opened is kept in the store, and asked for in the transaction
+// of each call: a hub may speak to any of the consoles that share a store, and a
+// ticket outlives a restart. In memory is only what calls wait for. All methods
+// of Link may be called from any goroutine.
 package hublink
 
 import (
@@ -97,13 +99,6 @@ type Config struct {
 	Used       func(fleet.SiteID)
 	// Kept is how many events a reader of the feed may lag; 1024.
 	Kept int
-}
-
-// Event says that a hub was in contact, or what its push has changed.
-type Event struct {
-	Site fleet.SiteID
-	// Applied is the zero value when nothing has changed.
-	Applied lane.Applied
 }
 
 // Link is the console's end of the link to all hubs.
@@ -220,26 +215,6 @@ func (l *Link) woken(site fleet.SiteID) <-chan struct{} {
 		l.wakes[site] = ch
 	}
 	return ch
-}
-
-// End ends the session of a hub at once: it was revoked, or another has taken
-// its place.
-func (l *Link) End(hub fleet.HubID) {
-	l.mu.Lock()
-	p, ok := l.peers[hub]
-	delete(l.peers, hub)
-	l.mu.Unlock()
-	if ok {
-		p.end()
-	}
-}
-
-// Open reports whether a hub has a session.
-func (l *Link) Open(hub fleet.HubID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	p, ok := l.peers[hub]
-	return ok && p.current() != nil
 }
 
 func (l *Link) now() time.Time { return fleet.Millis(l.c.Now()) }

@@ -25,12 +25,8 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 		return nil, err
 	}
 	p := l.peer(hub.ID)
-	s, err := p.admit(req.Msg.Ticket)
-	if err != nil {
-		return nil, err
-	}
-	replaced := s.pulling()
-	defer s.pulled(replaced)
+	s := p.with(hashOf(req.Msg.Ticket), l.c.MaxRecords)
+	var replaced <-chan struct{}
 	maxBytes := int(req.Msg.MaxBytes)
 	if maxBytes == 0 {
 		maxBytes = defaultOrderBytes
@@ -46,6 +42,9 @@ func (l *Link) Pull(ctx context.Context, req *connect.Request[pb.PullRequest]) (
 			return nil, err
 		}
 		if touch {
+			p.opened(s)
+			replaced = s.pulling()
+			defer s.pulled(replaced)
 			l.events.Publish(Event{Site: hub.Site})
 		}
 		// Only a call is contact; that it waits proves nothing.
@@ -78,7 +77,7 @@ func (l *Link) ordersFor(ctx context.Context, hub store.Hub, s *session, m *pb.P
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
-		if err := s.enter(tx); err != nil {
+		if err := l.enter(tx, hub, s); err != nil {
 			return err
 		}
 		if touch {

@@ -30,18 +30,16 @@ func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (
 		return nil, err
 	}
 	defer leave()
-	s, err := p.admit(push.Ticket)
-	if err != nil {
-		return nil, err
-	}
+	s := p.with(hashOf(push.Ticket), l.c.MaxRecords)
 	got, err := l.receive(ctx, hub, s, push)
 	if errors.Is(err, lane.ErrDiverged) {
-		p.end()
 		err = errors.Join(err, l.diverged(ctx, hub))
+		l.End(hub.Site, hub.ID)
 	}
 	if err != nil {
 		return nil, err
 	}
+	p.opened(s)
 	for _, r := range got.applied.Records {
 		l.records[r.Lane].Add(1)
 	}
@@ -55,7 +53,7 @@ func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (
 		first := got.applied.Receipt.Rejected[0]
 		l.c.Logger.Warn("records set aside", "site", hub.Site, "records", n, "lane", first.Lane, "seq", first.Seq, "reason", first.Reason)
 	}
-	l.events.Publish(Event{Site: hub.Site, Applied: got.applied})
+	l.events.Publish(Event{Site: hub.Site, Applied: got.applied, Moved: moved(got.applied)})
 	out := lane.EncodeReceipt(got.applied.Receipt)
 	out.ConsoleTimeMs, out.OrderHead, out.PolicyVersion = l.now().UnixMilli(), got.head, got.policy
 	if out.Orders, err = encodeOrders(got.orders); err != nil {
@@ -63,6 +61,9 @@ func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (
 	}
 	return connect.NewResponse(out), nil
 }
+
+// moved reports whether a push has brought anything new.
+func moved(a lane.Applied) bool { return len(a.Records)+len(a.States)+len(a.Receipt.Rejected) > 0 }
 
 // received is what a push has come to.
 type received struct {
@@ -99,7 +100,7 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
-		if err := s.enter(tx); err != nil {
+		if err := l.enter(tx, hub, s); err != nil {
 			return err
 		}
 		wanted, unwanted := l.sift(push.Traffic)
@@ -163,7 +164,7 @@ func (l *Link) diverged(ctx context.Context, hub store.Hub) error {
 		}
 		c = l.touched(c, hub)
 		c.Verdict, c.VerdictAt = lane.VerdictDiverged.String(), c.At
-		return tx.PutContact(c)
+		return errors.Join(tx.PutContact(c), tx.PutSession(store.Session{}))
 	})
 }
 

@@ -19,15 +19,15 @@ func (l *Link) Recall(ctx context.Context, req *connect.Request[pb.RecallRequest
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.peer(hub.ID).admit(req.Msg.Ticket); err != nil {
-		return nil, err
-	}
 	maxBytes := int(req.Msg.MaxBytes)
 	if maxBytes == 0 {
 		maxBytes = defaultOrderBytes
 	}
 	var got lane.Recalled
 	err = l.c.Store.ViewSite(ctx, hub.Site, func(v store.SiteView) error {
+		if _, err := l.admitted(v, hub, hashOf(req.Msg.Ticket)); err != nil {
+			return err
+		}
 		var err error
 		got, err = lane.Recall(v, req.Msg.After, min(maxBytes, l.c.MaxPushBytes))
 		return err

@@ -3,10 +3,10 @@ package hublink
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"sync"
 
 	"github.com/obedio/obedio/console/internal/store"
+	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
 )
@@ -19,11 +19,10 @@ type peer struct {
 	session *session
 }
 
-// session is what a Hello opened.
+// session is what this console keeps of a session while it is used here. That
+// it is open is in the store: see store.Session.
 type session struct {
-	ticket []byte
-	epoch  fleet.Epoch
-	boot   string
+	ticket store.SecretHash
 	ended  chan struct{}
 	// most is how many records, and how many states, are taken at once. Who has
 	// the hub's turn owns it.
@@ -55,64 +54,84 @@ func (p *peer) take(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-func (p *peer) current() *session {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.session
+// newTicket returns a ticket and what the store keeps of it.
+func newTicket() ([]byte, store.SecretHash) {
+	t := make([]byte, 32)
+	rand.Read(t) // never fails (crypto/rand)
+	return t, hashOf(t)
 }
 
-// open begins a session; the one before it ends.
-func (p *peer) open(e fleet.Epoch, boot string, most int) *session {
-	s := &session{ticket: make([]byte, 32), epoch: e, boot: boot, ended: make(chan struct{}), most: most}
-	rand.Read(s.ticket) // never fails (crypto/rand)
+func hashOf(ticket []byte) store.SecretHash { return account.HashSecret(string(ticket)) }
+
+// with returns the session of a ticket as it is used here. Whether the ticket
+// is good is not said yet: see admitted.
+func (p *peer) with(ticket store.SecretHash, most int) *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.session != nil && p.session.ticket == ticket {
+		return p.session
+	}
+	return &session{ticket: ticket, ended: make(chan struct{}), most: most}
+}
+
+// opened says that s is the hub's session: another one ends.
+func (p *peer) opened(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.session == s {
+		return
+	}
 	if p.session != nil {
 		close(p.session.ended)
 	}
 	p.session = s
-	return s
 }
 
-// enter makes sure that the session's epoch is the site's current one;
-// lane.ErrTicket when another life of the hub has greeted since. Of two hubs
-// with one identity each goes on in its own.
-func (s *session) enter(tx store.SiteTx) error {
+// endOthers ends the session here unless it is that of the ticket.
+func (p *peer) endOthers(ticket store.SecretHash) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.session != nil && p.session.ticket != ticket {
+		close(p.session.ended)
+		p.session = nil
+	}
+}
+
+// admitted returns the session that is open; lane.ErrTicket when it is not that
+// of the ticket. It is asked in every transaction of a call, so that of two
+// consoles that a hub has greeted only the later one takes anything.
+func (l *Link) admitted(v store.SiteView, hub store.Hub, ticket store.SecretHash) (store.Session, error) {
+	open, err := v.Session()
+	if err == nil && (open.Hub != hub.ID || open.Ticket != ticket || open.Console != l.c.Identity.Epoch) {
+		err = lane.ErrTicket
+	}
+	return open, err
+}
+
+// enter admits a call and makes sure that its session's epoch is the site's
+// current one; lane.ErrTicket when another life of the hub has greeted since. Of
+// two hubs with one identity each goes on in its own.
+func (l *Link) enter(tx store.SiteTx, hub store.Hub, s *session) error {
+	open, err := l.admitted(tx, hub, s.ticket)
+	if err != nil {
+		return err
+	}
 	e, err := tx.Epoch()
-	if err != nil || e == s.epoch {
+	if err != nil || e == open.Epoch {
 		return err
 	}
 	seen, err := tx.Seen()
 	if err != nil {
 		return err
 	}
-	life, known, err := tx.Life(s.epoch)
+	life, known, err := tx.Life(open.Epoch)
 	switch {
 	case err != nil:
 		return err
 	case !seen.Fenced || !known:
 		return lane.ErrTicket
 	}
-	return tx.BeginEpoch(s.epoch, life)
-}
-
-// end ends the session, if there is one.
-func (p *peer) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.session != nil {
-		close(p.session.ended)
-		p.session = nil
-	}
-}
-
-// admit returns the session of a ticket; lane.ErrTicket.
-func (p *peer) admit(ticket []byte) (*session, error) {
-	s := p.current()
-	if s == nil || subtle.ConstantTimeCompare(s.ticket, ticket) != 1 {
-		return nil, lane.ErrTicket
-	}
-	return s, nil
+	return tx.BeginEpoch(open.Epoch, life)
 }
 
 // pulling makes the caller the one that waits for orders: an earlier call,

@@ -86,6 +86,20 @@ type Documents interface {
 	Documents(ctx context.Context, kind DocumentKind, after string, limit int) ([]Document, error)
 }
 
+// CheckVersion reports why what has a version cannot be put on ifVersion:
+// fleet.ErrExists, fleet.ErrNotFound, fleet.ErrVersion.
+func CheckVersion(what string, version uint64, found bool, ifVersion uint64) error {
+	switch {
+	case ifVersion == 0 && found:
+		return fmt.Errorf("%w: %s", fleet.ErrExists, what)
+	case ifVersion != 0 && !found:
+		return fmt.Errorf("%w: %s", fleet.ErrNotFound, what)
+	case version != ifVersion:
+		return fmt.Errorf("%w: %s has version %d", fleet.ErrVersion, what, version)
+	}
+	return nil
+}
+
 // NextDocument is what follows before (the zero value for none) when d is put
 // on ifVersion: the rule that every engine follows.
 func NextDocument(before Document, d Document, ifVersion uint64, by fleet.Actor, at time.Time) (Document, error) {

@@ -187,6 +187,20 @@ type Contact struct {
 	TrafficLeftOut uint64    `json:"traffic_left_out,omitempty"`
 }
 
+// Session is what a hub's newest Hello has opened. It is kept in the store, so
+// that every console that shares it can tell a ticket, and of two that a hub
+// greets the later one counts.
+type Session struct {
+	Hub fleet.HubID `json:"hub_id,omitempty"`
+	// Ticket is the hash of the ticket; the ticket itself is with the hub only.
+	Ticket SecretHash `json:"ticket,omitzero"`
+	// Epoch and BootID are the hub's, Console is the epoch of the console.
+	Epoch   fleet.Epoch `json:"epoch,omitempty"`
+	BootID  string      `json:"boot_id,omitempty"`
+	Console string      `json:"console_epoch,omitempty"`
+	At      time.Time   `json:"at,omitzero"`
+}
+
 // Counts are the counts of one site.
 type Counts struct {
 	// Devices that are registered, by presence.

@@ -30,10 +30,16 @@ type Store interface {
 	Identity(ctx context.Context) (Identity, bool, error)
 	// SetIdentity stores i.
 	SetIdentity(ctx context.Context, i Identity) error
+	// FirstIdentity stores i if there is none, and returns which there is: of
+	// several consoles that begin at once one wins.
+	FirstIdentity(ctx context.Context, i Identity) (Identity, error)
 	// Setting returns what was stored under a name; "" when nothing was.
 	Setting(ctx context.Context, name string) (string, error)
 	// SetSetting stores a value under a name.
 	SetSetting(ctx context.Context, name, value string) error
+	// FirstSetting stores a value under a name if there is none, and returns which
+	// there is.
+	FirstSetting(ctx context.Context, name, value string) (string, error)
 	// People is the part in which accountkv keeps users, sessions and tokens. Its
 	// writers have a method Audit, as SiteTx has.
 	People() accountkv.DB
@@ -80,13 +86,24 @@ type Store interface {
 
 	// ViewSite runs fn on one consistent state of a site; fleet.ErrNotFound.
 	ViewSite(ctx context.Context, id fleet.SiteID, fn func(SiteView) error) error
+	// ViewSites runs fn on the sites behind an id, at most limit, in the order of
+	// their ids, all in one consistent state. It returns how many there were.
+	ViewSites(ctx context.Context, after fleet.SiteID, limit int, fn func(SiteView) error) (int, error)
 	// UpdateSite runs fn in a transaction over a site. fn may run again when
 	// something else came between; an error of fn is returned as it is, and then
 	// nothing is written. fleet.ErrNotFound, ErrTooLarge.
 	UpdateSite(ctx context.Context, id fleet.SiteID, fn func(SiteTx) error) error
+	// SearchDevices finds devices of all sites; a page goes on behind a place, the
+	// zero value for the first. fleet.ErrInvalid for a place of another query.
+	SearchDevices(ctx context.Context, q DeviceQuery, behind DevicePlace) (DevicePage, error)
 	// DueOrders calls fn with the orders whose time to live was over before the
 	// given time and that no hub was offered, until fn says false.
 	DueOrders(ctx context.Context, before time.Time, fn func(fleet.SiteID, uint64) bool) error
+
+	// Lead reports whether the console that calls itself self is to do a piece of
+	// background work until ttl is over; asked again before, it stays the one. It
+	// saves work and is no lock: what is done must be harmless when done twice.
+	Lead(ctx context.Context, work, self string, ttl time.Duration) (bool, error)
 
 	Documents
 	Jobs
@@ -125,8 +142,12 @@ type SiteView interface {
 	fleet.View
 	// Site is the site's own row.
 	Site() Site
+	// Hub is the hub that may speak for the site; false before the first.
+	Hub() (Hub, bool, error)
 	Contact() (Contact, error)
 	Counts() (Counts, error)
+	// Session is the one that is open; the zero value when none is.
+	Session() (Session, error)
 
 	Epoch() (fleet.Epoch, error)
 	Position(fleet.Lane) (lane.Position, error)
@@ -214,6 +235,8 @@ type SiteTx interface {
 	// do so run one after the other, whatever their sites; fn is run again for it.
 	Audit(by fleet.Actor, action, target string, detail map[string]string) error
 	PutContact(Contact) error
+	// PutSession opens a session; the one before ends. The zero value ends it.
+	PutSession(Session) error
 	// PutPolicy stores what is wanted of the site's policy; fleet.ErrInvalid.
 	PutPolicy(fleet.Policy) error
 	// AddOrder stores a new order under the next number, which it returns.

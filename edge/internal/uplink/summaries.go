@@ -63,9 +63,7 @@ func (u *Uplink) pushPart(ctx context.Context) error {
 	if !more {
 		return nil
 	}
-	receipt, _, err := u.push(ctx, lane.Push{
-		Ticket: u.sender.Ticket(), OrderCursor: u.cursor, Traffic: []lane.TrafficPart{part},
-	})
+	receipt, _, err := u.push(ctx, u.sender.Carry(part, u.cursor))
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (s *shore) Hello(_ context.Context, r *connect.Request[pb.HelloRequest]) (*
 	if err != nil {
 		return nil, err
 	}
-	w, err := lane.Greet(s.held, hello)
+	w, err := lane.Greet(s.held, hello, lane.Given{})
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +152,10 @@ func (*shore) Enrol(context.Context, *connect.Request[pb.EnrolRequest]) (*connec
 }
 
 func (*shore) Certify(context.Context, *connect.Request[pb.CertifyRequest]) (*connect.Response[pb.CertifyResponse], error) {
+	return nil, errors.New("not here")
+}
+
+func (*shore) Recall(context.Context, *connect.Request[pb.RecallRequest]) (*connect.Response[pb.RecallResponse], error) {
 	return nil, errors.New("not here")
 }
 

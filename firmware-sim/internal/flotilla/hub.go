@@ -42,6 +42,7 @@ type hub struct {
 	epoch      fleet.Epoch
 	boot       string
 	cursor     uint64
+	policy     uint64 // the version that the console has given last
 	takesHours bool
 	failed     error // of making a record
 	tries      int   // that have failed in a row
@@ -206,7 +207,7 @@ func (h *hub) session(ctx context.Context, cut <-chan struct{}) error {
 	h.tries, h.met = 0, true
 
 	pulls := make(chan pulled, 1)
-	ask := func() { go h.pull(ctx, h.sender.Ticket(), h.cursor, pulls) }
+	ask := func() { go h.pull(ctx, h.sender.Ticket(), h.cursor, h.policy, pulls) }
 	ask()
 	asking := true
 	defer func() {
@@ -262,6 +263,10 @@ func (h *hub) session(ctx context.Context, cut <-chan struct{}) error {
 			}
 			if err := h.take(p.orders, p.consoleTime); err != nil {
 				return err
+			}
+			if p.policy > h.policy {
+				h.policy = p.policy
+				h.life.append(h.f.c.now(), fleet.System("console"), fleet.PolicyApplied{Version: p.policy, Outcome: fleet.PolicyOutcomeApplied})
 			}
 			ask()
 			asking = true

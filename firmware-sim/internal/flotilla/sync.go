@@ -149,6 +149,10 @@ func (l *log) Head(v fleet.Lane) (lane.Position, error) {
 	return p, nil
 }
 
+// Base implements lane.Log. It says that nothing was dropped: a console that
+// wants what the hub does not keep any more finds a hub that begins anew.
+func (l *log) Base(fleet.Lane) (lane.Position, error) { return lane.Position{}, nil }
+
 // HashAt implements lane.Log.
 func (l *log) HashAt(v fleet.Lane, seq fleet.Seq) (lane.Hash, error) { return l.lanes[v].hashAt(seq) }
 
@@ -275,7 +279,7 @@ func (h *hub) hello(ctx context.Context) (time.Duration, error) {
 	saved := h.sender.Saved()
 	m := &pb.HelloRequest{
 		HubTimeMs: h.f.c.now().Add(h.clock).UnixMilli(), ClockTrusted: h.clock == 0, HubVersion: h.f.c.Version,
-		ConsoleId: saved.ConsoleID, ConsoleEpoch: saved.ConsoleEpoch,
+		ConsoleId: saved.ConsoleID, ConsoleEpoch: saved.ConsoleEpoch, PolicyVersion: h.policy,
 	}
 	lane.EncodeHello(greeting, m)
 	call, cancel := context.WithTimeout(ctx, h.f.c.CallTimeout)
@@ -298,6 +302,9 @@ func (h *hub) hello(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("hello: %w", err)
 	}
 	h.takesHours = w.Hours.Told
+	h.cursor = max(h.cursor, w.OrderFloor)
+	// A synthetic hub has nothing that it could take back: it goes on as it is.
+	h.sender.Recovered(w.Recovery)
 	h.trim()
 	return time.Duration(answer.Msg.GetPolicy().GetStateIntervalMs()) * time.Millisecond, nil
 }
@@ -368,7 +375,7 @@ func (h *hub) pushPart(ctx context.Context) error {
 	if err != nil || !more {
 		return err
 	}
-	r, _, err := h.push(ctx, lane.Push{Ticket: h.sender.Ticket(), OrderCursor: h.cursor, Traffic: []lane.TrafficPart{part}})
+	r, _, err := h.push(ctx, h.sender.Carry(part, h.cursor))
 	if err != nil {
 		return err
 	}
@@ -395,23 +402,25 @@ func (h *hub) take(orders []fleet.Order, consoleTime int64) error {
 // pulled is the answer of a pull.
 type pulled struct {
 	orders      []fleet.Order
+	policy      uint64 // a newer one; 0 for none
 	consoleTime int64
 	err         error
 }
 
 // pull asks for orders; the console holds the call until there is one.
-func (h *hub) pull(ctx context.Context, ticket []byte, cursor uint64, out chan<- pulled) {
+func (h *hub) pull(ctx context.Context, ticket []byte, cursor, policy uint64, out chan<- pulled) {
 	call, cancel := context.WithTimeout(ctx, h.f.c.CallTimeout+h.f.c.PullWait)
 	defer cancel()
 	answer, err := h.f.link.Pull(h.calling(call), connect.NewRequest(&pb.PullRequest{
 		Ticket: ticket, OrderCursor: cursor, MaxBytes: uint32(h.f.c.ChunkBytes), WaitMs: uint32(h.f.c.PullWait.Milliseconds()),
+		PolicyVersion: policy,
 	}))
 	if err != nil {
 		out <- pulled{err: fmt.Errorf("pull: %w", err)}
 		return
 	}
 	h.f.count.pulls.Add(1)
-	out <- pulled{orders: lane.DecodeOrders(answer.Msg.Orders), consoleTime: answer.Msg.ConsoleTimeMs}
+	out <- pulled{orders: lane.DecodeOrders(answer.Msg.Orders), policy: answer.Msg.GetPolicy().GetVersion(), consoleTime: answer.Msg.ConsoleTimeMs}
 }
 
 // isRefused reports whether the console does not want the hub any more.

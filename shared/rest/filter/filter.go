@@ -105,6 +105,9 @@ func (q Query) Match(values func(field string) []string) bool {
 	return true
 }
 
+// Matches reports whether a text is one of the values, whatever Not says.
+func (t Term) Matches(have string) bool { return t.match([]string{have}) }
+
 func (t Term) match(have []string) bool {
 	for _, h := range have {
 		for _, v := range t.Values {

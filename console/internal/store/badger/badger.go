@@ -59,10 +59,10 @@ type Store struct {
 	db  *badger.DB
 	log *slog.Logger
 
-	sites    locks      // one transaction of a site at a time
-	registry sync.Mutex // held by those that change sites, hubs and claims
-	people   sync.Mutex // held by those that change people
-	audits   sync.Mutex // held by those that add to the audit; taken last
+	sites    store.SiteLocks // one transaction of a site at a time
+	registry sync.Mutex      // held by those that change sites, hubs and claims
+	people   sync.Mutex      // held by those that change people
+	audits   sync.Mutex      // held by those that add to the audit; taken last
 
 	open   sync.RWMutex // read-held while the database is used; guards closed
 	closed bool
@@ -157,12 +157,24 @@ const valueLogBytes = 64 << 20
 
 func (s *Store) checkFormat() error {
 	k := fleetKey(fleetMeta, "format")
+	var before []byte
+	if err := s.view(context.Background(), func(t *tx) (err error) {
+		before, err = t.get(k)
+		return err
+	}); err != nil {
+		return fmt.Errorf("read store format: %w", err)
+	}
+	if string(before) == formatBeforeTerm {
+		if err := s.reindex(); err != nil {
+			return err
+		}
+	}
 	return s.update(context.Background(), func(t *tx) error {
 		b, err := t.get(k)
 		switch {
 		case err != nil:
 			return fmt.Errorf("read store format: %w", err)
-		case b == nil:
+		case b == nil, string(b) == formatBeforeTerm:
 			t.set(k, []byte(formatVersion))
 		case string(b) != formatVersion:
 			return fmt.Errorf("store has format %s, this program knows %s: use the program that wrote it, or a newer one", b, formatVersion)
@@ -272,6 +284,9 @@ func (s *Store) try(fn func(*tx) error, mayAudit bool) error {
 	s.fail(err)
 	return fmt.Errorf("%w: %w", store.ErrFailed, err)
 }
+
+// Lead implements store.Store: one console has the store.
+func (s *Store) Lead(context.Context, string, string, time.Duration) (bool, error) { return true, nil }
 
 // Bytes implements store.Store: what the files take on the disk, which is less
 // than their length.

@@ -214,3 +214,44 @@ func TestUpdate_GivesUpAfterManyConflicts(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOpen_IndexesTheDevicesOfTheFormatBefore(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	storetest.AddSite(t, s, "a")
+	err := s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error {
+		return errors.Join(
+			tx.PutEntity(fleet.Device{ID: "button-1", Type: fleet.Button, Room: "cabin-1", Version: 1}),
+			tx.PutState(fleet.DeviceState{ID: "button-1", Presence: fleet.Lost, Version: 1}, 0))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(s *Store) int {
+		t.Helper()
+		page, err := s.SearchDevices(t.Context(), store.DeviceQuery{
+			Conditions: []store.DeviceCondition{{Field: store.TermState, Ranges: []store.TermRange{store.Exactly("lost")}}},
+			Match:      func(store.FoundDevice) bool { return true }, Limit: 10, Scan: 10,
+		}, store.DevicePlace{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(page.Devices)
+	}
+	err = s.update(t.Context(), func(tx *tx) error {
+		tx.set(fleetKey(fleetMeta, "format"), []byte(formatBeforeTerm))
+		return tx.keys(fleetKey(fleetTerm), nil, func(k []byte) (bool, error) {
+			tx.set(append([]byte(nil), k...), nil)
+			return true, nil
+		})
+	})
+	if err != nil || find(s) != 0 {
+		t.Fatalf("the store still has terms: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := find(open(t, Config{Dir: dir})); n != 1 {
+		t.Errorf("%d devices are found after the start", n)
+	}
+}

@@ -2,10 +2,8 @@ package badger
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/obedio/obedio/console/internal/store"
-	"github.com/obedio/obedio/shared/fleet"
 )
 
 // PutDelivery implements store.Store.
@@ -16,26 +14,13 @@ func (s *Store) PutDelivery(ctx context.Context, d store.Delivery, ifVersion uin
 		if err != nil {
 			return err
 		}
-		if err := nextVersion("delivery "+d.ID, before.Version, found, ifVersion); err != nil {
+		if err := store.CheckVersion("delivery "+d.ID, before.Version, found, ifVersion); err != nil {
 			return err
 		}
 		d.Version = ifVersion + 1
 		return t.setJSON(k, d)
 	})
 	return d, err
-}
-
-// nextVersion reports why what has a version cannot be put on ifVersion.
-func nextVersion(what string, version uint64, found bool, ifVersion uint64) error {
-	switch {
-	case ifVersion == 0 && found:
-		return fmt.Errorf("%w: %s", fleet.ErrExists, what)
-	case ifVersion != 0 && !found:
-		return fmt.Errorf("%w: %s", fleet.ErrNotFound, what)
-	case version != ifVersion:
-		return fmt.Errorf("%w: %s has version %d", fleet.ErrVersion, what, version)
-	}
-	return nil
 }
 
 // DeleteDelivery implements store.Store.

@@ -1,9 +1,7 @@
 package badger
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -19,12 +17,19 @@ func (s *site) flush() error {
 	return errors.Join(
 		s.cursor.flush(s, siteCursor), s.counts.flush(s, siteCounts),
 		s.marks.flush(s, siteMarks), s.contact.flush(s, siteContact),
+		s.session.flush(s, siteSession),
 	)
 }
 
 // PutContact implements store.SiteTx.
 func (s *site) PutContact(c store.Contact) error {
 	s.contact = cached[store.Contact]{value: c, read: true, change: true}
+	return nil
+}
+
+// PutSession implements store.SiteTx.
+func (s *site) PutSession(v store.Session) error {
+	s.session = cached[store.Session]{value: v, read: true, change: true}
 	return nil
 }
 
@@ -117,7 +122,7 @@ func (s *site) PutDeadLetter(r lane.Rejected) error {
 	if err != nil {
 		return err
 	}
-	err = s.count(func(c *store.Counts) { countLetter(c, r) })
+	err = s.count(func(c *store.Counts) { c.AddLetter(r) })
 	if err != nil {
 		return err
 	}
@@ -138,14 +143,14 @@ func (s *site) PutEntity(e fleet.Entity) error {
 			return err
 		}
 		if err := s.count(func(c *store.Counts) {
-			countRequest(c, before, -1)
-			countRequest(c, e, 1)
+			c.AddRequest(before, -1)
+			c.AddRequest(e, 1)
 		}); err != nil {
 			return err
 		}
 		s.mark(siteKey(s.id, siteOpen, string(e.ID)), !e.State.Ended())
 	case fleet.Device:
-		if err := s.countDevice(e); err != nil {
+		if err := s.putDevice(e); err != nil {
 			return err
 		}
 	case fleet.Command:
@@ -157,27 +162,41 @@ func (s *site) PutEntity(e fleet.Entity) error {
 
 // PutState implements lane.Holder.
 func (s *site) PutState(v fleet.DeviceState, asOfMS int64) error {
-	d, registered, err := fleet.Get[fleet.Device](s, fleet.DeviceRef(v.ID))
+	row, found, err := s.State(v.ID)
 	if err != nil {
 		return err
 	}
-	if registered && !d.Removed {
-		before, err := s.presence(v.ID)
-		if err != nil {
-			return err
-		}
-		if err := s.count(func(c *store.Counts) {
-			countPresence(c, before, -1)
-			countPresence(c, v.Presence, 1)
-		}); err != nil {
-			return err
-		}
-	}
-	row := store.StateRow{DeviceState: v}
+	after := &store.StateRow{DeviceState: v}
 	if asOfMS > 0 {
-		row.AsOf = time.UnixMilli(asOfMS).UTC()
+		after.AsOf = time.UnixMilli(asOfMS).UTC()
 	}
-	return s.t.setJSON(siteKey(s.id, siteState, string(v.ID)), row)
+	// Most states change nothing that devices are counted or found by.
+	if before := stateOf(row, found); store.OtherTerms(before, after) {
+		if err := s.otherState(v.ID, before, after); err != nil {
+			return err
+		}
+	}
+	return s.t.setJSON(siteKey(s.id, siteState, string(v.ID)), after)
+}
+
+// otherState counts and indexes a device by its new state.
+func (s *site) otherState(id fleet.DeviceID, before, after *store.StateRow) error {
+	d, registered, err := fleet.Get[fleet.Device](s, fleet.DeviceRef(id))
+	if err != nil || !registered || d.Removed {
+		return err
+	}
+	s.t.setTerms(s.id, id, store.DeviceTerms(d, before), store.DeviceTerms(d, after))
+	presence := fleet.NeverSeen
+	if before != nil {
+		presence = before.Presence
+	}
+	if presence == after.Presence {
+		return nil
+	}
+	return s.count(func(c *store.Counts) {
+		c.AddDevices(presence, -1)
+		c.AddDevices(after.Presence, 1)
+	})
 }
 
 func (s *site) mark(k []byte, on bool) {
@@ -195,61 +214,26 @@ func (s *site) count(change func(*store.Counts)) error {
 		return err
 	}
 	if !s.counts.change {
-		c.Devices = maps.Clone(c.Devices)
-		s.counts.change = true
-	}
-	if c.Devices == nil {
-		c.Devices = map[fleet.Presence]int{}
+		*c, s.counts.change = c.Clone(), true
 	}
 	change(c)
 	return nil
 }
 
-func countPresence(c *store.Counts, p fleet.Presence, n int) {
-	if c.Devices[p] += n; c.Devices[p] == 0 {
-		delete(c.Devices, p)
-	}
-}
-
-func countRequest(c *store.Counts, r fleet.Request, n int) {
-	if !r.Purpose.ForPeople() {
-		return
-	}
-	switch r.State {
-	case fleet.RequestOpen:
-		c.Open += n
-		if r.Priority == fleet.Emergency {
-			c.Emergency += n
-		}
-	case fleet.RequestAccepted:
-		c.Accepted += n
-	case fleet.RequestCompleted, fleet.RequestCancelled, fleet.RequestMissed:
-	}
-}
-
-func countLetter(c *store.Counts, r lane.Rejected) {
-	c.DeadLetters++
-	if fleet.AuditForked(r.Reason) {
-		c.AuditForks++
-	}
-}
-
-// presence is what a device counts as.
-func (s *site) presence(id fleet.DeviceID) (fleet.Presence, error) {
-	row, found, err := s.State(id)
-	if err != nil || !found {
-		return fleet.NeverSeen, err
-	}
-	return row.Presence, nil
-}
-
-func (s *site) countDevice(after fleet.Device) error {
-	before, found, err := fleet.Get[fleet.Device](s, after.Ref())
+// putDevice counts and indexes a device that is put.
+func (s *site) putDevice(after fleet.Device) error {
+	before, _, err := fleet.Get[fleet.Device](s, after.Ref())
 	if err != nil {
 		return err
 	}
+	row, found, err := s.State(after.ID)
+	if err != nil {
+		return err
+	}
+	state := stateOf(row, found)
+	s.t.setTerms(s.id, after.ID, store.DeviceTerms(before, state), store.DeviceTerms(after, state))
 	n := 0
-	if found && !before.Removed {
+	if before.ID != "" && !before.Removed {
 		n--
 	}
 	if !after.Removed {
@@ -258,53 +242,12 @@ func (s *site) countDevice(after fleet.Device) error {
 	if n == 0 {
 		return nil
 	}
-	p, err := s.presence(after.ID)
-	if err != nil {
-		return err
+	p := fleet.NeverSeen
+	if found {
+		p = row.Presence
 	}
-	return s.count(func(c *store.Counts) { countPresence(c, p, n) })
+	return s.count(func(c *store.Counts) { c.AddDevices(p, n) })
 }
 
 // Recount implements store.SiteView.
-func (s *site) Recount() (store.Counts, error) {
-	c := store.Counts{Devices: map[fleet.Presence]int{}}
-	presences := map[fleet.DeviceID]fleet.Presence{}
-	err := s.t.each(siteKey(s.id, siteState), nil, func(_, v []byte) (bool, error) {
-		var row store.StateRow
-		if err := json.Unmarshal(v, &row); err != nil {
-			return false, fmt.Errorf("decode state: %w", err)
-		}
-		presences[row.ID] = row.Presence
-		return true, nil
-	})
-	err = errors.Join(err, s.Devices("", func(d fleet.Device) bool {
-		p, found := presences[d.ID]
-		if !found {
-			p = fleet.NeverSeen
-		}
-		c.Devices[p]++
-		return true
-	}))
-	err = errors.Join(err, s.Requests("", func(r fleet.Request) bool {
-		countRequest(&c, r, 1)
-		return true
-	}))
-	err = errors.Join(err, s.DeadLetters(func(d store.DeadLetter) bool {
-		countLetter(&c, d.Rejected)
-		return true
-	}))
-	err = errors.Join(err, s.Gaps(func(lane.Gap) bool {
-		c.Gaps++
-		return true
-	}))
-	err = errors.Join(err, s.Traffic(time.Time{}, hoursEnd, false, func(store.TrafficHour) bool {
-		c.TrafficHours++
-		return true
-	}))
-	return c, errors.Join(err, s.OrdersAfter(0, func(o store.Order) bool {
-		if o.End == "" {
-			c.OrdersPending++
-		}
-		return true
-	}))
-}
+func (s *site) Recount() (store.Counts, error) { return store.Recount(s) }

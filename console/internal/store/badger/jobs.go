@@ -17,7 +17,7 @@ func (s *Store) PutJob(ctx context.Context, by fleet.Actor, action string, j sto
 		if err != nil {
 			return err
 		}
-		if err := nextVersion("job "+string(j.ID), before.Version, found, ifVersion); err != nil {
+		if err := store.CheckVersion("job "+string(j.ID), before.Version, found, ifVersion); err != nil {
 			return err
 		}
 		j.Version = ifVersion + 1

@@ -7,7 +7,7 @@ import (
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// The key layout, version 1. What belongs to a site begins with its id, so
+// The key layout, version 2; version 1 has no terms. What belongs to a site begins with its id, so
 // that a site's rows lie together; what belongs to none begins with 0x00,
 // which no site id contains. Segments and UUIDs contain neither 0x00 nor '/',
 // which separate. Numbers have 8 bytes, big endian.
@@ -22,6 +22,7 @@ import (
 //	00 G chain/number             entry of the console's own audit, JSON; the number
 //	                              has 20 digits
 //	00 L chain                    newest entry of a chain: number and hash, JSON
+//	00 I field value 00 site 00 device  term of a device, for the search: empty
 //	00 X expires(ms) number site  order that no hub was offered: empty
 //	00 D kind 00 name             document of the console, newest version, JSON
 //	00 V kind 00 name 00 version  every version of it, JSON
@@ -32,6 +33,7 @@ import (
 //	00 Y arrived(ms) site 00 id   alert in the order of arrival: empty
 //
 //	site 00 A alert_id            alert, as it is known ashore, JSON
+//	site 00 B                     session of the hub, JSON
 //	site 00 C                     cursor: epoch, positions of the lanes, JSON
 //	site 00 D epoch 00 lane seq   dead letter, JSON
 //	site 00 E kind 00 id          entity, JSON
@@ -62,6 +64,7 @@ const (
 	fleetUnused = 'U'
 	fleetPeople = 'A'
 	fleetDue    = 'X'
+	fleetTerm   = 'I'
 
 	fleetAudit     = 'G'
 	fleetAuditHead = 'L'
@@ -77,6 +80,7 @@ const (
 	siteAlert = 'A'
 	siteUsage = 'U'
 
+	siteSession = 'B'
 	siteCursor  = 'C'
 	siteLetter  = 'D'
 	siteEntity  = 'E'
@@ -97,7 +101,10 @@ const (
 	siteCancel  = 'Z'
 )
 
-const formatVersion = "1"
+const (
+	formatVersion    = "2"
+	formatBeforeTerm = "1"
+)
 
 // empty is the value of a key that says all by being there.
 var empty = []byte{1}

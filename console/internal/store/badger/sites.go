@@ -28,6 +28,20 @@ func (s *Store) SetIdentity(ctx context.Context, i store.Identity) error {
 	return s.change(ctx, func(t *tx) error { return t.setJSON(fleetKey(fleetMeta, "identity"), i) })
 }
 
+// FirstIdentity implements store.Store.
+func (s *Store) FirstIdentity(ctx context.Context, i store.Identity) (store.Identity, error) {
+	err := s.change(ctx, func(t *tx) error {
+		k := fleetKey(fleetMeta, "identity")
+		there, found, err := getJSON[store.Identity](t, k)
+		if err != nil || found {
+			i = there
+			return err
+		}
+		return t.setJSON(k, i)
+	})
+	return i, err
+}
+
 // Setting implements store.Store.
 func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
 	err = s.view(ctx, func(t *tx) error {
@@ -44,6 +58,21 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 		t.set(fleetKey(fleetMeta, "setting", name), []byte(value))
 		return nil
 	})
+}
+
+// FirstSetting implements store.Store.
+func (s *Store) FirstSetting(ctx context.Context, name, value string) (string, error) {
+	err := s.change(ctx, func(t *tx) error {
+		k := fleetKey(fleetMeta, "setting", name)
+		b, err := t.get(k)
+		if err != nil || b != nil {
+			value = string(b)
+			return err
+		}
+		t.set(k, []byte(value))
+		return nil
+	})
+	return value, err
 }
 
 // change is update for what belongs to no site: one after the other.
@@ -348,9 +377,28 @@ func (s *Store) ViewSite(ctx context.Context, id fleet.SiteID, fn func(store.Sit
 	})
 }
 
+// ViewSites implements store.Store.
+func (s *Store) ViewSites(ctx context.Context, behind fleet.SiteID, limit int, fn func(store.SiteView) error) (n int, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		var from []byte
+		if behind != "" {
+			from = append(fleetKey(fleetSite, string(behind)), 0)
+		}
+		return t.each(fleetKey(fleetSite), from, func(_, b []byte) (bool, error) {
+			var row store.Site
+			if err := json.Unmarshal(b, &row); err != nil {
+				return false, fmt.Errorf("decode site: %w", err)
+			}
+			n++
+			return n < limit, fn(&site{t: t, id: row.ID, row: row})
+		})
+	})
+	return n, err
+}
+
 // UpdateSite implements store.Store.
 func (s *Store) UpdateSite(ctx context.Context, id fleet.SiteID, fn func(store.SiteTx) error) error {
-	unlock, err := s.sites.lock(ctx, id)
+	unlock, err := s.sites.Lock(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type site struct {
 	counts  cached[store.Counts]
 	marks   cached[store.OrderMarks]
 	contact cached[store.Contact]
+	session cached[store.Session]
 }
 
 // cached is a row that is read once and, if it has changed, written once.
@@ -63,6 +64,14 @@ func (s *site) Site() store.Site { return s.row }
 // Entity implements fleet.View.
 func (s *site) Entity(r fleet.Ref) ([]byte, error) { return s.t.get(entityKey(s.id, r)) }
 
+// Hub implements store.SiteView.
+func (s *site) Hub() (store.Hub, bool, error) {
+	if s.row.Hub == "" {
+		return store.Hub{}, false, nil
+	}
+	return getJSON[store.Hub](s.t, fleetKey(fleetHub, string(s.row.Hub)))
+}
+
 // Contact implements store.SiteView.
 func (s *site) Contact() (store.Contact, error) {
 	c, err := s.contact.get(s, siteContact)
@@ -70,6 +79,15 @@ func (s *site) Contact() (store.Contact, error) {
 		return store.Contact{}, err
 	}
 	return *c, nil
+}
+
+// Session implements store.SiteView.
+func (s *site) Session() (store.Session, error) {
+	v, err := s.session.get(s, siteSession)
+	if err != nil {
+		return store.Session{}, err
+	}
+	return *v, nil
 }
 
 // Counts implements store.SiteView.

@@ -29,6 +29,7 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		run  func(*testing.T, store.Store)
 	}{
 		{"Identity_IsKept", identityIsKept},
+		{"Identity_TheFirstOfManyStands", firstOneWins},
 		{"Sites_AreListedById", sitesAreListed},
 		{"Sites_HaveALimit", sitesHaveALimit},
 		{"Site_IsUnknownUntilAdded", siteUnknown},
@@ -46,6 +47,7 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Orders_MadeAfterARestoreStandBehindWhatTheHubHolds", ordersRenumbered},
 		{"Policy_IsKeptWhole", policyKept},
 		{"Contact_IsKept", contactIsKept},
+		{"Session_IsKept", sessionIsKept},
 		{"Audit_IsWrittenWithTheChange", auditedWithTheChange},
 		{"Audit_WhatFailsLeavesNothing", auditedOrNotAtAll},
 		{"Audit_OfManyAtOnceIsOneChain", auditIsOneChain},
@@ -53,6 +55,9 @@ func Run(t *testing.T, stories int, open func(t *testing.T) store.Store) {
 		{"Audit_OfPeopleIsWrittenWithTheChange", auditOfPeople},
 		{"Audit_OfAHubIsRead", hubAuditIsRead},
 		{"Lists_PageBothWays", listsPage},
+		{"Search_FindsByTerms", searchFinds},
+		{"Search_LooksSiteBySite", searchLooks},
+		{"Search_FollowsWhatHappens", searchFollows},
 		{"Traffic_AnHourIsReplacedWhenItIsWhole", trafficReplaced},
 		{"Traffic_PartsFollowEachOther", trafficParts},
 		{"Traffic_IsReadByTime", trafficRanges},
@@ -133,6 +138,40 @@ func identityIsKept(t *testing.T, s store.Store) {
 	same(t, text, "blue")
 }
 
+// Of several consoles that begin on one store at once, one says who it is.
+func firstOneWins(t *testing.T, s store.Store) {
+	const n = 10
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	ids, values := map[store.Identity]bool{}, map[string]bool{}
+	for i := range n {
+		wg.Go(func() {
+			ctx := context.WithoutCancel(t.Context())
+			id, err := s.FirstIdentity(ctx, store.Identity{ConsoleID: fmt.Sprint(i), CreatedAt: At})
+			if err != nil {
+				t.Error(err)
+			}
+			v, err := s.FirstSetting(ctx, "root", fmt.Sprint(i))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[id], values[v] = true, true
+		})
+	}
+	wg.Wait()
+	same(t, []int{len(ids), len(values)}, []int{1, 1})
+	id, _, err := s.Identity(t.Context())
+	must(t, err)
+	v, err := s.Setting(t.Context(), "root")
+	must(t, err)
+	same(t, []bool{ids[id], values[v]}, []bool{true, true})
+	lead, err := s.Lead(t.Context(), "sweep", "me", time.Minute)
+	must(t, err)
+	same(t, lead, true)
+}
+
 func sitesAreListed(t *testing.T, s store.Store) {
 	for _, id := range []fleet.SiteID{"b", "a", "a-1", "c", "a.x"} {
 		AddSite(t, s, id)
@@ -151,6 +190,18 @@ func sitesAreListed(t *testing.T, s store.Store) {
 		}
 	}
 	same(t, ids, []fleet.SiteID{"a", "a-1", "a.x", "b", "c"})
+	update(t, s, "a.x", func(tx store.SiteTx) error { return tx.PutEntity(device("d", 1)) })
+	var seen []string
+	n, err := s.ViewSites(t.Context(), "a", 3, func(v store.SiteView) error {
+		c, err := v.Counts()
+		seen = append(seen, fmt.Sprint(v.Site().ID, " ", c.AllDevices()))
+		return errors.Join(err, v.Devices("", func(fleet.Device) bool { return true }))
+	})
+	must(t, err)
+	same(t, n, 3)
+	same(t, seen, []string{"a-1 0", "a.x 1", "b 0"})
+	_, err = s.ViewSites(t.Context(), "", 9, func(store.SiteView) error { return errBoom })
+	want(t, err, errBoom)
 }
 
 func sitesHaveALimit(t *testing.T, s store.Store) {
@@ -364,6 +415,27 @@ func contactIsKept(t *testing.T, s store.Store) {
 		same(t, got, c)
 		return err
 	})
+}
+
+func sessionIsKept(t *testing.T, s store.Store) {
+	AddSite(t, s, "a")
+	put := func(v store.Session) {
+		update(t, s, "a", func(tx store.SiteTx) error {
+			if err := tx.PutSession(v); err != nil {
+				return err
+			}
+			got, err := tx.Session()
+			same(t, got, v)
+			return err
+		})
+		view(t, s, "a", func(tx store.SiteView) error {
+			got, err := tx.Session()
+			same(t, got, v)
+			return err
+		})
+	}
+	put(store.Session{Hub: "h", Ticket: store.SecretHash{1}, Epoch: "e", BootID: "b", Console: "c", At: At})
+	put(store.Session{})
 }
 
 func listsPage(t *testing.T, s store.Store) {

@@ -153,7 +153,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Devices of all sites that match a filter */
+        /**
+         * Devices of all sites that match a filter
+         * @description Words are looked for where the words of id, room, name and legacy id begin. What picks out few devices leads the search: a word, an id, a room, a tag, a firmware, a state that is not as it should be, a low battery; the list is in its order. A page may have fewer items than limit, even none, and more may follow.
+         */
         get: operations["search-devices"];
         put?: never;
         post?: never;

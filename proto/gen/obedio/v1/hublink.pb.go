@@ -801,6 +801,8 @@ type HelloResponse struct {
 	Restate bool `protobuf:"varint,13,opt,name=restate,proto3" json:"restate,omitempty"`
 	// Numbers what recall and restate ask for; 0 when they ask for nothing.
 	Recovery uint64 `protobuf:"varint,15,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// What the console knows beyond the protocol's version.
+	Features []string `protobuf:"bytes,16,rep,name=features,proto3" json:"features,omitempty"`
 	// The version of the policy that the console holds for the site.
 	PolicyVersion uint64 `protobuf:"varint,14,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -933,6 +935,13 @@ func (x *HelloResponse) GetRecovery() uint64 {
 		return x.Recovery
 	}
 	return 0
+}
+
+func (x *HelloResponse) GetFeatures() []string {
+	if x != nil {
+		return x.Features
+	}
+	return nil
 }
 
 func (x *HelloResponse) GetPolicyVersion() uint64 {
@@ -1562,9 +1571,12 @@ type SummaryPart struct {
 	// arrives after one with a higher number changes nothing.
 	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	// From 0, below parts.
-	Part          uint32        `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
-	Parts         uint32        `protobuf:"varint,5,opt,name=parts,proto3" json:"parts,omitempty"`
-	Rows          []*SummaryRow `protobuf:"bytes,6,rep,name=rows,proto3" json:"rows,omitempty"`
+	Part  uint32        `protobuf:"varint,4,opt,name=part,proto3" json:"part,omitempty"`
+	Parts uint32        `protobuf:"varint,5,opt,name=parts,proto3" json:"parts,omitempty"`
+	Rows  []*SummaryRow `protobuf:"bytes,6,rep,name=rows,proto3" json:"rows,omitempty"`
+	// The rows as columns, instead of rows; for a console with the feature
+	// "columns".
+	Columns       []byte `protobuf:"bytes,7,opt,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1637,6 +1649,13 @@ func (x *SummaryPart) GetParts() uint32 {
 func (x *SummaryPart) GetRows() []*SummaryRow {
 	if x != nil {
 		return x.Rows
+	}
+	return nil
+}
+
+func (x *SummaryPart) GetColumns() []byte {
+	if x != nil {
+		return x.Columns
 	}
 	return nil
 }
@@ -2313,7 +2332,7 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"state_head\x18\r \x01(\x04R\tstateHead\x12!\n" +
 	"\fformer_epoch\x18\x0e \x01(\tR\vformerEpoch\x12%\n" +
 	"\x0epolicy_version\x18\x0f \x01(\x04R\rpolicyVersion\x12\x1c\n" +
-	"\trecovered\x18\x10 \x01(\x04R\trecovered\"\x88\x04\n" +
+	"\trecovered\x18\x10 \x01(\x04R\trecovered\"\xa4\x04\n" +
 	"\rHelloResponse\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12&\n" +
 	"\x0fconsole_time_ms\x18\x02 \x01(\x03R\rconsoleTimeMs\x12,\n" +
@@ -2332,7 +2351,8 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\vorder_floor\x18\f \x01(\x04R\n" +
 	"orderFloor\x12\x18\n" +
 	"\arestate\x18\r \x01(\bR\arestate\x12\x1a\n" +
-	"\brecovery\x18\x0f \x01(\x04R\brecovery\x12%\n" +
+	"\brecovery\x18\x0f \x01(\x04R\brecovery\x12\x1a\n" +
+	"\bfeatures\x18\x10 \x03(\tR\bfeatures\x12%\n" +
 	"\x0epolicy_version\x18\x0e \x01(\x04R\rpolicyVersion\"\x84\x01\n" +
 	"\n" +
 	"LinkPolicy\x12*\n" +
@@ -2396,14 +2416,15 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"reconnects\x18\n" +
 	" \x01(\x04R\n" +
 	"reconnects\x12/\n" +
-	"\x06fields\x18\v \x03(\v2\x17.obedio.v1.SummaryFieldR\x06fields\"\xaf\x01\n" +
+	"\x06fields\x18\v \x03(\v2\x17.obedio.v1.SummaryFieldR\x06fields\"\xc9\x01\n" +
 	"\vSummaryPart\x12\x19\n" +
 	"\bstart_ms\x18\x01 \x01(\x03R\astartMs\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04part\x18\x04 \x01(\rR\x04part\x12\x14\n" +
 	"\x05parts\x18\x05 \x01(\rR\x05parts\x12)\n" +
-	"\x04rows\x18\x06 \x03(\v2\x15.obedio.v1.SummaryRowR\x04rows\"B\n" +
+	"\x04rows\x18\x06 \x03(\v2\x15.obedio.v1.SummaryRowR\x04rows\x12\x18\n" +
+	"\acolumns\x18\a \x01(\fR\acolumns\"B\n" +
 	"\vSummaryHeld\x12\x19\n" +
 	"\bstart_ms\x18\x01 \x01(\x03R\astartMs\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\"H\n" +

@@ -1,4 +1,4 @@
-package badger
+package store
 
 import (
 	"context"
@@ -7,10 +7,12 @@ import (
 	"github.com/obedio/obedio/shared/fleet"
 )
 
-// locks is a lock for each site, made when it is wanted and forgotten when
+// SiteLocks is a lock for each site, made when it is wanted and forgotten when
 // nobody wants it. Optimistic transactions alone would let a busy site's
-// orders run into each other again and again.
-type locks struct {
+// orders run into each other again and again; and whoever waits for a lock in a
+// database holds a connection, which another site wants. The zero value is
+// ready.
+type SiteLocks struct {
 	mu   sync.Mutex // guards held
 	held map[fleet.SiteID]*siteLock
 }
@@ -20,8 +22,8 @@ type siteLock struct {
 	users int
 }
 
-// lock waits for the site's turn, or for the end of ctx.
-func (l *locks) lock(ctx context.Context, site fleet.SiteID) (unlock func(), err error) {
+// Lock waits for the site's turn, or for the end of ctx.
+func (l *SiteLocks) Lock(ctx context.Context, site fleet.SiteID) (unlock func(), err error) {
 	l.mu.Lock()
 	if l.held == nil {
 		l.held = map[fleet.SiteID]*siteLock{}
