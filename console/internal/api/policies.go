@@ -78,9 +78,12 @@ type driftView struct {
 	Overrides []string            `json:"overrides" nullable:"false" doc:"Documents that were changed on board, as kind/name."`
 }
 
+// DriftView is exported so that huma sees it where it is embedded.
+type DriftView = driftView
+
 // sitePolicyView is the policy of one site.
 type sitePolicyView struct {
-	driftView
+	DriftView
 	AppliedAt *time.Time      `json:"applied_at,omitempty"`
 	Documents []driftDocument `json:"documents" nullable:"false"`
 }
@@ -403,7 +406,7 @@ func (a *API) sitePolicy(ctx context.Context, in *SitePath) (*struct{ Body siteP
 		if err != nil {
 			return err
 		}
-		out.driftView, out.AppliedAt = driftOf(r, d), optional(d.Applied.At)
+		out.DriftView, out.AppliedAt = driftOf(r, d), optional(d.Applied.At)
 		for _, one := range d.Documents {
 			shown := driftDocument{
 				Document: one.String(), Kind: string(one.Kind), Name: one.Name, Standing: one.Standing, PolicyID: one.Piece, Hides: one.Hides, Wanted: one.Wanted,

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/dispatch"
@@ -88,6 +89,26 @@ func (v *Console) matchSites(text string) (func(fleet.SiteID) bool, error) {
 		r, found := v.fleet.Known(id)
 		return found && q.Match(r.Field)
 	}, nil
+}
+
+// readEvery is how often documents that are kept in memory are read anew:
+// another replica may have changed them.
+const readEvery = 30 * time.Second
+
+// readDocuments keeps windows and policies as they are in the store.
+func (v *Console) readDocuments(ctx context.Context) error {
+	tick := time.NewTicker(readEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := errors.Join(v.windows.Reload(ctx), v.policies.Reload(ctx)); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
+			v.log.Warn("documents not read", "error", err)
+		}
+	}
 }
 
 // siteWords is what notifications say of a site.

@@ -324,6 +324,7 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "usage", inner, v.link.RunMeter)
 	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "documents", inner, v.readDocuments)
 	start(&inside, "policies", inner, v.policies.Run)
 	start(&inside, "forecast", inner, v.certificates.Run)
 	start(&inside, "notifications", inner, v.notify.Run)

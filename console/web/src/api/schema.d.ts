@@ -2566,7 +2566,23 @@ export interface components {
         SitePolicyView: {
             /** Format: date-time */
             applied_at?: string;
+            /** Format: int64 */
+            applied_version: number;
+            /** Format: date-time */
+            data_as_of?: string;
+            /** @description Why the hub has refused it. */
+            detail?: string;
             documents: components["schemas"]["DriftDocument"][];
+            /** @enum {string} */
+            link_state: "online" | "late" | "offline" | "stalled" | "never_connected" | "revoked" | "retired";
+            /** @description Documents that were changed on board, as kind/name. */
+            overrides: string[];
+            site_id: string;
+            site_name: string;
+            /** @enum {string} */
+            standing: "in_sync" | "pending" | "refused" | "overridden" | "differs" | "unmanaged";
+            /** Format: int64 */
+            wanted_version: number;
         };
         SiteRequestCounts: {
             /** Format: int64 */

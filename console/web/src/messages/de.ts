@@ -104,6 +104,11 @@ export const de: Translation<typeof en> = {
   "add.link": "Verbindung",
   "add.bytes": "Datenmenge pro Tag",
   "add.bytesHint": "In MB; leer für die der Verbindung",
+  "add.zoneHint": "Etwa Europe/Paris",
+  "add.link.none": "Wie der Hub eingestellt ist",
+  "add.link.default": "Normal",
+  "add.link.economy": "Sparsam",
+  "add.link.crisis": "Krise",
   "add.many": "Viele aus einer CSV-Datei",
 
   "claim.title": "Kopplungsdatei",

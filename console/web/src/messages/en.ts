@@ -103,6 +103,11 @@ export const en = {
   "add.link": "Link profile",
   "add.bytes": "Bytes a day",
   "add.bytesHint": "In MB; empty for those of the profile",
+  "add.zoneHint": "Such as Europe/Paris",
+  "add.link.none": "As the hub is set",
+  "add.link.default": "Default",
+  "add.link.economy": "Economy",
+  "add.link.crisis": "Crisis",
   "add.many": "Many from a CSV file",
 
   "claim.title": "Claim file",
