@@ -37,7 +37,7 @@ func (v *Console) evidence() []alert.Evidence {
 		out[i] = alert.Evidence{
 			Site: r.Site, Offline: r.Link == fleetview.Offline, Stalled: r.Link == fleetview.Stalled, Since: r.LinkSince,
 			Planned: !r.PlannedUntil.IsZero(), Gone: r.Link == fleetview.Revoked || r.Link == fleetview.Retired, Contact: r.Contact,
-			Backlog: r.Waiting(), DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks, HubNotAfter: r.HubNotAfter,
+			Backlog: r.Waiting(), BytesToday: r.BytesToday, DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks, HubNotAfter: r.HubNotAfter, Policy: r.Policy,
 			Behind: r.Backlog[fleet.LaneRequests]+r.Backlog[fleet.LaneCommands]+r.Backlog[fleet.LaneRegistry] > 0,
 		}
 	}

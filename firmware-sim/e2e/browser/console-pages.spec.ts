@@ -83,12 +83,13 @@ test('every page of the console can be read by anybody, in every theme, on a pho
   })
   const made = await api<{ policy_id: string }>(base, consoleToken, 'POST', '/api/v1/policies', {
     title: 'Charter services', note: 'What guests may call for', filter: 'tag:charter',
-    documents: [{ kind: 'service', name: 'tea', body: { name: 'Tea' } }],
+    documents: [{ kind: 'service', name: 'tea', body: { label: 'Tea' } }],
   })
   await api(base, consoleToken, 'POST', '/api/v1/templates', {
     title: 'Charter yacht', settings: { tags: ['charter'], zone: 'Europe/Paris', link_profile: 'economy' }, policies: [made.policy_id],
   })
   await api(base, consoleToken, 'POST', '/api/v1/views', { title: 'Charter fleet', list: 'sites', filter: 'tag:charter', shared: true })
+  await expect.poll(async () => (await api<{ standing: string }>(base, consoleToken, 'GET', '/api/v1/sites/yacht-1/policy')).standing, { timeout: 20_000 }).toBe('in_sync')
   for (const { name, path } of [...pages, { name: 'policy', path: `/templates/policies/${made.policy_id}` }]) {
     await test.step(name, async () => {
       await page.setViewportSize(desktop)

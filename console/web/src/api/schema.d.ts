@@ -1863,7 +1863,7 @@ export interface components {
             away_minutes?: number;
             /**
              * Format: int64
-             * @description That may pass its link; 0 for those of the profile.
+             * @description More on one day is an alert; 0 for those of the profile.
              */
             bytes_per_day?: number;
             /** @enum {string} */
@@ -2404,7 +2404,7 @@ export interface components {
             away_minutes?: number;
             /**
              * Format: int64
-             * @description That may pass its link; 0 for those of the profile.
+             * @description More on one day is an alert; 0 for those of the profile.
              */
             bytes_per_day?: number;
             /** @enum {string} */
@@ -2603,7 +2603,7 @@ export interface components {
             away_minutes?: number;
             /**
              * Format: int64
-             * @description That may pass its link; 0 for those of the profile.
+             * @description More on one day is an alert; 0 for those of the profile.
              */
             bytes_per_day?: number;
             /** @enum {string} */
@@ -2686,7 +2686,7 @@ export interface components {
             backlog?: components["schemas"]["SiteBacklog"];
             /**
              * Format: int64
-             * @description That may pass its link; 0 for those of the profile.
+             * @description More on one day is an alert; 0 for those of the profile.
              */
             bytes_per_day?: number;
             /**
@@ -3013,7 +3013,7 @@ export interface components {
             bytes_out: number;
             /**
              * Format: int64
-             * @description That may pass its link, as somebody has said.
+             * @description More on one day is an alert; absent for any number.
              */
             bytes_per_day?: number;
             /** @description Days on which anything has passed, the first first. */

@@ -97,7 +97,7 @@ function Editor({ policy, onSaved }: { policy: Policy | undefined; onSaved: (p: 
       <fieldset disabled={!may || !canWrite} className="grid items-start gap-5 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <Documents documents={documents} onChange={setDocuments} />
         <div className="flex flex-col gap-5">
-          <Section title={t("tpl.name")}>
+          <Section title={t("tpl.about")}>
             <div className="flex flex-col gap-4 p-4">
               <TextField label={t("tpl.name")} value={title} maxLength={80} onChange={(e) => setTitle(e.target.value)} />
               <TextAreaField label={t("tpl.note")} rows={2} value={note} maxLength={1024} className="font-sans! text-sm!" onChange={(e) => setNote(e.target.value)} />
