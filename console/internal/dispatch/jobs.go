@@ -319,7 +319,7 @@ func (d *Dispatch) RunJobs(ctx context.Context) error {
 		page, err := d.c.Store.Jobs(ctx, before, 100)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the console is stopping
+				return nil // the console is stopping
 			}
 			return fmt.Errorf("read jobs: %w", err)
 		}
@@ -826,7 +826,7 @@ func (d *Dispatch) settleOrder(tx store.SiteTx, o store.Order, now time.Time) er
 		s = fleet.CommandExpired
 	case store.OrderCancelled:
 		s = fleet.CommandCancelled
-	case store.OrderConflict, store.OrderRefused:
+	case store.OrderConflict, store.OrderRefused, store.OrderLost:
 		s = fleet.CommandFailed
 	case store.OrderQueued, store.OrderTaken, store.OrderApplied:
 		return nil // the command itself says what became of it
