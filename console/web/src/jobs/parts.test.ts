@@ -22,7 +22,7 @@ describe("standingOf", () => {
 test("a job that moves often is read once in a while", () => {
   vi.useFakeTimers();
   const read = vi.fn(async () => {});
-  let tell = (_: string) => {};
+  let tell: (jobId: string) => void = () => {};
   const stop = followJobs((watcher) => {
     tell = watcher;
     return () => {};
