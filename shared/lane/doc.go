@@ -12,7 +12,9 @@
 //   - an hour of traffic is held whole in one version, and in the newest one
 //     when the link works;
 //   - an order is taken by the hub once, in the order of numbers;
-//   - a record that cannot be applied is set aside and its lane goes on.
+//   - a record that cannot be applied is set aside and its lane goes on;
+//   - an older copy of either end, and a second hub with one identity, is found at
+//     the first contact, and what was lost is given back.
 //
 // DESIGN.md beside this file says why it is done this way.
 package lane
