@@ -233,3 +233,11 @@ func (a *api) addMany(n int, prefix, kind, room string) []device {
 	}
 	return all
 }
+
+// decode reads an answer.
+func decode(t *testing.T, b []byte, out any) {
+	t.Helper()
+	if err := json.Unmarshal(b, out); err != nil {
+		t.Fatalf("%v in %s", err, b)
+	}
+}

@@ -25,9 +25,20 @@ type message struct {
 // dial connects a device and subscribes to what is meant for it.
 func dial(t *testing.T, addr string, d device) *client {
 	t.Helper()
+	return connect(t, addr, d, false)
+}
+
+// stay is dial for a device that connects again whenever it is cut off.
+func stay(t *testing.T, addr string, d device) *client {
+	t.Helper()
+	return connect(t, addr, d, true)
+}
+
+func connect(t *testing.T, addr string, d device, again bool) *client {
+	t.Helper()
 	c := &client{device: d}
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(d.ID).SetUsername(d.ID).SetPassword(d.Password).
-		SetAutoReconnect(false).SetConnectTimeout(5 * time.Second).SetOrderMatters(true).SetProtocolVersion(4)
+		SetAutoReconnect(again).SetMaxReconnectInterval(200 * time.Millisecond).SetCleanSession(!again).SetConnectTimeout(5 * time.Second).SetOrderMatters(true).SetProtocolVersion(4)
 	c.Client = mqtt.NewClient(o)
 	if tok := c.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatalf("connect %s: %v", d.ID, tok.Error())

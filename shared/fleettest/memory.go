@@ -82,6 +82,9 @@ func (m *Memory) All() iter.Seq2[fleet.Ref, []byte] {
 // Digest sums up the entities.
 func (m *Memory) Digest() string { return fleet.Digest(m.All()) }
 
+// SyncDigest sums up what both ends hold alike.
+func (m *Memory) SyncDigest() string { return fleet.SyncDigest(m.All()) }
+
 // Records are the stored records of a lane of the current epoch, in order.
 func (m *Memory) Records(l fleet.Lane) [][]byte {
 	var out [][]byte

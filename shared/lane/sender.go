@@ -198,9 +198,14 @@ func (s *Sender) Close() { s.ticket = nil }
 // uses this identity.
 func (s *Sender) Fenced() bool { return s.fenced }
 
-// Carry is the push of a part of traffic.
-func (s *Sender) Carry(p TrafficPart, orderCursor uint64) Push {
-	return Push{Ticket: s.ticket, OrderCursor: orderCursor, Traffic: []TrafficPart{p}, Columns: s.columns}
+// Carry is the push of parts of traffic.
+func (s *Sender) Carry(parts []TrafficPart, orderCursor uint64) Push {
+	return Push{Ticket: s.ticket, OrderCursor: orderCursor, Traffic: parts, Columns: s.columns}
+}
+
+// Urgent is Push of lanes 0 and 1 only: for when the rest has to wait.
+func (s *Sender) Urgent(log Log, maxBytes int, orderCursor uint64) (Push, bool, error) {
+	return s.push(log, maxBytes, false, false, orderCursor)
 }
 
 // Epoch is that of the hub's life.
@@ -303,6 +308,10 @@ func (s *Sender) OnHello(log Log, w Welcome) error {
 // before everything else; false when the console holds all. withState says
 // whether states may go up now: they are held back to coalesce.
 func (s *Sender) Push(log Log, maxBytes int, withState bool, orderCursor uint64) (Push, bool, error) {
+	return s.push(log, maxBytes, withState, true, orderCursor)
+}
+
+func (s *Sender) push(log Log, maxBytes int, withState, rest bool, orderCursor uint64) (Push, bool, error) {
 	p := Push{Ticket: s.ticket, OrderCursor: orderCursor}
 	left := maxBytes
 	add := func(l fleet.Lane) error {
@@ -338,8 +347,10 @@ func (s *Sender) Push(log Log, maxBytes int, withState bool, orderCursor uint64)
 		p.State = &b
 		left -= 64 * len(b.States)
 	}
-	if err := add(fleet.LaneRegistry); err != nil {
-		return p, false, err
+	if rest {
+		if err := add(fleet.LaneRegistry); err != nil {
+			return p, false, err
+		}
 	}
 	return p, len(p.Batches) > 0 || p.State != nil, nil
 }

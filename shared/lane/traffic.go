@@ -20,6 +20,7 @@ type TrafficPart struct {
 	// Part is from 0, below Parts.
 	Part, Parts int
 	fleet.TrafficHour
+	size int // about what its rows take
 }
 
 // TrafficMark says how far lane 4 is.
@@ -88,13 +89,15 @@ const hoursAtOnce = 32
 // TrafficSender sends hours of traffic, round by round: in a round each
 // pending hour goes up once, the newest first. What the console does not
 // acknowledge stays pending and goes up in the next round. One goroutine owns
-// it; it holds at most one hour.
+// it; it holds no more hours than fill one call.
 type TrafficSender struct {
 	number uint64 // of the last part of the session
 	on     bool   // a round is under way
 	todo   []fleet.TrafficRef
-	parts  []TrafficPart // of the hour under way; the first one is being sent
-	sent   map[fleet.TrafficRef]bool
+	parts  []TrafficPart // of the hours under way
+	// sending is how many of parts are on their way.
+	sending int
+	sent    map[fleet.TrafficRef]bool
 }
 
 // Open begins a session: no round is under way, and numbers begin anew.
@@ -103,7 +106,7 @@ func (s *TrafficSender) Open() { *s = TrafficSender{} }
 // Begin begins a round, unless one is under way.
 func (s *TrafficSender) Begin() {
 	if !s.on {
-		s.on, s.todo, s.parts, s.sent = true, nil, nil, map[fleet.TrafficRef]bool{}
+		s.on, s.todo, s.parts, s.sending, s.sent = true, nil, nil, 0, map[fleet.TrafficRef]bool{}
 	}
 }
 
@@ -113,13 +116,21 @@ func (s *TrafficSender) End() { *s = TrafficSender{number: s.number} }
 // Busy reports whether a round is under way.
 func (s *TrafficSender) Busy() bool { return s.on }
 
-// Next returns the part to send next, of about maxBytes; false when the round
-// is over. The same part is returned until OnPush is called.
-func (s *TrafficSender) Next(ctx context.Context, log HourLog, maxBytes int) (TrafficPart, bool, error) {
-	for s.on && len(s.parts) == 0 {
+// Next returns the parts to send next, each of about maxBytes and together of
+// about most, and one at least; none when the round is over. The same parts are
+// returned until OnPush is called.
+func (s *TrafficSender) Next(ctx context.Context, log HourLog, maxBytes, most int) ([]TrafficPart, error) {
+	if s.sending > 0 {
+		return s.parts[:s.sending], nil
+	}
+	for s.on && s.waiting() < most {
 		if len(s.todo) == 0 {
-			if err := s.more(ctx, log); err != nil || !s.on {
-				return TrafficPart{}, false, err
+			done, err := s.more(ctx, log)
+			if err != nil {
+				return nil, err
+			}
+			if done {
+				break
 			}
 		}
 		ref := s.todo[0]
@@ -130,57 +141,61 @@ func (s *TrafficSender) Next(ctx context.Context, log HourLog, maxBytes int) (Tr
 			continue
 		}
 		if err != nil {
-			return TrafficPart{}, false, err
+			return nil, err
 		}
 		s.sent[hour.TrafficRef] = true // it may have changed since it was listed
-		s.parts = split(hour, maxBytes)
+		s.parts = append(s.parts, split(hour, maxBytes)...)
 	}
-	if !s.on {
-		return TrafficPart{}, false, nil
+	if len(s.parts) == 0 {
+		s.End()
+		return nil, nil
 	}
-	if s.parts[0].Number == 0 {
+	for size := 0; s.sending < len(s.parts) && (s.sending == 0 || size < most); s.sending++ {
 		s.number++
-		s.parts[0].Number = s.number
+		s.parts[s.sending].Number = s.number
+		size += s.parts[s.sending].size
 	}
-	return s.parts[0], true, nil
+	return s.parts[:s.sending], nil
 }
 
-// more asks for pending hours that were not sent in this round; the round ends
-// when there is none.
-func (s *TrafficSender) more(ctx context.Context, log HourLog) error {
+// waiting is about what the parts take that were not sent yet.
+func (s *TrafficSender) waiting() int {
+	n := 0
+	for _, p := range s.parts {
+		n += max(1, p.size)
+	}
+	return n
+}
+
+// more asks for pending hours that were not sent in this round; done when there
+// is none.
+func (s *TrafficSender) more(ctx context.Context, log HourLog) (done bool, err error) {
 	// Those that were sent and are pending still come first: they must not hide
 	// the others.
 	most := hoursAtOnce
 	for {
 		refs, err := log.PendingHours(ctx, most)
 		if err != nil {
-			return err
+			return false, err
 		}
 		full := len(refs) == most
 		refs = slices.DeleteFunc(refs, func(r fleet.TrafficRef) bool { return s.sent[r] })
 		if len(refs) > 0 {
 			s.todo = refs
-			return nil
+			return false, nil
 		}
 		if !full {
-			s.End()
-			return nil
+			return true, nil
 		}
 		most *= 2
 	}
 }
 
-// OnPush takes the answer to the push of the part that Next has returned. The
+// OnPush takes the answer to the push of the parts that Next has returned. The
 // rest of an hour that is held already is not sent.
 func (s *TrafficSender) OnPush(r Receipt) {
-	if len(s.parts) == 0 {
-		return
-	}
-	ref := s.parts[0].TrafficRef
-	s.parts = s.parts[1:]
-	if slices.Contains(r.Hours, ref) {
-		s.parts = nil
-	}
+	s.parts, s.sending = s.parts[s.sending:], 0
+	s.parts = slices.DeleteFunc(slices.Clone(s.parts), func(p TrafficPart) bool { return slices.Contains(r.Hours, p.TrafficRef) })
 }
 
 // split cuts an hour into parts of about maxBytes, and at most
@@ -202,6 +217,7 @@ func split(h fleet.TrafficHour, maxBytes int) []TrafficPart {
 			last, left = &parts[len(parts)-1], maxBytes-sizes[i]
 		}
 		last.Rows = append(last.Rows, r)
+		last.size += sizes[i]
 	}
 	for i := range parts {
 		parts[i].Parts = len(parts)

@@ -139,14 +139,14 @@ func TestTraffic_HoursBecomeEqualWhateverTheLinkAndTheCrashesDo(t *testing.T) {
 				return
 			}
 			up.Begin()
-			part, more, err := up.Next(t.Context(), r, rapid.IntRange(1, 400).Draw(t, "chunk"))
+			parts, err := up.Next(t.Context(), r, rapid.IntRange(1, 400).Draw(t, "chunk"), rapid.IntRange(1, 1000).Draw(t, "at once"))
 			if err != nil {
 				t.Fatalf("next: %v", err)
 			}
-			if !more {
+			if len(parts) == 0 {
 				return
 			}
-			m := lane.EncodePush(lane.Push{Ticket: s.Ticket(), Traffic: []lane.TrafficPart{part}})
+			m := lane.EncodePush(lane.Push{Ticket: s.Ticket(), Traffic: parts, Columns: rapid.Bool().Draw(t, "columns")})
 			strays = append(strays, m)
 			if lost == "request" {
 				s.Close() // a call that fails ends the session
@@ -258,14 +258,14 @@ func TestTraffic_AConsoleThatAcknowledgesNothingIsAskedOnceARound(t *testing.T) 
 	round := func() (starts []time.Time) {
 		up.Begin()
 		for {
-			p, more, err := up.Next(t.Context(), r, 1<<20)
+			parts, err := up.Next(t.Context(), r, 1<<20, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !more {
+			if len(parts) == 0 {
 				return starts
 			}
-			starts = append(starts, p.Start)
+			starts = append(starts, parts[0].Start)
 			up.OnPush(lane.Receipt{})
 		}
 	}
@@ -319,10 +319,11 @@ func TestTraffic_AnHourThatIsLargerThanAChunkIsHeldWhenItIsWhole(t *testing.T) {
 	r.close(start, 6) // seven rows
 	up.Begin()
 	for n := 1; ; n++ {
-		p, more, err := up.Next(t.Context(), r, 100)
-		if err != nil || !more {
+		parts, err := up.Next(t.Context(), r, 100, 1)
+		if err != nil || len(parts) != 1 {
 			t.Fatalf("part %d: %v", n, err)
 		}
+		p := parts[0]
 		a, err := lane.Receive(held, lane.Push{Traffic: []lane.TrafficPart{p}})
 		if err != nil {
 			t.Fatal(err)
@@ -346,9 +347,9 @@ func TestTraffic_PartsAreBounded(t *testing.T) {
 	r.close(start, 1)
 	big := rowsLog{r, 5000}
 	up.Begin()
-	p, _, err := up.Next(t.Context(), big, 1)
-	if err != nil || p.Parts > fleet.MaxTrafficParts {
-		t.Errorf("%d parts, %v", p.Parts, err)
+	p, err := up.Next(t.Context(), big, 1, 1)
+	if err != nil || p[0].Parts > fleet.MaxTrafficParts {
+		t.Errorf("%d parts, %v", p[0].Parts, err)
 	}
 }
 

@@ -19,14 +19,14 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Serve   serve                  `cmd:"" help:"Run the console."`
-	Setup   setup                  `cmd:"" help:"Make the first owner, from standard input."`
-	Site    site                   `cmd:"" help:"Sites: add, list, show, claim, revoke."`
-	User    user                   `cmd:"" help:"People: add, list, reset a password."`
-	Audit   audits                 `cmd:"" help:"Who changed what at the console, or on a site: list, verify, export."`
-	Token   token                  `cmd:"" help:"API tokens for programs."`
-	Sync    syncing                `cmd:"" help:"How far the console is in sync with a site's hub."`
-	Epoch   epochs                 `cmd:"" help:"Tell that the store was restored from a backup."`
-	OpenAPI openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
-	Version program.VersionCommand `cmd:"" help:"Print the version."`
+	Serve    serve                  `cmd:"" help:"Run the console."`
+	Setup    setup                  `cmd:"" help:"Make the first owner, from standard input."`
+	Site     site                   `cmd:"" help:"Sites: add, list, show, claim, revoke."`
+	User     user                   `cmd:"" help:"People: add, list, reset a password."`
+	Audit    audits                 `cmd:"" help:"Who changed what at the console, or on a site: list, verify, export."`
+	Token    token                  `cmd:"" help:"API tokens for programs."`
+	Sync     syncing                `cmd:"" help:"How far the console is in sync with a site's hub."`
+	Restored restored               `cmd:"" help:"Say that the store was put back from an old copy, before the console is started on it again."`
+	OpenAPI  openAPI                `cmd:"" name:"openapi" help:"Print the OpenAPI document."`
+	Version  program.VersionCommand `cmd:"" help:"Print the version."`
 }

@@ -45,7 +45,7 @@ func TestCommands_OnADatabase(t *testing.T) {
 }
 
 // A store that was restored is told from what it was before.
-func TestEpoch_NewAfterARestore(t *testing.T) {
+func TestRestored_BeginsANewEpoch(t *testing.T) {
 	for name, flags := range map[string][]string{"badger": nil, "postgres": {"--store", pgtest.URL(t)}} {
 		t.Run(name, func(t *testing.T) {
 			flags := append([]string{"--data", t.TempDir()}, flags...)
@@ -55,7 +55,7 @@ func TestEpoch_NewAfterARestore(t *testing.T) {
 				Epoch     string `json:"epoch"`
 			}
 			for i := range ids {
-				out := must(t, "", append([]string{"epoch", "new", "--json"}, flags...)...)
+				out := must(t, "", append([]string{"restored", "--json"}, flags...)...)
 				if err := json.Unmarshal([]byte(out), &ids[i]); err != nil {
 					t.Fatal(err)
 				}
@@ -64,7 +64,7 @@ func TestEpoch_NewAfterARestore(t *testing.T) {
 				t.Errorf("got %+v", ids)
 			}
 			must(t, "", append([]string{"audit", "verify"}, flags...)...)
-			if out := must(t, "", append([]string{"audit", "list"}, flags...)...); strings.Count(out, "console.epoch_begun") != 2 {
+			if out := must(t, "", append([]string{"audit", "list"}, flags...)...); strings.Count(out, "console.restored") != 2 {
 				t.Errorf("the audit says %s", out)
 			}
 		})

@@ -31,7 +31,7 @@ type syncView struct {
 	Lanes       []laneView       `json:"lanes" nullable:"false"`
 	DeadLetters int              `json:"dead_letters" doc:"Records that could not be applied."`
 	Letters     []deadLetterView `json:"letters" nullable:"false" doc:"The first hundred of them."`
-	Digest      string           `json:"digest" doc:"Sums up the folded state; equal on hub and console when they are in sync."`
+	Digest      string           `json:"digest" doc:"Sums up the folded state but for the audit; equal on hub and console when they are in sync."`
 }
 
 func (a *API) syncRoutes() {

@@ -75,9 +75,9 @@ type Serve struct {
 	Constraints string `name:"name-constraints" default:"non-critical" help:"Bind the authority of each site to its own site by name constraints: critical, non-critical or off. Small TLS libraries refuse critical ones."`
 
 	StateEvery   time.Duration `name:"state-every" default:"0s" help:"How often hubs send the newest device states; 0 leaves it to them."`
-	PullWait     time.Duration `name:"pull-wait" default:"1m" help:"The longest that a hub's question for orders is held."`
-	ContactEvery time.Duration `name:"contact-every" default:"90s" help:"A hub without contact for longer is late."`
-	OfflineAfter time.Duration `name:"offline-after" default:"10m" help:"A hub without contact for longer is offline."`
+	PullWait     time.Duration `name:"pull-wait" default:"5m" help:"The longest that a hub's question for orders is held."`
+	ContactEvery time.Duration `name:"contact-every" default:"5m" help:"A hub without contact for longer is late."`
+	OfflineAfter time.Duration `name:"offline-after" default:"15m" help:"A hub without contact for longer is offline."`
 	StalledAfter time.Duration `name:"stalled-after" default:"5m" help:"Data that waits for longer on a hub in contact has stalled."`
 
 	TrafficAge time.Duration `name:"traffic-age" default:"9600h" help:"How long hours of traffic of the sites are kept."`
@@ -138,8 +138,8 @@ func (s Serve) Check() error {
 		return fmt.Errorf("%w: --order-ttl is at most --order-ttl-most, and that at most %s", fleet.ErrInvalid, fleet.MaxTTL)
 	case s.OfflineAfter <= s.ContactEvery:
 		return fmt.Errorf("%w: --offline-after is more than --contact-every", fleet.ErrInvalid)
-	case s.PullWait > time.Minute:
-		return fmt.Errorf("%w: --pull-wait is at most 1m", fleet.ErrInvalid)
+	case s.PullWait > 10*time.Minute:
+		return fmt.Errorf("%w: --pull-wait is at most 10m", fleet.ErrInvalid)
 	case s.CacheBytes < 1<<20 || s.MemTableBytes < 1<<20:
 		return fmt.Errorf("%w: --cache-bytes and --memtable-bytes are at least 1048576", fleet.ErrInvalid)
 	}

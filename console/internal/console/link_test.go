@@ -255,7 +255,7 @@ func TestPush_DuplicatesAndGapsChangeNothing(t *testing.T) {
 		t.Fatalf("overlap: %v, %v", got, err)
 	}
 	h.pushAll()
-	if d, want := h.digest(), h.story.State().Digest(); d != want {
+	if d, want := h.digest(), h.story.State().SyncDigest(); d != want {
 		t.Errorf("digest is %s, want %s", d, want)
 	}
 	wrong := h.batch(fleet.LaneRequests, 3, n)
@@ -344,7 +344,7 @@ func TestPush_TakesWhatIsTooMuchInParts(t *testing.T) {
 	if calls := h.pushAll(); calls < 2 {
 		t.Errorf("it took %d calls", calls)
 	}
-	if d, want := h.digest(), h.story.State().Digest(); d != want {
+	if d, want := h.digest(), h.story.State().SyncDigest(); d != want {
 		t.Errorf("digest is %s, want %s", d, want)
 	}
 	ids := make([]fleet.DeviceID, 6000)

@@ -39,9 +39,9 @@ func LinkStates() []LinkState {
 // Intervals are what is expected of a link. Zero fields take their defaults.
 type Intervals struct {
 	// Contact is within which a hub in session calls: its longest call and some
-	// grace. 90 s.
+	// grace. 5 min.
 	Contact time.Duration
-	// Offline is after which a link without contact is taken to be gone. 10 min.
+	// Offline is after which a link without contact is taken to be gone. 15 min.
 	Offline time.Duration
 	// Stalled is how long data may wait on a hub that is in contact. 5 min.
 	Stalled time.Duration
@@ -56,8 +56,8 @@ func (i Intervals) withDefaults() Intervals {
 			*v = d
 		}
 	}
-	or(&i.Contact, 90*time.Second)
-	or(&i.Offline, 10*time.Minute)
+	or(&i.Contact, 5*time.Minute)
+	or(&i.Offline, 15*time.Minute)
 	or(&i.Stalled, 5*time.Minute)
 	or(&i.Refused, 30*time.Minute)
 	return i

@@ -69,7 +69,7 @@ func TestLink_SaysWhatTheEvidenceSays(t *testing.T) {
 		{"revoked", store.Site{RevokedAt: ago(time.Minute)}, contact(time.Second), 0, true, Revoked, ago(time.Minute)},
 		{"retired", store.Site{RevokedAt: ago(time.Minute), RetiredAt: ago(time.Hour)}, contact(time.Second), 0, true, Retired, ago(time.Hour)},
 	} {
-		got, since := Link(test.site, test.contact, test.backlog, test.session, now, Intervals{})
+		got, since := Link(test.site, test.contact, test.backlog, test.session, now, Intervals{Contact: 90 * time.Second, Offline: 10 * time.Minute})
 		if got != test.want || !since.Equal(test.since) {
 			t.Errorf("%s: %s since %s, want %s since %s", test.name, got, since, test.want, test.since)
 		}

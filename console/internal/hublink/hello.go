@@ -1,8 +1,10 @@
 package hublink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -45,11 +47,13 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 	}
 	defer leave()
 	var w lane.Welcome
+	var settings store.SiteSettings
 	ticket, hash := newTicket()
 	err = l.c.Store.UpdateSite(ctx, hub.Site, func(tx store.SiteTx) error {
 		if err := allowed(tx, hub); err != nil {
 			return err
 		}
+		settings = tx.Site().Settings
 		var err error
 		if w, err = l.greet(tx, hub, m, hello); err != nil {
 			return err
@@ -79,8 +83,28 @@ func (l *Link) Hello(ctx context.Context, req *connect.Request[pb.HelloRequest])
 	l.events.Publish(Event{Site: hub.Site, Hub: hub.ID, Ticket: hash})
 	out := lane.EncodeWelcome(w)
 	out.ConsoleTimeMs = l.now().UnixMilli()
-	out.Policy = &pb.LinkPolicy{StateIntervalMs: uint32(l.c.StateEvery.Milliseconds())}
+	out.Policy = l.use(settings)
 	return connect.NewResponse(out), nil
+}
+
+// What a hub is asked to keep to on a link profile, unless the site's settings
+// say something else.
+const (
+	economyState, economyDay = 5 * time.Minute, 2_500_000
+	crisisState, crisisDay   = time.Hour, 600_000
+)
+
+// use is how a site's link is to be used.
+func (l *Link) use(s store.SiteSettings) *pb.LinkPolicy {
+	every, day := l.c.StateEvery, uint64(0)
+	switch s.Link {
+	case store.LinkEconomy:
+		every, day = economyState, economyDay
+	case store.LinkCrisis:
+		every, day = crisisState, crisisDay
+	case store.LinkDefault:
+	}
+	return &pb.LinkPolicy{StateIntervalMs: uint32(every.Milliseconds()), BytesPerDay: cmp.Or(s.BytesPerDay, day)}
 }
 
 // greet is the transaction of a Hello.
@@ -143,9 +167,24 @@ func (l *Link) settle(tx store.SiteTx, m *pb.HelloRequest, hello lane.Hello, w l
 	if err != nil {
 		return err
 	}
-	if m.ConsoleId == id.ConsoleID && m.ConsoleEpoch != id.Epoch && hello.OrderCursor > marks.Taken {
+	known := m.ConsoleId == id.ConsoleID
+	switch {
+	case known && m.ConsoleEpoch != id.Epoch && hello.OrderCursor > marks.Taken:
 		// The hub has taken orders that this store has forgotten.
 		if err := tx.Renumber(hello.OrderCursor, id.CreatedAt); err != nil {
+			return err
+		}
+	case known && hello.OrderCursor > marks.Offered:
+		// So this store is an old copy too, but nobody has said so. What was made
+		// since the console was started on it cannot be what the hub has taken.
+		if err := tx.Renumber(hello.OrderCursor, l.since); err != nil {
+			return err
+		}
+		l.c.Logger.Warn("hub has taken orders that this console does not know: its store is an old copy", "site", tx.Site().ID, "taken", hello.OrderCursor, "offered", marks.Offered)
+		err := tx.Audit(fleet.System("hublink"), "console.rolled_back", string(tx.Site().ID), map[string]string{
+			"orders_taken": fmt.Sprint(hello.OrderCursor), "orders_offered": fmt.Sprint(marks.Offered),
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ type Config struct {
 	Logger *slog.Logger
 	// StateEvery is how often hubs are asked to send states; 0 leaves it to them.
 	StateEvery time.Duration
-	// PullWait is the longest that a Pull is held; 60 s.
+	// PullWait is the longest that a Pull is held; 5 min.
 	PullWait time.Duration
 	// MaxMessage of a call after decompression; 4 MiB.
 	MaxMessage int
@@ -78,7 +78,7 @@ type Config struct {
 	// not taken.
 	TrafficAge time.Duration
 	// PauseAfter is how long a hub may be silent until its next call counts as a
-	// return; 90 s.
+	// return; 5 min.
 	PauseAfter time.Duration
 	// HelloRate is how many hubs are greeted a second when many come at once, after
 	// HelloBurst of them; 200 and 400. Who would wait longer than HelloHold, 2 s, is
@@ -92,7 +92,7 @@ type Config struct {
 	EnrolBurst             int
 	EnrolAll               float64
 	EnrolAllBurst          int
-	ReadTimeout, WriteTime time.Duration // 2 min and 3 min
+	ReadTimeout, WriteTime time.Duration // 2 min, and PullWait and 2 min more
 	// UsageEvery is how often the bytes of the link are stored; 5 min. Used is told
 	// of a site whose bytes were; may be nil.
 	UsageEvery time.Duration
@@ -107,6 +107,7 @@ type Link struct {
 	limits *limits
 	greets *admission
 	events *feed.Feed[Event]
+	since  time.Time // when this console was started
 	life   context.Context
 	stop   context.CancelFunc
 
@@ -124,13 +125,13 @@ var _ obediov1connect.HubLinkHandler = (*Link)(nil)
 
 // New returns the link.
 func New(c Config) *Link {
-	c.PullWait = cmp.Or(c.PullWait, time.Minute)
+	c.PullWait = cmp.Or(c.PullWait, 5*time.Minute)
 	c.MaxMessage = cmp.Or(c.MaxMessage, 4<<20)
 	c.MaxOrderBytes = cmp.Or(c.MaxOrderBytes, 256<<10)
 	c.MaxRecords = cmp.Or(c.MaxRecords, 4096)
 	c.MaxPushBytes = cmp.Or(c.MaxPushBytes, 1<<20)
 	c.TrafficAge = cmp.Or(c.TrafficAge, 400*24*time.Hour)
-	c.PauseAfter = cmp.Or(c.PauseAfter, 90*time.Second)
+	c.PauseAfter = cmp.Or(c.PauseAfter, 5*time.Minute)
 	c.HelloRate = cmp.Or(c.HelloRate, 200)
 	c.HelloBurst = cmp.Or(c.HelloBurst, 400)
 	c.HelloHold = cmp.Or(c.HelloHold, 2*time.Second)
@@ -139,7 +140,7 @@ func New(c Config) *Link {
 	c.EnrolAll = cmp.Or(c.EnrolAll, 20)
 	c.EnrolAllBurst = cmp.Or(c.EnrolAllBurst, 400)
 	c.ReadTimeout = cmp.Or(c.ReadTimeout, 2*time.Minute)
-	c.WriteTime = cmp.Or(c.WriteTime, 3*time.Minute)
+	c.WriteTime = cmp.Or(c.WriteTime, c.PullWait+2*time.Minute)
 	c.UsageEvery = cmp.Or(c.UsageEvery, 5*time.Minute)
 	if c.Used == nil {
 		c.Used = func(fleet.SiteID) {}
@@ -155,6 +156,7 @@ func New(c Config) *Link {
 		c: c, limits: newLimits(c), greets: newAdmission(c), events: feed.New[Event](c.Kept),
 		peers: map[fleet.HubID]*peer{}, wakes: map[fleet.SiteID]chan struct{}{},
 	}
+	l.since = l.now()
 	l.life, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -179,7 +181,7 @@ func (l *Link) Server() *http.Server {
 	s := &http.Server{
 		Handler:           l.identify(http.MaxBytesHandler(mux, int64(l.c.MaxMessage)+4096)),
 		ReadHeaderTimeout: 15 * time.Second, ReadTimeout: l.c.ReadTimeout, WriteTimeout: l.c.WriteTime,
-		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 32 << 10, ConnContext: connContext,
+		IdleTimeout: l.c.PullWait + 5*time.Minute, MaxHeaderBytes: 32 << 10, ConnContext: connContext,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 16},
 		// Broken handshakes and the like are the clients' affair.
 		ErrorLog: slog.NewLogLogger(l.c.Logger.Handler(), slog.LevelDebug),

@@ -56,6 +56,7 @@ func (l *Link) Push(ctx context.Context, req *connect.Request[pb.PushRequest]) (
 	l.events.Publish(Event{Site: hub.Site, Applied: got.applied, Moved: moved(got.applied)})
 	out := lane.EncodeReceipt(got.applied.Receipt)
 	out.ConsoleTimeMs, out.OrderHead, out.PolicyVersion = l.now().UnixMilli(), got.head, got.policy
+	out.Link = l.use(got.settings)
 	if out.Orders, err = encodeOrders(got.orders); err != nil {
 		return nil, err
 	}
@@ -67,10 +68,11 @@ func moved(a lane.Applied) bool { return len(a.Records)+len(a.States)+len(a.Rece
 
 // received is what a push has come to.
 type received struct {
-	applied lane.Applied
-	orders  []fleet.Order
-	head    uint64
-	policy  uint64
+	applied  lane.Applied
+	orders   []fleet.Order
+	head     uint64
+	policy   uint64
+	settings store.SiteSettings
 	// unwanted counts rows of hours that are not kept.
 	unwanted int
 }
@@ -83,6 +85,10 @@ func (l *Link) receive(ctx context.Context, hub store.Hub, s *session, push lane
 		got, err := l.receiveOnce(ctx, hub, s, cut(push, s.most, l.c.MaxPushBytes, s.most))
 		if !errors.Is(err, store.ErrTooLarge) || s.most == 1 && push.Traffic == nil {
 			return got, err
+		}
+		if n := len(push.Traffic); n > 1 {
+			push.Traffic = push.Traffic[:n/2] // the rest comes again
+			continue
 		}
 		if push.Traffic != nil {
 			// What can wait waits: it is not acknowledged, and nothing waits for it.
@@ -128,7 +134,7 @@ func (l *Link) receiveOnce(ctx context.Context, hub store.Hub, s *session, push 
 		if err != nil {
 			return err
 		}
-		got.policy = policy.Version
+		got.policy, got.settings = policy.Version, tx.Site().Settings
 		got.orders, got.head, err = l.due(tx, push.OrderCursor, l.c.MaxOrderBytes)
 		return err
 	})

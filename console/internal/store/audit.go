@@ -21,7 +21,6 @@ const (
 	AuditCommandQueued = "command.queued"
 	AuditCancelQueued  = "command.cancel_queued"
 	AuditOrderQueued   = "order.queued"
-	AuditEpochBegun    = "console.epoch_begun"
 	AuditJobBegun      = "job.begun"
 	AuditJobCancelled  = "job.cancelled"
 	AuditAlertSeen     = "alert.acknowledged"

@@ -220,7 +220,7 @@ type SiteView interface {
 	RecordsOf(e fleet.Epoch, l fleet.Lane, from fleet.Seq, fn func(fleet.Seq, []byte) bool) error
 	// Gaps are the runs of records that will never come, of all epochs.
 	Gaps(fn func(lane.Gap) bool) error
-	// Digest sums up the entities; see fleet.Digest.
+	// Digest sums up the entities; see fleet.SyncDigest.
 	Digest() (string, error)
 	// Recount counts everything anew; it equals Counts.
 	Recount() (Counts, error)

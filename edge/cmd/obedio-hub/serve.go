@@ -24,8 +24,11 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 	boundMemory(c.MemoryLimit, env.Log)
 	for {
 		addresses, err := c.once(ctx, env)
-		if !errors.Is(err, uplink.ErrRestart) || ctx.Err() != nil {
+		switch {
+		case !errors.Is(err, uplink.ErrRestart):
 			return err
+		case ctx.Err() != nil:
+			return nil // it was told to end while it was about to begin anew
 		}
 		env.Log.Warn("hub starts anew", "reason", err)
 		c.At(addresses)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -101,7 +102,20 @@ type syncView struct {
 		Cursor uint64 `json:"cursor"`
 		Head   uint64 `json:"head"`
 	} `json:"orders"`
-	Digest string `json:"digest" doc:"Sums up the folded state; equal on hub and console when they are in sync."`
+	Budget budgetView `json:"budget"`
+	Digest string     `json:"digest" doc:"Sums up the folded state but for the audit; equal on hub and console when they are in sync."`
+}
+
+// budgetView is what the link may carry and has carried.
+type budgetView struct {
+	Rung      uplink.Rung `json:"rung" enum:"full,economy,crisis,calls,silent" doc:"How much goes up: full is everything, silent is nothing."`
+	Cause     string      `json:"cause,omitempty"`
+	PerDay    uint64      `json:"bytes_per_day" doc:"0 for no bound."`
+	PerMonth  uint64      `json:"bytes_per_month" doc:"0 for no bound."`
+	Reserve   int         `json:"reserve_percent" doc:"Kept for calls and commands."`
+	UsedDay   uint64      `json:"used_today"`
+	UsedMonth uint64      `json:"used_this_month"`
+	Goodput   uint64      `json:"goodput_bytes_per_s" doc:"What the link has carried of bulk data; 0 when there was none."`
 }
 
 func (a *API) systemRoutes() {
@@ -286,6 +300,11 @@ func (a *API) sync() (syncView, error) {
 		v.Lanes = append(v.Lanes, view)
 	}
 	v.Orders.Cursor, v.Orders.Head = s.OrderCursor, s.OrderHead
-	v.Digest, err = a.Store.Digest()
+	b := s.Ladder
+	v.Budget = budgetView{
+		Rung: cmp.Or(b.Rung, uplink.RungFull), Cause: b.Cause, PerDay: b.Budget.PerDay, PerMonth: b.Budget.PerMonth, Reserve: b.Budget.Reserve,
+		UsedDay: b.UsedDay, UsedMonth: b.UsedMonth, Goodput: s.Goodput,
+	}
+	v.Digest, err = a.Store.SyncDigest()
 	return v, err
 }

@@ -85,10 +85,14 @@ type Serve struct {
 	StateEvery     time.Duration `name:"uplink-state-every" default:"1m" help:"How often the newest device states go to the console."`
 	RetryFirst     time.Duration `name:"uplink-retry-first" default:"1m" help:"The longest first pause after a failure of the link."`
 	RetryMost      time.Duration `name:"uplink-retry-most" default:"15m" help:"The longest pause after many failures of the link."`
-	PullWait       time.Duration `name:"uplink-pull-wait" default:"55s" help:"How long the console may hold a question for orders."`
+	PullWait       time.Duration `name:"uplink-pull-wait" default:"4m" help:"How long the console may hold a question for orders."`
 	ChunkBytes     int           `name:"uplink-chunk-bytes" default:"65536" help:"What goes up in one call."`
 	SummariesEvery time.Duration `name:"uplink-summaries-every" default:"1h" help:"How often hours of traffic that are over go up, besides right after connecting."`
 	SummariesAgain time.Duration `name:"uplink-summaries-again" default:"720h" help:"How far back they go up once more to another console, or to one that was restored."`
+	LinkPerDay     uint64        `name:"uplink-bytes-per-day" default:"0" help:"What the link may carry in a day, in bytes; 0 for no bound. The console may set another."`
+	LinkPerMonth   uint64        `name:"uplink-bytes-per-month" default:"0" help:"What the link may carry in a month."`
+	LinkReserve    int           `name:"uplink-reserve-percent" default:"10" help:"Part of the link's budget that is kept for calls and commands."`
+	ProbeEvery     time.Duration `name:"uplink-probe-every" default:"8s" help:"How often the hub looks whether the console can be reached again."`
 	CallTimeout    time.Duration `name:"uplink-call-timeout" default:"1m" help:"For one call to the console."`
 
 	MemoryLimit       int64         `name:"memory-limit" default:"0" help:"Bytes of memory to stay below; 0 for nine tenths of what the control group allows."`
@@ -135,7 +139,7 @@ func (s Serve) Check() error {
 	if err := positive(map[string]time.Duration{
 		"device-certificate-life": s.DeviceCertificate, "server-certificate-life": s.ServerCertificate,
 		"provision-life": s.ProvisionLife, "provision-keep": s.ProvisionKeep, "site-authority-life": s.SiteAuthority, "certificate-quarantine": s.RenewLate,
-		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain,
+		"uplink-summaries-every": s.SummariesEvery, "uplink-summaries-again": s.SummariesAgain, "uplink-probe-every": s.ProbeEvery,
 		"offer-life": s.OfferLife, "self-test-after": s.SelfTestAfter, "notify-log-age": s.NotifyLog,
 		"session-idle": s.SessionIdle, "session-max": s.SessionMax, "pin-idle": s.PINIdle,
 	}); err != nil {
@@ -143,6 +147,9 @@ func (s Serve) Check() error {
 	}
 	if err := positive(map[string]float64{"escalation-hurry": s.EscalationHurry}); err != nil {
 		return err
+	}
+	if s.LinkReserve < 1 || s.LinkReserve > 90 {
+		return fmt.Errorf("%w: --uplink-reserve-percent %d: want 1 to 90", fleet.ErrInvalid, s.LinkReserve)
 	}
 	if s.SelfTestEvery == 0 {
 		return fmt.Errorf("%w: --self-test-every 0: want a time, or a negative one for never", fleet.ErrInvalid)
@@ -217,6 +224,7 @@ func (s Serve) Hub() hub.Config {
 		Uplink: uplink.Config{
 			StateEvery: s.StateEvery, RetryFirst: s.RetryFirst, RetryMost: s.RetryMost, PullWait: s.PullWait,
 			ChunkBytes: s.ChunkBytes, CallTimeout: s.CallTimeout, SummariesEvery: s.SummariesEvery, SummariesAgain: s.SummariesAgain,
+			Budget: uplink.Budget{PerDay: s.LinkPerDay, PerMonth: s.LinkPerMonth, Reserve: s.LinkReserve}, ProbeEvery: s.ProbeEvery,
 		},
 		Traffic: s.traffic(),
 	}

@@ -356,6 +356,7 @@ func (h *Hub) build(ctx context.Context) error {
 	uc.Site, uc.Epoch, uc.Install, uc.Version = site, h.identity.Epoch, h.identity.InstallID, c.Version
 	uc.Store, uc.Journal, uc.States, uc.Clock, uc.Logger = h.store, h.journal, h.presence, h.clock, h.log
 	uc.Dial = h.meters.dialer(uc.Dial)
+	uc.Passed = func() uint64 { return h.meters.linkIn.Load() + h.meters.linkOut.Load() }
 	uc.ConsoleTime, uc.Authority = h.consoleTime, h.pki
 	uc.Summaries, uc.Board = summaries{h.traffic, h.log}, h
 	if h.shore, err = newShorePolicy(h); err != nil {

@@ -25,6 +25,10 @@ func (h *Hub) Recover(ctx context.Context, r uplink.Recovery, also func(*journal
 		})
 	}
 	err := h.commands.Abandon(ctx, restoredReason, func(tx *journal.Tx) error {
+		// The console may hold entries of the old chain that this store has lost.
+		if err := tx.BeginChain(r.Epoch); err != nil {
+			return err
+		}
 		mine, err := lane.Mine(tx, r.Behind)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/obedio/obedio/edge/internal/store"
@@ -52,12 +53,18 @@ type Event struct {
 // Journal appends records.
 type Journal struct {
 	store   *store.Store
-	chain   fleet.Epoch
-	before  string
+	chain   atomic.Pointer[chain]
 	clock   Clock
 	events  *feed.Feed[Event]
 	observe func(time.Duration)
 	follow  []func(Event)
+}
+
+// chain is where entries of the audit go: its name, and the hash that its first
+// entry goes on from.
+type chain struct {
+	name   fleet.Epoch
+	before string
 }
 
 // Follow has fn called with every event, in the order of the commits, before
@@ -75,9 +82,9 @@ func New(c Config) *Journal {
 	if c.Observe == nil {
 		c.Observe = func(time.Duration) {}
 	}
-	return &Journal{
-		store: c.Store, chain: c.Chain, before: c.Before, clock: c.Clock, events: feed.New[Event](c.Kept), observe: c.Observe,
-	}
+	j := &Journal{store: c.Store, clock: c.Clock, events: feed.New[Event](c.Kept), observe: c.Observe}
+	j.chain.Store(&chain{name: c.Chain, before: c.Before})
+	return j
 }
 
 // Events is the feed of what was committed.
@@ -87,6 +94,7 @@ func (j *Journal) Events() *feed.Feed[Event] { return j.events }
 type Tx struct {
 	*store.Tx
 	journal *Journal
+	chain   chain
 	now     time.Time
 	trusted bool
 	events  []Event
@@ -120,17 +128,33 @@ func (t *Tx) Append(actor fleet.Actor, body fleet.Body) error {
 // Audit adds an entry to the audit: action is noun.verb; what is longer than an
 // entry may be is cut. See fleet.AuditEntry.
 func (t *Tx) Audit(actor fleet.Actor, action, target string, detail map[string]string) error {
-	head, found, err := fleet.Get[fleet.AuditHead](t, fleet.AuditHeadRef(t.journal.chain))
+	head, found, err := fleet.Get[fleet.AuditHead](t, fleet.AuditHeadRef(t.chain.name))
 	if err != nil {
 		return err
 	}
 	if !found {
-		head.Hash = t.journal.before
+		head.Hash = t.chain.before
 	}
 	_, err = t.add(actor, fleet.Audited{
-		Chain: t.journal.chain, N: head.N + 1, Action: action, Target: cut(target), Detail: cutAll(detail), Prev: head.Hash,
+		Chain: t.chain.name, N: head.N + 1, Action: action, Target: cut(target), Detail: cutAll(detail), Prev: head.Hash,
 	})
 	return err
+}
+
+// BeginChain has the entries of the audit that follow, in this decision and in
+// later ones, go to a chain of another epoch, which goes on from the present one.
+func (t *Tx) BeginChain(e fleet.Epoch) error {
+	if e == t.chain.name {
+		return nil
+	}
+	head, _, err := fleet.Get[fleet.AuditHead](t, fleet.AuditHeadRef(t.chain.name))
+	if err != nil {
+		return err
+	}
+	next := chain{name: e, before: head.Hash}
+	t.chain = next
+	t.Then(func() { t.journal.chain.Store(&next) })
+	return nil
 }
 
 // maxText of the audit, in bytes.
@@ -198,7 +222,7 @@ func (j *Journal) Do(ctx context.Context, decide func(*Tx) error) error {
 	var tx *Tx
 	err := j.store.UpdateThen(ctx, func(s *store.Tx) error {
 		now, trusted := j.clock.Now()
-		tx = &Tx{Tx: s, journal: j, now: fleet.Millis(now), trusted: trusted}
+		tx = &Tx{Tx: s, journal: j, chain: *j.chain.Load(), now: fleet.Millis(now), trusted: trusted}
 		return decide(tx)
 	}, func() {
 		for _, e := range tx.events {

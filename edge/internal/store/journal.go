@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -150,11 +151,16 @@ func eachRecord(
 }
 
 // Digest sums up all entities; see fleet.Digest.
-func (s *Store) Digest() (string, error) {
+func (s *Store) Digest() (string, error) { return s.digest(fleet.Digest) }
+
+// SyncDigest sums up what the console holds too; see fleet.SyncDigest.
+func (s *Store) SyncDigest() (string, error) { return s.digest(fleet.SyncDigest) }
+
+func (s *Store) digest(sum func(iter.Seq2[fleet.Ref, []byte]) string) (string, error) {
 	snap := s.db.NewSnapshot()
 	defer func() { _ = snap.Close() }()
 	var failed error
-	d := fleet.Digest(func(yield func(fleet.Ref, []byte) bool) {
+	d := sum(func(yield func(fleet.Ref, []byte) bool) {
 		failed = eachEntity(snap, []byte{tableEntity}, func(r fleet.Ref, b []byte) (bool, error) { return yield(r, b), nil })
 	})
 	return d, failed

@@ -46,9 +46,17 @@ type link struct {
 	hubID     fleet.HubID
 	client    obediov1connect.HubLinkClient
 	transport *http.Transport
+	// bulk is a client with a connection of its own, for what can wait: a call for
+	// help does not stand behind it. nil for a link that carries none.
+	bulk *link
 }
 
-func (l *link) close() { l.transport.CloseIdleConnections() }
+func (l *link) close() {
+	l.transport.CloseIdleConnections()
+	if l.bulk != nil {
+		l.bulk.close()
+	}
+}
 
 // openLink makes a client from the stored identity; nil when there is none.
 func (u *Uplink) openLink() (*link, error) {
@@ -65,14 +73,16 @@ func (u *Uplink) openLink() (*link, error) {
 		return nil, fmt.Errorf("read fleet root: %w", err)
 	}
 	own := tls.Certificate{Certificate: s.Chain, PrivateKey: key}
-	return u.dial(s.URL, s.HubID, identity.HubClient(own, root, u.c.now)), nil
+	l := u.dial(s.URL, s.HubID, identity.HubClient(own, root, u.c.now))
+	l.bulk = u.dial(s.URL, s.HubID, identity.HubClient(own, root, u.c.now))
+	return l, nil
 }
 
 // dial returns a client; it opens no connection.
 func (u *Uplink) dial(url string, hub fleet.HubID, settings *tls.Config) *link {
 	t := &http.Transport{
 		DialContext: u.c.Dial, TLSClientConfig: settings, TLSHandshakeTimeout: 30 * time.Second,
-		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2, IdleConnTimeout: 2 * time.Minute,
+		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 2, IdleConnTimeout: 10 * time.Minute,
 		ResponseHeaderTimeout: u.c.CallTimeout + u.c.PullWait, MaxResponseHeaderBytes: 64 << 10,
 		// connect compresses by itself; a second layer would only hide sizes.
 		DisableCompression: true,

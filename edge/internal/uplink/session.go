@@ -46,29 +46,46 @@ func (u *Uplink) session(ctx context.Context) error {
 		<-pulls // the goroutine always answers
 	}()
 
+	uploads, uploading := make(chan uploaded, 1), false
+	defer func() {
+		if uploading {
+			cancel()
+			<-uploads
+		}
+	}()
+
 	// Everything that is due goes up now; afterwards states go by the interval.
 	withStates := true
-	states, summaries := time.NewTicker(u.c.StateEvery), time.NewTicker(u.c.SummariesEvery)
-	defer states.Stop()
+	sent := time.Now() // states
+	tick, summaries := time.NewTicker(u.tick()), time.NewTicker(u.c.SummariesEvery)
+	defer tick.Stop()
 	defer summaries.Stop()
 	u.traffic.Open()
 	if err := u.beginRound(ctx); err != nil {
 		return err
 	}
 	for {
-		if err := u.pushAll(ctx, withStates); err != nil {
+		if err := u.spend(ctx); err != nil {
 			return err
 		}
-		withStates = false
-		var bulk <-chan struct{} // one part, and then what is due elsewhere
-		if u.traffic.Busy() {
-			bulk = always
+		if err := u.pushAll(ctx, withStates && u.rung.stateEvery(u.stateEvery) > 0); err != nil {
+			return err
+		}
+		if withStates {
+			sent, withStates = time.Now(), false
+		}
+		if u.traffic.Busy() && !uploading && u.rung.traffic() {
+			if uploading, err = u.carry(ctx, uploads); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-states.C:
-			withStates = true
+		case <-tick.C:
+			every := u.rung.stateEvery(u.stateEvery)
+			// Half a tick early is on time: the next one is later.
+			withStates = every > 0 && time.Since(sent) >= every-u.tick()/2
 		case <-summaries.C:
 			if err := u.beginRound(ctx); err != nil {
 				return err
@@ -81,8 +98,9 @@ func (u *Uplink) session(ctx context.Context) error {
 			if err := u.beginRound(ctx); err != nil {
 				return err
 			}
-		case <-bulk:
-			if err := u.pushPart(ctx); err != nil {
+		case got := <-uploads:
+			uploading = false
+			if err := u.carried(ctx, got); err != nil {
 				return err
 			}
 		case p := <-pulls:
@@ -111,6 +129,9 @@ func (u *Uplink) session(ctx context.Context) error {
 		}
 	}
 }
+
+// tick is how often the session looks at its budget and its states.
+func (u *Uplink) tick() time.Duration { return min(u.stateEvery, time.Minute) }
 
 // errFenced: another hub uses this identity. Calls still go ashore.
 var errFenced = fmt.Errorf("%w: another hub speaks with this one's identity: enrol one of the two anew", fleet.ErrState)
@@ -182,6 +203,7 @@ func (u *Uplink) hello(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
+	u.govern(answer.Msg.Policy)
 	u.c.Logger.Info("link is up", "console_id", w.ConsoleID, "verdict", w.Verdict)
 	u.tell(func(s *Status) {
 		s.State, s.LastContact, s.LastError, s.OrderHead = Online, fleet.Millis(u.c.now()), "", w.OrderHead
@@ -240,7 +262,7 @@ func (u *Uplink) save(ctx context.Context) error {
 func (u *Uplink) pushAll(ctx context.Context, withStates bool) error {
 	target := u.c.States.StateHead()
 	for {
-		p, more, err := u.sender.Push(u.log(), u.c.ChunkBytes, withStates, u.cursor)
+		p, more, err := u.next(withStates)
 		if err != nil || !more {
 			return err
 		}
@@ -256,6 +278,14 @@ func (u *Uplink) pushAll(ctx context.Context, withStates bool) error {
 	}
 }
 
+// next is what to send next, as far as the budget goes.
+func (u *Uplink) next(withStates bool) (lane.Push, bool, error) {
+	if rank(u.rung) >= rank(RungCalls) {
+		return u.sender.Urgent(u.log(), u.c.ChunkBytes, u.cursor)
+	}
+	return u.sender.Push(u.log(), u.c.ChunkBytes, withStates, u.cursor)
+}
+
 // push makes one call and takes its answer: positions, rejected records and
 // the orders that ride on it. moved reports whether the console holds another
 // part of the lanes than before.
@@ -266,8 +296,16 @@ func (u *Uplink) push(ctx context.Context, p lane.Push) (r lane.Receipt, moved b
 	if err != nil {
 		return r, false, fmt.Errorf("push: %w", err)
 	}
-	if r, err = lane.DecodeReceipt(answer.Msg); err != nil {
+	return u.answered(ctx, answer.Msg)
+}
+
+// answered takes the answer to a push.
+func (u *Uplink) answered(ctx context.Context, m *pb.PushResponse) (r lane.Receipt, moved bool, err error) {
+	if r, err = lane.DecodeReceipt(m); err != nil {
 		return r, false, fmt.Errorf("push: %w", err)
+	}
+	if m.Link != nil {
+		u.govern(m.Link)
 	}
 	if moved, err = u.sender.OnPush(u.log(), r); err != nil {
 		return r, moved, fmt.Errorf("push: %w", err)
@@ -281,7 +319,7 @@ func (u *Uplink) push(ctx context.Context, p lane.Push) (r lane.Receipt, moved b
 		}
 	}
 	u.tell(func(s *Status) { s.State, s.LastContact, s.LastError = Online, fleet.Millis(u.c.now()), "" })
-	return r, moved, u.take(ctx, lane.DecodeOrders(answer.Msg.Orders), answer.Msg.ConsoleTimeMs, answer.Msg.OrderHead)
+	return r, moved, u.take(ctx, lane.DecodeOrders(m.Orders), m.ConsoleTimeMs, m.OrderHead)
 }
 
 // take acts on the orders that follow the cursor. consoleTime is the console's

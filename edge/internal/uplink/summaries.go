@@ -25,16 +25,9 @@ type Summaries interface {
 // resendKey says that the console lacks hours that were acknowledged.
 const resendKey = "traffic_resend"
 
-// always is ready to be received from.
-var always = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
 // beginRound lets pending hours go up, if the console takes any.
 func (u *Uplink) beginRound(ctx context.Context) error {
-	if u.c.Summaries == nil || !u.takesHours {
+	if u.c.Summaries == nil || !u.takesHours || !u.rung.traffic() {
 		return nil
 	}
 	if u.resend {
@@ -51,19 +44,30 @@ func (u *Uplink) beginRound(ctx context.Context) error {
 	return nil
 }
 
-// pushPart sends one part of an hour. It is called only when the console holds
-// everything of the other lanes that is due.
-func (u *Uplink) pushPart(ctx context.Context) error {
-	part, more, err := u.traffic.Next(ctx, u.c.Summaries, u.c.ChunkBytes)
+// carry begins to send hours, if there are any; it reports whether a call is
+// under way. It is called only when the console holds everything of the other
+// lanes that is due.
+func (u *Uplink) carry(ctx context.Context, out chan<- uploaded) (bool, error) {
+	parts, err := u.traffic.Next(ctx, u.c.Summaries, u.c.ChunkBytes, u.c.ChunkBytes*max(u.pace.chunks, 1))
 	if err != nil {
 		u.traffic.End()
 		u.c.Logger.Warn("hours of traffic do not go up", "error", err)
-		return ctx.Err()
+		return false, ctx.Err()
 	}
-	if !more {
-		return nil
+	if len(parts) == 0 {
+		return false, nil
 	}
-	receipt, _, err := u.push(ctx, u.sender.Carry(part, u.cursor))
+	u.upload(ctx, parts, out)
+	return true, nil
+}
+
+// carried takes the answer to a call of carry.
+func (u *Uplink) carried(ctx context.Context, got uploaded) error {
+	if got.err != nil {
+		return got.err
+	}
+	u.pace.took(got.bytes, got.took)
+	receipt, _, err := u.answered(ctx, got.answer)
 	if err != nil {
 		return err
 	}

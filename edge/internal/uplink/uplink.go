@@ -54,6 +54,8 @@ type States interface {
 	StateHead() uint64
 	States(after uint64, maxBytes int) (lane.StateBatch, error)
 	Changes() *feed.Feed[fleet.DeviceState]
+	// WidenBands has values move so many times further until they go ashore.
+	WidenBands(times int)
 }
 
 // Config is what New needs. Durations and sizes of 0 take their defaults.
@@ -84,7 +86,8 @@ type Config struct {
 	ChunkBytes int
 	// CallTimeout of one call, without the wait of a long poll. 60 s.
 	CallTimeout time.Duration
-	// PullWait is how long the console may hold a pull when it has no order. 55 s.
+	// PullWait is how long the console may hold a pull when it has no order: each
+	// is paid for. 4 min.
 	PullWait time.Duration
 	// RetryFirst and RetryMost bound the pause after a failure: a random time up
 	// to RetryFirst, doubled each time up to RetryMost. 60 s and 15 min.
@@ -93,6 +96,15 @@ type Config struct {
 	Authority Authority
 	// ConsoleTime is told what the console says that the time is; may be nil.
 	ConsoleTime func(time.Time)
+	// Budget of the link, unless the console sets one; none by default, and a tenth
+	// of it for calls and commands.
+	Budget Budget
+	// Passed counts the bytes that have passed the socket since the start, both
+	// directions together; nil when nobody counts.
+	Passed func() uint64
+	// ProbeEvery is how often the hub looks whether the console can be reached
+	// again, while it cannot; 8 s. A look is an empty connection.
+	ProbeEvery time.Duration
 	// Dial opens connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -132,6 +144,11 @@ type Status struct {
 	OrderCursor  uint64
 	OrderHead    uint64
 	Lanes        []LaneStatus
+	// Ladder is what the budget lets go up.
+	Ladder Ladder
+	// Goodput is what the link has carried of bulk data, in bytes a second; 0 when
+	// there was none.
+	Goodput uint64
 }
 
 // LaneStatus is how far a lane is held by the console.
@@ -165,6 +182,15 @@ type Uplink struct {
 	// renewed counts the lives that were begun since the last welcome.
 	renewed int
 
+	governed   governed
+	stateEvery time.Duration
+	budget     Budget
+	rung       Rung
+	spent      spent
+	passed     uint64
+	stored     time.Time // when spent was
+	pace       pace
+
 	traffic    lane.TrafficSender
 	takesHours bool // the console of the session does
 	resend     bool // it lacks hours that were acknowledged
@@ -183,7 +209,9 @@ func New(c Config) (*Uplink, error) {
 	c.SummariesAgain = cmp.Or(c.SummariesAgain, 30*24*time.Hour)
 	c.ChunkBytes = cmp.Or(c.ChunkBytes, 64<<10)
 	c.CallTimeout = cmp.Or(c.CallTimeout, time.Minute)
-	c.PullWait = cmp.Or(c.PullWait, 55*time.Second)
+	c.PullWait = cmp.Or(c.PullWait, 4*time.Minute)
+	c.Budget.Reserve = cmp.Or(c.Budget.Reserve, 10)
+	c.ProbeEvery = cmp.Or(c.ProbeEvery, 8*time.Second)
 	c.RetryFirst = cmp.Or(c.RetryFirst, time.Minute)
 	c.RetryMost = cmp.Or(c.RetryMost, 15*time.Minute)
 	if c.Logger == nil {
@@ -206,6 +234,14 @@ func New(c Config) (*Uplink, error) {
 	if u.resend, _, err = store.Link[bool](c.Store, resendKey); err != nil {
 		return nil, fmt.Errorf("read link state: %w", err)
 	}
+	if u.spent, _, err = store.Link[spent](c.Store, spentKey); err != nil {
+		return nil, fmt.Errorf("read link state: %w", err)
+	}
+	if u.governed, _, err = store.Link[governed](c.Store, governedKey); err != nil {
+		return nil, fmt.Errorf("read link state: %w", err)
+	}
+	u.rung = RungFull
+	u.settle()
 	if u.link, err = u.openLink(); err != nil {
 		return nil, err
 	}
@@ -405,9 +441,16 @@ func (u *Uplink) pause(ctx context.Context, failure error, urgent <-chan struct{
 	most := min(u.c.RetryFirst<<min(u.failed-1, 10), u.c.RetryMost)
 	after := rand.N(most) + most/16
 	var busy *lane.WaitError
-	if errors.As(failure, &busy) {
+	switch {
+	case errors.As(failure, &busy):
 		after = min(busy.For, u.c.RetryMost) // the console has spread the hubs already
+	case errors.Is(failure, errSilent):
+		after = u.untilBudget()
+		urgent = nil // the part for calls is spent too
 	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	back := u.watch(watching, failure)
 	timer := time.NewTimer(after)
 	defer timer.Stop()
 	select { // what was urgent before the failure is not a reason to try at once
@@ -419,6 +462,11 @@ func (u *Uplink) pause(ctx context.Context, failure error, urgent <-chan struct{
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-u.resync:
+		case <-back:
+			// Jitter, so that a fleet whose satellite is back does not dial as one.
+			timer.Reset(rand.N(min(returnJitter, most)))
+			back, u.failed = nil, 0
+			continue
 		case <-urgent:
 			// Jitter, so that a fleet that hears the same alarm does not dial as one.
 			timer.Reset(rand.N(min(5*time.Second, most)))

@@ -371,11 +371,11 @@ func (h *hub) push(ctx context.Context, p lane.Push) (r lane.Receipt, moved bool
 
 // pushPart sends one part of an hour of traffic, of the round that is under way.
 func (h *hub) pushPart(ctx context.Context) error {
-	part, more, err := h.traffic.Next(ctx, h.log, h.f.c.ChunkBytes)
-	if err != nil || !more {
+	parts, err := h.traffic.Next(ctx, h.log, h.f.c.ChunkBytes, h.f.c.ChunkBytes)
+	if err != nil || len(parts) == 0 {
 		return err
 	}
-	r, _, err := h.push(ctx, h.sender.Carry(part, h.cursor))
+	r, _, err := h.push(ctx, h.sender.Carry(parts, h.cursor))
 	if err != nil {
 		return err
 	}

@@ -274,7 +274,7 @@ func (s *site) Policy() (fleet.Policy, bool, error) {
 func (s *site) Digest() (string, error) {
 	var failed error
 	p := siteKey(s.id, siteEntity)
-	d := fleet.Digest(func(yield func(fleet.Ref, []byte) bool) {
+	d := fleet.SyncDigest(func(yield func(fleet.Ref, []byte) bool) {
 		failed = s.t.each(p, nil, func(k, v []byte) (bool, error) {
 			kind, id, ok := bytes.Cut(k[len(p):], []byte{0})
 			if !ok {

@@ -465,7 +465,7 @@ func (s *site) RecordsOf(e fleet.Epoch, l fleet.Lane, from fleet.Seq, fn func(fl
 // Digest implements store.SiteView.
 func (s *site) Digest() (string, error) {
 	var failed error
-	d := fleet.Digest(func(yield func(fleet.Ref, []byte) bool) {
+	d := fleet.SyncDigest(func(yield func(fleet.Ref, []byte) bool) {
 		var at fleet.Ref
 		failed = pages(func() (int, bool, error) {
 			type row struct {

@@ -2470,7 +2470,7 @@ export interface components {
              * @description Records that could not be applied.
              */
             dead_letters: number;
-            /** @description Sums up the folded state; equal on hub and console when they are in sync. */
+            /** @description Sums up the folded state but for the audit; equal on hub and console when they are in sync. */
             digest: string;
             epoch: string;
             lanes: components["schemas"]["LaneView"][];

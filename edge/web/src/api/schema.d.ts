@@ -4662,7 +4662,7 @@ export interface components {
         };
         SyncView: {
             console?: components["schemas"]["SyncViewConsoleStruct"];
-            /** @description Sums up the folded state; equal on hub and console when they are in sync. */
+            /** @description Sums up the folded state but for the audit; equal on hub and console when they are in sync. */
             digest: string;
             epoch: string;
             lanes: components["schemas"]["LaneView"][];

@@ -1784,7 +1784,8 @@ type PushResponse struct {
 	Orders    []*Order `protobuf:"bytes,4,rep,name=orders,proto3" json:"orders,omitempty"`
 	OrderHead uint64   `protobuf:"varint,5,opt,name=order_head,json=orderHead,proto3" json:"order_head,omitempty"`
 	// As in HelloResponse.
-	PolicyVersion uint64 `protobuf:"varint,7,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	PolicyVersion uint64      `protobuf:"varint,7,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	Link          *LinkPolicy `protobuf:"bytes,8,opt,name=link,proto3" json:"link,omitempty"`
 	// The hours of which a part was in the request: what the hub need not send
 	// again.
 	Summaries     []*SummaryHeld `protobuf:"bytes,6,rep,name=summaries,proto3" json:"summaries,omitempty"`
@@ -1862,6 +1863,13 @@ func (x *PushResponse) GetPolicyVersion() uint64 {
 		return x.PolicyVersion
 	}
 	return 0
+}
+
+func (x *PushResponse) GetLink() *LinkPolicy {
+	if x != nil {
+		return x.Link
+	}
+	return nil
 }
 
 func (x *PushResponse) GetSummaries() []*SummaryHeld {
@@ -2431,7 +2439,7 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\bRejected\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\rR\x04lane\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xbb\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe6\x02\n" +
 	"\fPushResponse\x12,\n" +
 	"\x05lanes\x18\x01 \x03(\v2\x16.obedio.v1.LaneDurableR\x05lanes\x12/\n" +
 	"\brejected\x18\x02 \x03(\v2\x13.obedio.v1.RejectedR\brejected\x12&\n" +
@@ -2439,7 +2447,8 @@ const file_obedio_v1_hublink_proto_rawDesc = "" +
 	"\x06orders\x18\x04 \x03(\v2\x10.obedio.v1.OrderR\x06orders\x12\x1d\n" +
 	"\n" +
 	"order_head\x18\x05 \x01(\x04R\torderHead\x12%\n" +
-	"\x0epolicy_version\x18\a \x01(\x04R\rpolicyVersion\x124\n" +
+	"\x0epolicy_version\x18\a \x01(\x04R\rpolicyVersion\x12)\n" +
+	"\x04link\x18\b \x01(\v2\x15.obedio.v1.LinkPolicyR\x04link\x124\n" +
 	"\tsummaries\x18\x06 \x03(\v2\x16.obedio.v1.SummaryHeldR\tsummaries\"\xa5\x01\n" +
 	"\vPullRequest\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\fR\x06ticket\x12!\n" +
@@ -2555,28 +2564,29 @@ var file_obedio_v1_hublink_proto_depIdxs = []int32{
 	7,  // 11: obedio.v1.PushResponse.lanes:type_name -> obedio.v1.LaneDurable
 	19, // 12: obedio.v1.PushResponse.rejected:type_name -> obedio.v1.Rejected
 	27, // 13: obedio.v1.PushResponse.orders:type_name -> obedio.v1.Order
-	18, // 14: obedio.v1.PushResponse.summaries:type_name -> obedio.v1.SummaryHeld
-	27, // 15: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
-	23, // 16: obedio.v1.PullResponse.policy:type_name -> obedio.v1.Policy
-	24, // 17: obedio.v1.Policy.documents:type_name -> obedio.v1.PolicyDocument
-	28, // 18: obedio.v1.RecallResponse.entities:type_name -> obedio.v1.Restated
-	2,  // 19: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
-	4,  // 20: obedio.v1.HubLink.Certify:input_type -> obedio.v1.CertifyRequest
-	8,  // 21: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
-	14, // 22: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
-	21, // 23: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
-	25, // 24: obedio.v1.HubLink.Recall:input_type -> obedio.v1.RecallRequest
-	3,  // 25: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
-	5,  // 26: obedio.v1.HubLink.Certify:output_type -> obedio.v1.CertifyResponse
-	9,  // 27: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
-	20, // 28: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
-	22, // 29: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
-	26, // 30: obedio.v1.HubLink.Recall:output_type -> obedio.v1.RecallResponse
-	25, // [25:31] is the sub-list for method output_type
-	19, // [19:25] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	10, // 14: obedio.v1.PushResponse.link:type_name -> obedio.v1.LinkPolicy
+	18, // 15: obedio.v1.PushResponse.summaries:type_name -> obedio.v1.SummaryHeld
+	27, // 16: obedio.v1.PullResponse.orders:type_name -> obedio.v1.Order
+	23, // 17: obedio.v1.PullResponse.policy:type_name -> obedio.v1.Policy
+	24, // 18: obedio.v1.Policy.documents:type_name -> obedio.v1.PolicyDocument
+	28, // 19: obedio.v1.RecallResponse.entities:type_name -> obedio.v1.Restated
+	2,  // 20: obedio.v1.HubLink.Enrol:input_type -> obedio.v1.EnrolRequest
+	4,  // 21: obedio.v1.HubLink.Certify:input_type -> obedio.v1.CertifyRequest
+	8,  // 22: obedio.v1.HubLink.Hello:input_type -> obedio.v1.HelloRequest
+	14, // 23: obedio.v1.HubLink.Push:input_type -> obedio.v1.PushRequest
+	21, // 24: obedio.v1.HubLink.Pull:input_type -> obedio.v1.PullRequest
+	25, // 25: obedio.v1.HubLink.Recall:input_type -> obedio.v1.RecallRequest
+	3,  // 26: obedio.v1.HubLink.Enrol:output_type -> obedio.v1.EnrolResponse
+	5,  // 27: obedio.v1.HubLink.Certify:output_type -> obedio.v1.CertifyResponse
+	9,  // 28: obedio.v1.HubLink.Hello:output_type -> obedio.v1.HelloResponse
+	20, // 29: obedio.v1.HubLink.Push:output_type -> obedio.v1.PushResponse
+	22, // 30: obedio.v1.HubLink.Pull:output_type -> obedio.v1.PullResponse
+	26, // 31: obedio.v1.HubLink.Recall:output_type -> obedio.v1.RecallResponse
+	26, // [26:32] is the sub-list for method output_type
+	20, // [20:26] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_obedio_v1_hublink_proto_init() }
