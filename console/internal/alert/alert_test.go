@@ -193,8 +193,9 @@ func TestAlerts_OfTheConsoleFollowTheirConditions(t *testing.T) {
 	v.is.Contact.Verdict, v.is.Contact.VerdictAt = "fenced", v.now
 	v.is.HubNotAfter = v.now.Add(10 * 24 * time.Hour)
 	v.is.DeadLetters, v.is.AuditForks = 3, 1
+	v.is.Site.Settings.Link, v.is.BytesToday = store.LinkCrisis, 600_000
 	same(t, v.tells(), []string{
-		"alert.raised audit_forked", "alert.raised hub_certificate_expiring", "alert.raised hub_fenced", "alert.raised records_refused",
+		"alert.raised audit_forked", "alert.raised hub_certificate_expiring", "alert.raised hub_fenced", "alert.raised link_over_budget", "alert.raised records_refused",
 	})
 	v.now = v.now.Add(8 * 24 * time.Hour)
 	same(t, v.tells(), []string{"alert.raised hub_certificate_expiring"}) // it is critical now
@@ -203,9 +204,9 @@ func TestAlerts_OfTheConsoleFollowTheirConditions(t *testing.T) {
 		t.Errorf("the first is %+v", all[0])
 	}
 	v.is.Contact.Verdict, v.is.HubNotAfter = "ok", v.now.Add(365*24*time.Hour)
-	v.is.DeadLetters, v.is.AuditForks = 0, 0
+	v.is.DeadLetters, v.is.AuditForks, v.is.BytesToday = 0, 0, 0
 	v.tells()
-	same(t, len(v.all()), 4) // gone, and nobody has seen them
+	same(t, len(v.all()), 5) // gone, and nobody has seen them
 	for _, a := range v.all() {
 		if _, err := v.Acknowledge(t.Context(), fleet.System("test"), "a", a.ID); err != nil {
 			t.Fatal(err)

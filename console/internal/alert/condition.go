@@ -3,6 +3,7 @@ package alert
 import (
 	"cmp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/obedio/obedio/console/internal/store"
@@ -11,17 +12,20 @@ import (
 
 // The conditions that the console finds by itself.
 const (
-	SiteOffline    fleet.AlertKind = "site_offline"
-	SiteStalled    fleet.AlertKind = "site_stalled"
-	SiteReturned   fleet.AlertKind = "site_returned"
-	HubBehind      fleet.AlertKind = "hub_behind"
-	HubDiverged    fleet.AlertKind = "hub_diverged"
-	HubFenced      fleet.AlertKind = "hub_fenced"
-	AuditForked    fleet.AlertKind = "audit_forked"
-	RecordsRefused fleet.AlertKind = "records_refused"
-	BacklogLarge   fleet.AlertKind = "backlog_large"
-	HubCertificate fleet.AlertKind = "hub_certificate_expiring"
-	OrderConflict  fleet.AlertKind = "order_conflict"
+	SiteOffline      fleet.AlertKind = "site_offline"
+	SiteStalled      fleet.AlertKind = "site_stalled"
+	SiteReturned     fleet.AlertKind = "site_returned"
+	HubBehind        fleet.AlertKind = "hub_behind"
+	HubDiverged      fleet.AlertKind = "hub_diverged"
+	HubFenced        fleet.AlertKind = "hub_fenced"
+	AuditForked      fleet.AlertKind = "audit_forked"
+	RecordsRefused   fleet.AlertKind = "records_refused"
+	BacklogLarge     fleet.AlertKind = "backlog_large"
+	HubCertificate   fleet.AlertKind = "hub_certificate_expiring"
+	LinkOver         fleet.AlertKind = "link_over_budget"
+	PolicyRefused    fleet.AlertKind = "policy_refused"
+	PolicyOverridden fleet.AlertKind = "policy_overridden"
+	OrderConflict    fleet.AlertKind = "order_conflict"
 )
 
 // Words are what people read of a condition of the console's own.
@@ -47,6 +51,12 @@ func Words(k fleet.AlertKind) (title, action string) {
 		return "Much waits on a hub", "See whether its link is too slow for what it sends."
 	case HubCertificate:
 		return "A hub's certificate ends soon", "The hub renews it when it is in contact; see why it has not."
+	case PolicyRefused:
+		return "A hub has refused its policy", "Read why on the site's page, correct the policy, and save it again."
+	case PolicyOverridden:
+		return "Policy is overridden on board", "Adopt what was changed on board, or have it dropped."
+	case LinkOver:
+		return "A link carries more than it may", "See what the site sends: Traffic names the devices; or raise what its link may carry in a day."
 	case OrderConflict:
 		return "An order has come too late", "Somebody on board has changed the same thing: look, and order again if it is still wanted."
 	}
@@ -62,10 +72,14 @@ type Evidence struct {
 	// Planned: it is expected to be away now.
 	Planned bool
 	// Gone: it was revoked or retired.
-	Gone                    bool
-	Contact                 store.Contact
-	Backlog                 uint64
+	Gone    bool
+	Contact store.Contact
+	Backlog uint64
+	// BytesToday is what has passed its link today.
+	BytesToday              uint64
 	DeadLetters, AuditForks int
+	// Policy is what became of the newest policy that the hub was given.
+	Policy fleet.AppliedPolicy
 	// HubNotAfter is when the hub's certificate ends; zero when that is not known.
 	HubNotAfter time.Time
 	// Behind: records of the log lanes wait on the hub.
@@ -138,6 +152,21 @@ func conditions(e Evidence, l Limits, now time.Time) map[fleet.AlertKind]found {
 	if e.Backlog > l.Backlog && !e.Offline {
 		out[BacklogLarge] = found{fleet.AlertWarning, fleet.AlertOfHub, now, map[string]string{
 			"records": strconv.FormatUint(e.Backlog, 10), "limit": strconv.FormatUint(l.Backlog, 10),
+		}}
+	}
+	switch {
+	case e.Policy.Outcome == fleet.PolicyOutcomeRefused:
+		out[PolicyRefused] = found{fleet.AlertWarning, fleet.AlertOfHub, e.Policy.At, map[string]string{
+			"version": strconv.FormatUint(e.Policy.Version, 10), "said": cut(e.Policy.Detail),
+		}}
+	case len(e.Policy.Overrides) > 0:
+		out[PolicyOverridden] = found{fleet.AlertWarning, fleet.AlertOfHub, e.Policy.At, map[string]string{
+			"documents": cut(strings.Join(e.Policy.Overrides, ", ")),
+		}}
+	}
+	if most := e.Site.Settings.Budget(); most > 0 && e.BytesToday > most {
+		out[LinkOver] = found{fleet.AlertWarning, fleet.AlertOfSite, now, map[string]string{
+			"bytes_today": strconv.FormatUint(e.BytesToday, 10), "limit": strconv.FormatUint(most, 10),
 		}}
 	}
 	if left := e.HubNotAfter.Sub(now); !e.HubNotAfter.IsZero() && left < l.Certificate {

@@ -23,6 +23,7 @@ import (
 	"github.com/obedio/obedio/console/internal/hublink"
 	"github.com/obedio/obedio/console/internal/notify"
 	"github.com/obedio/obedio/console/internal/oidc"
+	"github.com/obedio/obedio/console/internal/policy"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/account"
 	"github.com/obedio/obedio/shared/feed"
@@ -45,6 +46,7 @@ type Config struct {
 	Notify   *notify.Notify
 	// Certificates is the forecast of what ends when.
 	Certificates *fleetview.Certificates
+	Policies     *policy.Policies
 	Accounts     *account.Accounts
 	// OIDC is the identity provider; nil for none.
 	OIDC      *oidc.Provider
@@ -113,6 +115,7 @@ func New(c Config) (*API, error) {
 	a.viewRoutes()
 	a.alertRoutes()
 	a.notificationRoutes()
+	a.policyRoutes()
 	a.usageRoutes()
 	a.forecastRoutes()
 	a.syncRoutes()

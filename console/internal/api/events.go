@@ -208,7 +208,7 @@ func (a *API) entityEvent(site fleet.SiteID, v store.SiteView, ref fleet.Ref, na
 		}
 		a.publish(eventDevice, account.DevicesRead, site, deviceEvent{Site: site, Device: &shown})
 	case fleet.EntityPress, fleet.EntityPressCursor, fleet.EntityRoom, fleet.EntityOrderAnswer, fleet.EntityDocument,
-		fleet.EntityCertificate, fleet.EntityAuditEntry, fleet.EntityAuditHead, fleet.EntityJob, fleet.EntityAlert:
+		fleet.EntityCertificate, fleet.EntityAuditEntry, fleet.EntityAuditHead, fleet.EntityJob, fleet.EntityAlert, fleet.EntityAppliedPolicy:
 	}
 	return nil
 }

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -207,7 +209,7 @@ func (a *API) addSite(ctx context.Context, in *struct {
 	if s.Name == "" {
 		s.Name = string(id)
 	}
-	if s.Settings, err = a.settings(in.Body.SiteSettings); err != nil {
+	if s.Settings, err = a.newSettings(in.Body.SiteSettings); err != nil {
 		return nil, err
 	}
 	if err := a.Store.AddSite(ctx, actor(ctx), s, a.MaxSites); err != nil {
@@ -219,6 +221,26 @@ func (a *API) addSite(ctx context.Context, in *struct {
 		out.Location = "/api/v1/sites/" + string(id)
 	}
 	return out, err
+}
+
+// newSettings are those of a new site: what was said, and for the rest what its
+// template says. fleet.ErrInvalid.
+func (a *API) newSettings(s store.SiteSettings) (store.SiteSettings, error) {
+	if s.Template != "" {
+		t, err := a.Policies.Template(s.Template)
+		if err != nil {
+			return s, fmt.Errorf("%w: there is no template %q", fleet.ErrInvalid, s.Template)
+		}
+		from := t.Template.Settings
+		for _, tag := range from.Tags {
+			if !slices.Contains(s.Tags, tag) {
+				s.Tags = append(s.Tags, tag)
+			}
+		}
+		s.Zone, s.Link = cmp.Or(s.Zone, from.Zone), cmp.Or(s.Link, from.Link)
+		s.BytesPerDay, s.AwayMinutes = cmp.Or(s.BytesPerDay, from.BytesPerDay), cmp.Or(s.AwayMinutes, from.AwayMinutes)
+	}
+	return a.settings(s)
 }
 
 // settings are s as they are stored; fleet.ErrInvalid.

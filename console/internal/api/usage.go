@@ -29,7 +29,7 @@ type usageView struct {
 	Days        []usageDay `json:"days" nullable:"false" doc:"Days on which anything has passed, the first first."`
 	In          uint64     `json:"bytes_in"`
 	Out         uint64     `json:"bytes_out"`
-	BytesPerDay uint64     `json:"bytes_per_day,omitempty" doc:"That may pass its link, as somebody has said."`
+	BytesPerDay uint64     `json:"bytes_per_day,omitempty" doc:"More on one day is an alert; absent for any number."`
 }
 
 // RangeInput is the part of an input that names days.
@@ -88,7 +88,7 @@ func (a *API) usageRoutes() {
 }
 
 func usageOf(s store.SiteView, from, to time.Time) (usageView, error) {
-	v := usageView{Days: []usageDay{}, BytesPerDay: s.Site().Settings.BytesPerDay}
+	v := usageView{Days: []usageDay{}, BytesPerDay: s.Site().Settings.Budget()}
 	err := s.Usage(from, to, func(u store.Usage) bool {
 		v.Days = append(v.Days, usageDay{u.Day.Format(time.DateOnly), u.In, u.Out, u.Calls})
 		v.In += u.In

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/dispatch"
@@ -12,6 +13,7 @@ import (
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/lane"
+	"github.com/obedio/obedio/shared/rest/filter"
 )
 
 // folds is what is done with what hubs tell, in the transaction that folds it.
@@ -36,7 +38,7 @@ func (v *Console) evidence() []alert.Evidence {
 		out[i] = alert.Evidence{
 			Site: r.Site, Offline: r.Link == fleetview.Offline, Stalled: r.Link == fleetview.Stalled, Since: r.LinkSince,
 			Planned: !r.PlannedUntil.IsZero(), Gone: r.Link == fleetview.Revoked || r.Link == fleetview.Retired, Contact: r.Contact,
-			Backlog: r.Waiting(), DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks, HubNotAfter: r.HubNotAfter,
+			Backlog: r.Waiting(), BytesToday: r.BytesToday, DeadLetters: r.Counts.DeadLetters, AuditForks: r.Counts.AuditForks, HubNotAfter: r.HubNotAfter, Policy: r.Policy,
 			Behind: r.Backlog[fleet.LaneRequests]+r.Backlog[fleet.LaneCommands]+r.Backlog[fleet.LaneRegistry] > 0,
 		}
 	}
@@ -83,6 +85,48 @@ func (v *Console) alertsOf(ctx context.Context, e hublink.Event) error {
 		return nil
 	}
 	return v.alerts.Reload(ctx)
+}
+
+// siteRows are all sites, as they are in memory.
+func (v *Console) siteRows() []store.Site {
+	rows := v.fleet.Sites(func(fleetview.Row) bool { return true })
+	out := make([]store.Site, len(rows))
+	for i, r := range rows {
+		out[i] = r.Site
+	}
+	return out
+}
+
+// matchSites reads a filter by which policy is assigned.
+func (v *Console) matchSites(text string) (func(fleet.SiteID) bool, error) {
+	q, err := filter.Parse(text, fleetview.AssignFields())
+	if err != nil {
+		return nil, err
+	}
+	return func(id fleet.SiteID) bool {
+		r, found := v.fleet.Known(id)
+		return found && q.Match(r.Field)
+	}, nil
+}
+
+// readEvery is how often documents that are kept in memory are read anew:
+// another replica may have changed them.
+const readEvery = 30 * time.Second
+
+// readDocuments keeps windows and policies as they are in the store.
+func (v *Console) readDocuments(ctx context.Context) error {
+	tick := time.NewTicker(readEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := errors.Join(v.windows.Reload(ctx), v.policies.Reload(ctx)); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
+			v.log.Warn("documents not read", "error", err)
+		}
+	}
 }
 
 // siteWords is what notifications say of a site.

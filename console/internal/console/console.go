@@ -27,6 +27,7 @@ import (
 	"github.com/obedio/obedio/console/internal/notify"
 	"github.com/obedio/obedio/console/internal/oidc"
 	"github.com/obedio/obedio/console/internal/pki"
+	"github.com/obedio/obedio/console/internal/policy"
 	"github.com/obedio/obedio/console/internal/relay"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/console/internal/store/badger"
@@ -107,6 +108,7 @@ type Console struct {
 	windows      *alert.Windows
 	notify       *notify.Notify
 	certificates *fleetview.Certificates
+	policies     *policy.Policies
 	accounts     *account.Accounts
 	api          *api.API
 
@@ -228,6 +230,15 @@ func (v *Console) build(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	if v.policies, err = policy.New(ctx, policy.Config{
+		Store: v.store, Sites: v.siteRows, Match: v.matchSites, Logger: v.log,
+		Wake: func(site fleet.SiteID) {
+			v.link.Wake(site)
+			v.fleet.Touch(site)
+		},
+	}); err != nil {
+		return err
+	}
 	v.certificates = fleetview.NewCertificates(v.store, c.Now, forecastHorizon, v.log)
 	if v.accounts, err = account.New(account.Config{
 		Store: accountkv.New(v.store.People()), Policy: account.ConsolePolicy(), Now: c.Now, Log: v.log, Refused: v.signInRefused,
@@ -245,7 +256,7 @@ func (v *Console) build(ctx context.Context) error {
 	}
 	v.api, err = api.New(api.Config{
 		Version: c.Version, Identity: v.identity, Now: c.Now, Store: v.store, Fleet: v.fleet, Dispatch: v.dispatch,
-		Link: v.link, Alerts: v.alerts, Windows: v.windows, Notify: v.notify, Certificates: v.certificates, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
+		Link: v.link, Alerts: v.alerts, Windows: v.windows, Notify: v.notify, Certificates: v.certificates, Policies: v.policies, Accounts: v.accounts, OIDC: provider, UI: c.UI, Logger: v.log, StartedAt: fleet.Millis(c.Now()),
 		FleetRoot: v.pki.Fingerprint(), LinkURL: v.linkURL, ClaimTTL: c.ClaimTTL, MaxSites: c.MaxSites, MaxTargets: c.Dispatch.MaxTargets,
 		Ready: v.notReady, Hosts: c.Hosts, TrustedOrigins: c.TrustedOrigins,
 	})
@@ -327,6 +338,8 @@ func (v *Console) Run(ctx context.Context) error {
 	start(&inside, "usage", inner, v.link.RunMeter)
 	start(&inside, "jobs", inner, v.dispatch.RunJobs)
 	start(&inside, "fleet", inner, v.fleet.Run)
+	start(&inside, "documents", inner, v.readDocuments)
+	start(&inside, "policies", inner, v.policies.Run)
 	start(&inside, "forecast", inner, v.certificates.Run)
 	start(&inside, "notifications", inner, v.notify.Run)
 	start(&inside, "alerts", inner, v.alerts.Run)

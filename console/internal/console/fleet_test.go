@@ -80,7 +80,7 @@ func TestSite_LinkAndDataAgeAreTwoThings(t *testing.T) {
 			after time.Duration
 			link  string
 			since time.Duration
-		}{{89 * time.Second, "online", 0}, {91 * time.Second, "late", 90 * time.Second}, {601 * time.Second, "offline", 10 * time.Minute}} {
+		}{{299 * time.Second, "online", 0}, {301 * time.Second, "late", 5 * time.Minute}, {901 * time.Second, "offline", 15 * time.Minute}} {
 			time.Sleep(time.Until(last.Add(step.after)))
 			s := r.site("yacht-1")
 			if s.Link != step.link || step.since > 0 && !s.LinkSince.Equal(last.Add(step.since)) {

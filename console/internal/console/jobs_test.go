@@ -331,3 +331,24 @@ func TestJobs_SayWhatIsWrong(t *testing.T) {
 }
 
 func siteZone(zone string) store.SiteSettings { return store.SiteSettings{Zone: zone} }
+
+// What a hub took that has lost its store may have been done: it is not ordered
+// again by itself, and the job says so.
+func TestJobs_WhatAHubHasLostIsToldAsSuch(t *testing.T) {
+	r := start(t, Config{Dispatch: slowJobs})
+	a, _ := fleetOf(r, 1)
+	var j jobShown
+	r.mustAPI(http.MethodPost, "/api/v1/jobs", map[string]any{"site_filter": "site:a", "filter": "type:watch", "name": "locate"}, &j)
+	r.job(j.JobID)
+	if _, err := a.pull(0); err != nil || len(a.orders) != 1 {
+		t.Fatal(a.orders, err)
+	}
+	if err := r.c.store.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error { return r.c.dispatch.Lost(tx, a.orders[0].Number) }); err != nil {
+		t.Fatal(err)
+	}
+	j = r.job(j.JobID)
+	failed := r.targets(j.JobID, "&state=failed")
+	if !j.Done || len(failed) != 1 || failed[0].Error == "" || failed[0].Attempts != 1 {
+		t.Fatalf("%+v, %+v", j, failed)
+	}
+}

@@ -35,7 +35,7 @@ func queued(o store.Order) fleet.Command {
 		ended(fleet.CommandExpired)
 	case store.OrderCancelled:
 		ended(fleet.CommandCancelled)
-	case store.OrderQueued, store.OrderTaken, store.OrderApplied, store.OrderConflict, store.OrderRefused:
+	case store.OrderQueued, store.OrderTaken, store.OrderApplied, store.OrderConflict, store.OrderRefused, store.OrderLost:
 	}
 	return c
 }

@@ -53,6 +53,23 @@ func (d *Dispatch) Applied(tx store.SiteTx, a lane.Applied) error {
 	return nil
 }
 
+// Lost ends an order that a hub took which has lost its store, in the
+// transaction of its greeting: whether it was done is not known.
+func (d *Dispatch) Lost(tx store.SiteTx, n uint64) error {
+	o, found, err := tx.Order(n)
+	if err != nil || !found || o.End != "" {
+		return err
+	}
+	now := fleet.Millis(d.c.Now())
+	if err := tx.EndOrder(n, store.OrderLost, "the hub has lost its store: whether this was done is not known", now); err != nil {
+		return err
+	}
+	if o, _, err = tx.Order(n); err != nil {
+		return err
+	}
+	return d.settleOrder(tx, o, now)
+}
+
 // speaksOf reports whether e is what became of o.
 func speaksOf(e fleet.Entity, o store.Order) bool {
 	switch e := e.(type) {

@@ -839,7 +839,7 @@ func (d *Dispatch) settleOrder(tx store.SiteTx, o store.Order, now time.Time) er
 		s = fleet.CommandExpired
 	case store.OrderCancelled:
 		s = fleet.CommandCancelled
-	case store.OrderConflict, store.OrderRefused:
+	case store.OrderConflict, store.OrderRefused, store.OrderLost:
 		s = fleet.CommandFailed
 	case store.OrderQueued, store.OrderTaken, store.OrderApplied:
 		return nil // the command itself says what became of it

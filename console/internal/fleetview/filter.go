@@ -24,6 +24,16 @@ func SiteFields() filter.Fields {
 	return f
 }
 
+// AssignFields are those of SiteFields by which policy is assigned: what people
+// say of a site, and nothing that comes and goes by itself.
+func AssignFields() filter.Fields {
+	f := filter.Fields{}
+	for _, name := range []string{"site", "id", "name", "tag", "zone", "profile", "template"} {
+		f[name] = filter.Text
+	}
+	return f
+}
+
 // Field returns the values of a field of SiteFields; for "" the texts in which
 // words are looked for. age is that of the newest data, in seconds.
 func (r Row) Field(name string) []string {

@@ -62,6 +62,8 @@ type Row struct {
 	Orders  store.OrderMarks
 	// Session: the site's hub has one.
 	Session bool
+	// Policy is what became of the newest policy that the hub was given.
+	Policy fleet.AppliedPolicy
 	// HubNotAfter is when the hub's certificate ends; zero without a hub.
 	HubNotAfter time.Time
 

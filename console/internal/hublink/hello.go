@@ -192,14 +192,8 @@ func (l *Link) settle(tx store.SiteTx, m *pb.HelloRequest, hello lane.Hello, w l
 		return tx.Taken(max(hello.OrderCursor, w.OrderFloor))
 	}
 	for n := hello.OrderCursor + 1; n <= w.OrderFloor; n++ {
-		o, found, err := tx.Order(n)
-		if err != nil {
+		if err := l.c.Orders.Lost(tx, n); err != nil {
 			return err
-		}
-		if found && o.End == "" {
-			if err := tx.EndOrder(n, store.OrderLost, "the hub has lost its store: whether this was done is not known", l.now()); err != nil {
-				return err
-			}
 		}
 	}
 	return tx.Taken(w.OrderFloor)

@@ -48,6 +48,8 @@ type Authority interface {
 type Orders interface {
 	// Applied ends the orders that the hub's records speak of.
 	Applied(store.SiteTx, lane.Applied) error
+	// Lost ends an order that a hub took which has lost its store.
+	Lost(tx store.SiteTx, number uint64) error
 	// Due returns the orders behind a cursor, and notes that they are offered.
 	Due(tx store.SiteTx, cursor uint64, maxBytes int) ([]fleet.Order, error)
 }

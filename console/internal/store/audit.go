@@ -24,6 +24,8 @@ const (
 	AuditJobBegun      = "job.begun"
 	AuditJobCancelled  = "job.cancelled"
 	AuditAlertSeen     = "alert.acknowledged"
+
+	AuditOverrideDropped = "override.dropped"
 )
 
 // DocumentAction is the action of a change of a document: view.changed,

@@ -59,7 +59,7 @@ func (w JobWindow) Check() error {
 // TargetState is where a target of a job stands: a command's state, or before.
 type TargetState string
 
-// TargetScheduled: chosen, and not ordered yet.
+// TargetScheduled is the state of a target that is chosen and not ordered yet.
 const TargetScheduled TargetState = "scheduled"
 
 // TargetOf is the state of a target whose command has that state.

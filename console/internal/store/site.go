@@ -37,10 +37,12 @@ type SiteSettings struct {
 	Tags []string `json:"tags,omitempty" maxItems:"32" nullable:"false"`
 	// Zone is the IANA name of its time zone; UTC if empty.
 	Zone string `json:"zone,omitempty" maxLength:"64" doc:"IANA name, such as Europe/Paris; UTC if absent."`
-	// Link is how much may pass its link; empty for the hub's own choice.
+	// Link is how much its link is expected to carry; empty for nothing said. What
+	// the hub keeps to is set on board.
 	Link LinkProfile `json:"link_profile,omitempty" enum:"default,economy,crisis"`
-	// BytesPerDay that may pass its link; 0 for those of the profile.
-	BytesPerDay uint64 `json:"bytes_per_day,omitempty" doc:"That may pass its link; 0 for those of the profile."`
+	// BytesPerDay that its link may carry before that is an alert; 0 for those of
+	// the profile.
+	BytesPerDay uint64 `json:"bytes_per_day,omitempty" doc:"More on one day is an alert; 0 for those of the profile."`
 	// Position is where it is, as somebody has said; nil when nobody has.
 	Position *Position `json:"position,omitempty"`
 	// Template is what it began with.
@@ -61,6 +63,23 @@ const (
 	LinkEconomy LinkProfile = "economy"
 	LinkCrisis  LinkProfile = "crisis"
 )
+
+// Budget is how many bytes the link may carry on a day before that is an alert;
+// 0 for any number. Those of profiles are what a site of a thousand devices
+// takes by them, and a third more.
+func (s SiteSettings) Budget() uint64 {
+	switch {
+	case s.BytesPerDay > 0:
+		return s.BytesPerDay
+	case s.Link == LinkDefault:
+		return 4_000_000
+	case s.Link == LinkEconomy:
+		return 2_400_000
+	case s.Link == LinkCrisis:
+		return 550_000
+	}
+	return 0
+}
 
 // Position is a place on earth, in degrees, with the time at which it was so.
 type Position struct {

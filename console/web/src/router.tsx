@@ -160,8 +160,19 @@ const settings = createRoute({
   path: "/settings",
   component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
 });
+const templates = createRoute({
+  getParentRoute: () => root,
+  path: "/templates",
+  component: lazyRouteComponent(() => import("./templates/TemplatesPage"), "TemplatesPage"),
+  validateSearch: (search: Record<string, unknown>): { tab?: "templates" } => (search["tab"] === "templates" ? { tab: "templates" } : {}),
+});
+const policy = createRoute({
+  getParentRoute: () => root,
+  path: "/templates/policies/$policyId",
+  component: lazyRouteComponent(() => import("./templates/PolicyPage"), "PolicyPage"),
+});
 
-const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit, alerts, devices, jobs, newJob, job, map, sync, security, notifications, settings]);
+const routeTree = root.addChildren([home, fleet, addSite, site, siteDevice, people, audit, alerts, devices, jobs, newJob, job, map, sync, security, notifications, settings, templates, policy]);
 
 export function makeRouter() {
   return createRouter({ routeTree, scrollRestoration: true });

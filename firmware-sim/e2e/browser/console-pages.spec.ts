@@ -17,6 +17,9 @@ const pages = [
   { name: 'sync', path: '/sync', german: true },
   { name: 'security', path: '/security', german: true },
   { name: 'notifications', path: '/notifications', german: true },
+  { name: 'templates', path: '/templates', german: true },
+  { name: 'templates-sites', path: '/templates?tab=templates' },
+  { name: 'new-policy', path: '/templates/policies/new', german: true },
   { name: 'settings', path: '/settings', german: true },
   { name: 'site-configuration', path: '/sites/yacht-1?tab=configuration', german: true },
   { name: 'add-site', path: '/add-site', german: true },
@@ -78,8 +81,16 @@ test('every page of the console can be read by anybody, in every theme, on a pho
   await api(base, consoleToken, 'POST', '/api/v1/notifications/rules', {
     name: 'operations', events: ['alert.raised', 'site.returned'], webhook: { url: 'https://example.org/hook' }, webhook_secret: 'a key of more than sixteen', disabled: true,
   })
+  const made = await api<{ policy_id: string }>(base, consoleToken, 'POST', '/api/v1/policies', {
+    title: 'Charter services', note: 'What guests may call for', filter: 'tag:charter',
+    documents: [{ kind: 'service', name: 'tea', body: { label: 'Tea' } }],
+  })
+  await api(base, consoleToken, 'POST', '/api/v1/templates', {
+    title: 'Charter yacht', settings: { tags: ['charter'], zone: 'Europe/Paris', link_profile: 'economy' }, policies: [made.policy_id],
+  })
   await api(base, consoleToken, 'POST', '/api/v1/views', { title: 'Charter fleet', list: 'sites', filter: 'tag:charter', shared: true })
-  for (const { name, path } of pages) {
+  await expect.poll(async () => (await api<{ standing: string }>(base, consoleToken, 'GET', '/api/v1/sites/yacht-1/policy')).standing, { timeout: 20_000 }).toBe('in_sync')
+  for (const { name, path } of [...pages, { name: 'policy', path: `/templates/policies/${made.policy_id}` }]) {
     await test.step(name, async () => {
       await page.setViewportSize(desktop)
       await go(page, path)

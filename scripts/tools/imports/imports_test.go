@@ -98,6 +98,7 @@ var rules = []rule{
 	{"console/internal/hublink", root + "console/...", []string{"console/internal/store", "console/internal/hublink"}, "beside each other, not through each other"},
 	{"console/internal/relay", root + "console/...", nil, "it carries what it is given"},
 	{"console/internal/dispatch", root + "console/...", []string{"console/internal/store", "console/internal/dispatch"}, "beside each other, not through each other"},
+	{"console/internal/policy", root + "console/...", []string{"console/internal/store", "console/internal/policy"}, "beside each other, not through each other"},
 	{"console/internal/notify", root + "console/...", []string{"console/internal/store", "console/internal/notify"}, "beside each other, not through each other"},
 	{"console/internal/alert", root + "console/...", []string{"console/internal/store", "console/internal/alert"}, "beside each other, not through each other"},
 	{"console/internal/fleetview", root + "console/...", []string{"console/internal/store", "console/internal/fleetview"}, "beside each other, not through each other"},

@@ -1,10 +1,12 @@
-import { ApiError, Button, DataView, LinkStateBadge, Section, TextField, useErrorText, useItem } from "@obedio/web";
+import { ApiError, Button, DataView, LinkStateBadge, Section, SelectField, TextField, useErrorText, useItem, useVersion } from "@obedio/web";
 import { Link } from "@tanstack/react-router";
 import { CircleCheck, Hourglass, Plus } from "lucide-react";
 import { useState, type FormEvent } from "react";
-import type { Site } from "../api/resources";
+import type { Site, Template } from "../api/resources";
 import { useCanWrite, useConsole, usePermits, useT } from "../context";
+import { useServerList } from "../lists";
 import { Page } from "../shell/Page";
+import { AddManySites } from "./AddManySites";
 import { ClaimFile } from "./ClaimFile";
 import { WaitingSites } from "./WaitingSites";
 
@@ -15,6 +17,9 @@ export function AddSitePage() {
   const t = useT();
   const mayAdd = usePermits("sites.write");
   const [added, setAdded] = useState<Site>();
+  const { list } = useServerList<Template>("/templates", templateKey);
+  useVersion(list);
+  const templates = [...list.values()].sort((a, b) => a.title.localeCompare(b.title));
   return (
     <Page title={t("add.title")} name={t("add.title")}>
       <div className="mx-auto max-w-2xl">
@@ -25,7 +30,8 @@ export function AddSitePage() {
         >
           {added ? <Waiting site={added} onAnother={() => setAdded(undefined)} /> : (
             <div className="flex flex-col gap-5">
-              <AddForm onAdded={setAdded} />
+              <AddForm onAdded={setAdded} templates={templates} />
+              <AddManySites templates={templates} />
               <WaitingSites />
             </div>
           )}
@@ -35,13 +41,20 @@ export function AddSitePage() {
   );
 }
 
-function AddForm({ onAdded }: { onAdded: (site: Site) => void }) {
+const templateKey = (v: Template) => v.template_id;
+
+function AddForm({ onAdded, templates }: { onAdded: (site: Site) => void; templates: readonly Template[] }) {
   const t = useT();
   const console = useConsole();
   const errorText = useErrorText();
   const canWrite = useCanWrite();
   const [name, setName] = useState("");
   const [id, setId] = useState("");
+  const [template, setTemplate] = useState("");
+  const [tags, setTags] = useState("");
+  const [zone, setZone] = useState("");
+  const [link, setLink] = useState("");
+  const [bytes, setBytes] = useState("");
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string>();
@@ -52,7 +65,11 @@ function AddForm({ onAdded }: { onAdded: (site: Site) => void }) {
     setBusy(true);
     setFailure(undefined);
     try {
-      onAdded(await console.addSite(id, name.trim()));
+      const named = tags.split(",").map((v) => v.trim()).filter(Boolean);
+      onAdded(await console.addSite(id, name.trim(), {
+        ...(template ? { template } : {}), ...(named.length > 0 ? { tags: named } : {}), ...(zone.trim() ? { zone: zone.trim() } : {}),
+        ...(link ? { link_profile: link as "default" } : {}), ...(Number(bytes) > 0 ? { bytes_per_day: Math.round(Number(bytes) * 1_000_000) } : {}),
+      }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setFailure(errorText(error));
@@ -64,6 +81,15 @@ function AddForm({ onAdded }: { onAdded: (site: Site) => void }) {
       <form noValidate onSubmit={(e) => void submit(e)} className="flex flex-col gap-4 p-4" data-testid="add-site">
         <TextField label={t("add.name")} hint={t("add.nameHint")} error={tried && name.trim() === "" ? t("add.nameMissing") : undefined} value={name} maxLength={128} autoFocus onChange={(e) => setName(e.target.value)} />
         <TextField label={t("add.id")} hint={t("add.idHint")} error={tried && !idPattern.test(id) ? t("add.idWrong") : undefined} value={id} autoCapitalize="none" autoComplete="off" spellCheck={false} onChange={(e) => setId(e.target.value.trim())} />
+        {templates.length > 0 && (
+          <SelectField label={t("add.template")} hint={t("add.template.hint")} value={template} options={[{ value: "", label: t("add.template.none") }, ...templates.map((v) => ({ value: v.template_id, label: v.title }))]} onChange={(e) => setTemplate(e.target.value)} />
+        )}
+        <div className="grid gap-4 sm:grid-cols-2">
+          <TextField label={t("add.tags")} hint={t("add.tagsHint")} value={tags} autoCapitalize="none" onChange={(e) => setTags(e.target.value)} />
+          <TextField label={t("add.zone")} hint={t("add.zoneHint")} value={zone} autoCapitalize="none" spellCheck={false} onChange={(e) => setZone(e.target.value)} />
+          <SelectField label={t("add.link")} value={link} options={(["", "default", "economy", "crisis"] as const).map((value) => ({ value, label: t(value === "" ? "add.link.none" : `add.link.${value}`) }))} onChange={(e) => setLink(e.target.value)} />
+          <TextField label={t("add.bytes")} hint={t("add.bytesHint")} value={bytes} inputMode="decimal" onChange={(e) => setBytes(e.target.value)} />
+        </div>
         {failure && <p role="status" className="text-sm text-bad">{failure}</p>}
         <div className="flex justify-end">
           <Button kind="primary" type="submit" icon={Plus} busy={busy} disabled={!canWrite}>{busy ? t("add.doing") : t("add.do")}</Button>

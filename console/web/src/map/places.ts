@@ -41,7 +41,7 @@ export function around(sites: readonly Site[]): View {
   const xs = points.map((p) => p.x);
   const ys = points.map((p) => p.y);
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const width = clamp(Math.max((right - left) * 1.3, ((bottom - top) * 1.3) / aspect, 20), 4, 360);
+  const width = clamp(Math.max((right - left) * 1.3, ((bottom - top) * 1.3) / aspect, 60), 4, 360);
   return within({ width, x: (left + right) / 2 - width / 2, y: (top + bottom) / 2 - (width * aspect) / 2 });
 }
 

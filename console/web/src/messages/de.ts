@@ -103,7 +103,12 @@ export const de: Translation<typeof en> = {
   "add.tagsHint": "Durch Komma getrennt",
   "add.link": "Verbindung",
   "add.bytes": "Datenmenge pro Tag",
-  "add.bytesHint": "In MB; leer für die der Verbindung",
+  "add.bytesHint": "In MB; mehr an einem Tag ist eine Warnung",
+  "add.zoneHint": "Etwa Europe/Paris",
+  "add.link.none": "Nichts gesagt",
+  "add.link.default": "Normal",
+  "add.link.economy": "Sparsam",
+  "add.link.crisis": "Krise",
   "add.many": "Viele aus einer CSV-Datei",
 
   "claim.title": "Kopplungsdatei",

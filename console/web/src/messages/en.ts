@@ -102,7 +102,12 @@ export const en = {
   "add.tagsHint": "Separated by commas",
   "add.link": "Link profile",
   "add.bytes": "Bytes a day",
-  "add.bytesHint": "In MB; empty for those of the profile",
+  "add.bytesHint": "In MB; more on one day is an alert",
+  "add.zoneHint": "Such as Europe/Paris",
+  "add.link.none": "Nothing said",
+  "add.link.default": "Default",
+  "add.link.economy": "Economy",
+  "add.link.crisis": "Crisis",
   "add.many": "Many from a CSV file",
 
   "claim.title": "Claim file",

@@ -42,7 +42,7 @@ function Endings() {
       <div className="flex flex-col gap-4 p-4">
         <Choice legend={t("forecast.days")} value={days} options={spans.map((value) => ({ value, label: t("forecast.span", { n: Number(value) }) }))} onChange={setDays} />
         <DataView state={state} quietLink onRetry={again} empty={{ title: t("forecast.empty") }} skeleton={<Skeletons count={3} itemClass="h-9" className="flex flex-col gap-3" />}>
-          {data && <Weeks weeks={data.weeks} />}
+          {data && data.total > 0 && <Weeks weeks={data.weeks} />}
           {data && !data.whole && <p className="text-xs text-warn">{t("forecast.partly")}</p>}
           {data && data.total === 0 && <p className="text-sm text-fg-muted">{`${t("forecast.empty")}. ${t("forecast.empty.detail")}`}</p>}
         </DataView>

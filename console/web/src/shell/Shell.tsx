@@ -1,6 +1,6 @@
 import { Button, Dialog, ErrorBoundary, LanguageChoice, ThemeChoice, classes, permits, useDerived, useFormats, useToast, type Collection } from "@obedio/web";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { BellRing, Boxes, LogOut, Map as MapIcon, Menu as MenuIcon, Plus, RefreshCw, Rocket, ScrollText, Settings, ShieldCheck, Ship, Users, Webhook, type LucideIcon } from "lucide-react";
+import { BellRing, Boxes, LayoutTemplate, LogOut, Map as MapIcon, Menu as MenuIcon, Plus, RefreshCw, Rocket, ScrollText, Settings, ShieldCheck, Ship, Users, Webhook, type LucideIcon } from "lucide-react";
 import { useState } from "react";
 import type { FleetAlert } from "../api/resources";
 import { useConsole, useSession, useSystem, useT } from "../context";
@@ -49,7 +49,7 @@ function itemClass(active: boolean): string {
 }
 
 interface PageLink {
-  to: "/fleet" | "/map" | "/alerts" | "/devices" | "/jobs" | "/sync" | "/security" | "/notifications" | "/add-site" | "/people" | "/audit" | "/settings";
+  to: "/fleet" | "/map" | "/alerts" | "/devices" | "/jobs" | "/sync" | "/security" | "/templates" | "/notifications" | "/add-site" | "/people" | "/audit" | "/settings";
   icon: LucideIcon;
   word: Extract<keyof ConsoleMessages, `nav.${string}`>;
   /** Who may open it; everybody if absent. */
@@ -67,6 +67,7 @@ const pages: readonly PageLink[] = [
   { to: "/jobs", icon: Rocket, word: "nav.jobs", needs: "jobs.read", first: true, also: "/jobs/" },
   { to: "/sync", icon: RefreshCw, word: "nav.sync", needs: "sync.read" },
   { to: "/security", icon: ShieldCheck, word: "nav.security", needs: "security.read" },
+  { to: "/templates", icon: LayoutTemplate, word: "nav.templates", needs: "templates.read", also: "/templates/" },
   { to: "/notifications", icon: Webhook, word: "nav.notifications", needs: "alerts.read" },
   { to: "/add-site", icon: Plus, word: "nav.add", needs: "sites.write" },
   { to: "/people", icon: Users, word: "nav.people" },

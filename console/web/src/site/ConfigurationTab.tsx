@@ -4,6 +4,7 @@ import { Windows } from "../alerts/Windows";
 import type { Site } from "../api/resources";
 import { useCanWrite, useConsole, usePermits, useT } from "../context";
 import { siteTexts as texts } from "../messages/site";
+import { PolicyCard } from "./PolicyCard";
 import { UsageCard } from "./UsageCard";
 
 /** What is said of a site ashore. What its hub owns is changed by orders. */
@@ -12,6 +13,7 @@ export function ConfigurationTab({ site }: { site: Site }) {
     <div className="grid items-start gap-5 xl:grid-cols-2">
       <SettingsForm key={site.etag} site={site} />
       <div className="flex flex-col gap-5">
+        <PolicyCard site={site} />
         <UsageCard site={site} />
         <Windows siteId={site.site_id} />
       </div>

@@ -91,15 +91,22 @@ function SiteView({ site, data }: { site: Site; data: SiteData }) {
           <Tab value="orders"><OrdersTab data={data} /></Tab>
           <Tab value="traffic"><TrafficTab data={data} /></Tab>
           <Tab value="sync"><SyncTab data={data} /></Tab>
-          <Suspense fallback={<Skeletons count={2} itemClass="h-32" className="flex flex-col gap-5 pt-4" />}>
-            <Tab value="alerts"><SiteAlerts siteId={site.site_id} /></Tab>
-            <Tab value="configuration"><ConfigurationTab site={site} /></Tab>
-            <Tab value="security"><SecurityTab site={site} /></Tab>
-            <Tab value="audit"><AuditTab site={site} /></Tab>
-          </Suspense>
+          <LaterTab value="alerts"><SiteAlerts siteId={site.site_id} /></LaterTab>
+          <LaterTab value="configuration"><ConfigurationTab site={site} /></LaterTab>
+          <LaterTab value="security"><SecurityTab site={site} /></LaterTab>
+          <LaterTab value="audit"><AuditTab site={site} /></LaterTab>
         </Tabs>
       </div>
     </div>
+  );
+}
+
+/** A tab whose content comes when it is asked for; its panel is there at once. */
+function LaterTab({ value, children }: { value: SiteTab; children: ReactNode }) {
+  return (
+    <Tab value={value}>
+      <Suspense fallback={<Skeletons count={2} itemClass="h-32" className="flex flex-col gap-5" />}>{children}</Suspense>
+    </Tab>
   );
 }
 
