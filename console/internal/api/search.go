@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/obedio/obedio/console/internal/fleetview"
 	"github.com/obedio/obedio/console/internal/store"
@@ -30,7 +31,10 @@ func (a *API) searchDevices(ctx context.Context, in rest.PageInput, text string,
 	if err != nil {
 		return nil, err
 	}
-	query := store.DeviceQuery{Limit: in.Limit, Scan: a.ScanMost}
+	began := time.Now()
+	query := store.DeviceQuery{
+		Limit: in.Limit, Scan: a.ScanMost, Enough: func() bool { return time.Since(began) > searchWithin },
+	}
 	if query.Sites, err = a.sitesOf(ctx, q); err != nil {
 		return nil, err
 	}
@@ -53,6 +57,9 @@ func (a *API) searchDevices(ctx context.Context, in rest.PageInput, text string,
 	}
 	return &devicesOutput{Body: page}, nil
 }
+
+// searchWithin is when a page of a search ends with what it has.
+const searchWithin = 100 * time.Millisecond
 
 // shownDevice shows a device that was found.
 func shownDevice(d store.FoundDevice) siteDevice {

@@ -197,6 +197,9 @@ type DeviceQuery struct {
 	Match func(FoundDevice) bool
 	// Limit is how many are wanted, and Scan how many are looked at for them.
 	Limit, Scan int
+	// Enough, if not nil, says between two steps that the page has taken long
+	// enough: what is not in memory is slow to look at.
+	Enough func() bool
 }
 
 // FoundDevice is a device of any site with its newest state.
@@ -321,6 +324,8 @@ type search struct {
 	at   DevicePlace
 	lead DeviceCondition // without a field: by sites
 	page DevicePage
+	// enough: no further step is made.
+	enough bool
 }
 
 // plan chooses what leads: what has the fewest devices. They are counted a
@@ -404,7 +409,7 @@ func (s *search) sees(id fleet.SiteID) bool {
 
 // full reports whether the page is complete; it goes on at the place.
 func (s *search) full(at DevicePlace) bool {
-	if len(s.page.Devices) < s.q.Limit && s.page.Scanned < s.q.Scan {
+	if len(s.page.Devices) < s.q.Limit && s.page.Scanned < s.q.Scan && !s.enough {
 		return false
 	}
 	s.page.Next = &at
@@ -453,6 +458,9 @@ func (s *search) byTerms() error {
 			if len(places) < step {
 				break
 			}
+			if s.pause(); s.full(s.at) {
+				return nil
+			}
 		}
 	}
 	return nil
@@ -469,8 +477,12 @@ func (s *search) first(d FoundDevice, value string) bool {
 	return false
 }
 
-// step is how many devices are read at once: not many more than are wanted.
+// step is how many devices are read at once: not many more than are wanted, and
+// few at first.
 func (s *search) step() int {
+	if s.page.Scanned == 0 {
+		return min(50, max(1, s.q.Scan))
+	}
 	return min(searchStep, max(1, s.q.Scan-s.page.Scanned), max(50, 2*(s.q.Limit-len(s.page.Devices))))
 }
 
@@ -502,6 +514,7 @@ func (s *search) bySites() error {
 			if last == "" {
 				break
 			}
+			s.pause()
 			if behind = last; s.full(DevicePlace{Site: site, Device: behind}) {
 				return nil
 			}
@@ -511,6 +524,9 @@ func (s *search) bySites() error {
 		}
 	}
 }
+
+// pause is between two steps.
+func (s *search) pause() { s.enough = s.q.Enough != nil && s.q.Enough() }
 
 // nextSite is the next one that is looked at.
 func (s *search) nextSite(behind fleet.SiteID) (fleet.SiteID, bool, error) {

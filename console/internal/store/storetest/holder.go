@@ -225,7 +225,7 @@ func (h *held) compare() {
 	h.must(h.store.ViewSite(h.t.Context(), h.site, func(v store.SiteView) error {
 		d, err := v.Digest()
 		h.must(err)
-		if w := h.memory.Digest(); d != w {
+		if w := h.memory.SyncDigest(); d != w {
 			h.t.Fatalf("digest is %s, want %s", d, w)
 		}
 		counts, err := v.Counts()

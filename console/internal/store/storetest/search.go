@@ -155,6 +155,8 @@ func searchLooks(t *testing.T, s store.Store) {
 		{store.DeviceQuery{Limit: 100, Scan: 30, Sites: []fleet.SiteID{"a-1", "c"}}, []string{"a-1/button-008"}, 1},
 		{store.DeviceQuery{Limit: 100, Scan: 30, Sites: []fleet.SiteID{}}, nil, 1},
 		{store.DeviceQuery{Limit: 100, Scan: 7, Sites: []fleet.SiteID{"a", "b"}}, []string{"a/button-008", "b/button-008"}, 3},
+		// Somebody has no time: each step is a page.
+		{store.DeviceQuery{Limit: 100, Scan: 1000, Enough: func() bool { return true }}, []string{"a/button-008", "a-1/button-008", "b/button-008"}, 4},
 		// A term leads, and the sites are picked out of what it finds.
 		{store.DeviceQuery{Limit: 100, Scan: 100, Sites: []fleet.SiteID{"b"}, Conditions: []store.DeviceCondition{word("008")}}, []string{"b/button-008"}, 1},
 	} {
