@@ -43,6 +43,9 @@ type Config struct {
 	// ReadEvery is how often what is open is read anew: another replica may have
 	// changed it. 1 min.
 	ReadEvery time.Duration
+	// Lead says whether this console is to judge now: of several on one database one
+	// does. Always, by default.
+	Lead func(context.Context) bool
 	// Kept is how many events a reader of the feed may lag; 4096.
 	Kept int
 	// Tell notifies whoever is to be notified; it is called once for each occurrence
@@ -72,6 +75,7 @@ type Alerts struct {
 	open  map[key]store.Alert
 	sites map[fleet.SiteID]int
 	read  time.Time
+	led   bool // this console has judged last time
 	// digested is the return of each site of which there is a digest, or that needs
 	// none.
 	digested map[fleet.SiteID]time.Time
@@ -92,6 +96,9 @@ func New(ctx context.Context, c Config) (*Alerts, error) {
 	}
 	if c.Evidence == nil {
 		c.Evidence = func() []Evidence { return nil }
+	}
+	if c.Lead == nil {
+		c.Lead = func(context.Context) bool { return true }
 	}
 	if c.Tell == nil {
 		c.Tell = func(context.Context, store.Alert, Event) error { return nil }
@@ -330,7 +337,7 @@ func (a *Alerts) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := a.Judge(ctx); err != nil && ctx.Err() == nil {
+		if err := a.round(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
 				return err
 			}
@@ -339,19 +346,40 @@ func (a *Alerts) Run(ctx context.Context) error {
 	}
 }
 
-// Judge does once what Run does.
-func (a *Alerts) Judge(ctx context.Context) error {
-	a.judging.Lock()
-	defer a.judging.Unlock()
-	now := fleet.Millis(a.c.Now())
+// round judges, or reads what another console has judged.
+func (a *Alerts) round(ctx context.Context) error {
 	a.mu.Lock()
-	old := now.Sub(a.read) >= a.c.ReadEvery
+	old := a.c.Now().Sub(a.read) >= a.c.ReadEvery
 	a.mu.Unlock()
 	if old {
 		if err := a.Reload(ctx); err != nil {
 			return err
 		}
 	}
+	if !a.c.Lead(ctx) {
+		a.mu.Lock()
+		a.led = false
+		a.mu.Unlock()
+		return nil
+	}
+	a.mu.Lock()
+	led := a.led
+	a.led = true
+	a.mu.Unlock()
+	if !led { // another console has judged until now
+		if err := a.Reload(ctx); err != nil {
+			return err
+		}
+	}
+	return a.Judge(ctx)
+}
+
+// Judge raises and rectifies alerts of the console's own and tells what is to be
+// told, once.
+func (a *Alerts) Judge(ctx context.Context) error {
+	a.judging.Lock()
+	defer a.judging.Unlock()
+	now := fleet.Millis(a.c.Now())
 	own := map[fleet.SiteID]map[fleet.AlertKind]store.Alert{}
 	untold := map[fleet.SiteID][]store.Alert{}
 	a.mu.Lock()

@@ -33,7 +33,7 @@ func TestCheck_NamesTheSetting(t *testing.T) {
 		"--max-sites":        func(s *Serve) { s.MaxSites = 0 },
 		"--order-ttl":        func(s *Serve) { s.OrderTTL = 25 * time.Hour },
 		"--offline":          func(s *Serve) { s.OfflineAfter = time.Second },
-		"--pull-wait":        func(s *Serve) { s.PullWait = 2 * time.Minute },
+		"--pull-wait":        func(s *Serve) { s.PullWait = 11 * time.Minute },
 		"--cache-bytes":      func(s *Serve) { s.CacheBytes = 1 },
 		"--claim-ttl":        func(s *Serve) { s.ClaimTTL = -1 },
 		"--stop-within":      func(s *Serve) { s.StopWithin = 0 },

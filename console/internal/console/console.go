@@ -213,7 +213,7 @@ func (v *Console) build(ctx context.Context) error {
 		return err
 	}
 	if v.alerts, err = alert.New(ctx, alert.Config{
-		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Logger: v.log,
+		Store: v.store, Now: c.Now, Evidence: v.evidence, Lead: v.leads("alerts", time.Minute), Limits: c.Alerts, Logger: v.log,
 		Tell: func(ctx context.Context, a store.Alert, e alert.Event) error { return v.notify.Tell(ctx, a, string(e)) },
 	}); err != nil {
 		return err
