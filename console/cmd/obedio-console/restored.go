@@ -7,6 +7,7 @@ import (
 
 	"github.com/obedio/obedio/console/internal/config"
 	"github.com/obedio/obedio/console/internal/console"
+	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/program"
 )
 
@@ -17,6 +18,9 @@ type restored struct {
 
 // Run begins a new epoch of a console whose store was put back.
 func (c *restored) Run(ctx context.Context, env *program.Env) error {
+	if c.Socket().Running(ctx) {
+		return fmt.Errorf("%w: the console runs: stop it, and every other one on the store, and try again", fleet.ErrState)
+	}
 	settings := console.Config{Data: c.Data.Data, Logger: env.Log}
 	if err := c.Store.Console(&settings); err != nil {
 		return program.Usagef("%s", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,5 +41,32 @@ func TestCommands_OnADatabase(t *testing.T) {
 	}
 	if out := must(t, "", "site", "list", "--data", other, "--store", url); !strings.Contains(out, "yacht-1") {
 		t.Errorf("the site is not listed: %s", out)
+	}
+}
+
+// A store that was restored is told from what it was before.
+func TestRestored_BeginsANewEpoch(t *testing.T) {
+	for name, flags := range map[string][]string{"badger": nil, "postgres": {"--store", pgtest.URL(t)}} {
+		t.Run(name, func(t *testing.T) {
+			flags := append([]string{"--data", t.TempDir()}, flags...)
+			must(t, "", append([]string{"site", "add", "yacht-1"}, flags...)...)
+			var ids [2]struct {
+				ConsoleID string `json:"console_id"`
+				Epoch     string `json:"epoch"`
+			}
+			for i := range ids {
+				out := must(t, "", append([]string{"restored", "--json"}, flags...)...)
+				if err := json.Unmarshal([]byte(out), &ids[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if ids[0].ConsoleID != ids[1].ConsoleID || ids[0].Epoch == ids[1].Epoch || ids[0].Epoch == "" {
+				t.Errorf("got %+v", ids)
+			}
+			must(t, "", append([]string{"audit", "verify"}, flags...)...)
+			if out := must(t, "", append([]string{"audit", "list"}, flags...)...); strings.Count(out, "console.restored") != 2 {
+				t.Errorf("the audit says %s", out)
+			}
+		})
 	}
 }

@@ -43,8 +43,8 @@ type Config struct {
 	// ReadEvery is how often what is open is read anew: another replica may have
 	// changed it. 1 min.
 	ReadEvery time.Duration
-	// Lead says whether this console is to judge now: of several on one database one
-	// does. Always, by default.
+	// Lead says whether this console is the one of several that judges, and tells;
+	// it is, by default.
 	Lead func(context.Context) bool
 	// Kept is how many events a reader of the feed may lag; 4096.
 	Kept int
@@ -75,7 +75,6 @@ type Alerts struct {
 	open  map[key]store.Alert
 	sites map[fleet.SiteID]int
 	read  time.Time
-	led   bool // this console has judged last time
 	// digested is the return of each site of which there is a digest, or that needs
 	// none.
 	digested map[fleet.SiteID]time.Time
@@ -337,7 +336,11 @@ func (a *Alerts) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := a.round(ctx); err != nil && ctx.Err() == nil {
+		round := a.reloadOld
+		if a.c.Lead(ctx) {
+			round = a.Judge
+		}
+		if err := round(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
 				return err
 			}
@@ -346,40 +349,25 @@ func (a *Alerts) Run(ctx context.Context) error {
 	}
 }
 
-// round judges, or reads what another console has judged.
-func (a *Alerts) round(ctx context.Context) error {
+// reloadOld reads what is open anew when that was done too long ago.
+func (a *Alerts) reloadOld(ctx context.Context) error {
 	a.mu.Lock()
 	old := a.c.Now().Sub(a.read) >= a.c.ReadEvery
 	a.mu.Unlock()
-	if old {
-		if err := a.Reload(ctx); err != nil {
-			return err
-		}
-	}
-	if !a.c.Lead(ctx) {
-		a.mu.Lock()
-		a.led = false
-		a.mu.Unlock()
+	if !old {
 		return nil
 	}
-	a.mu.Lock()
-	led := a.led
-	a.led = true
-	a.mu.Unlock()
-	if !led { // another console has judged until now
-		if err := a.Reload(ctx); err != nil {
-			return err
-		}
-	}
-	return a.Judge(ctx)
+	return a.Reload(ctx)
 }
 
-// Judge raises and rectifies alerts of the console's own and tells what is to be
-// told, once.
+// Judge does once what Run does.
 func (a *Alerts) Judge(ctx context.Context) error {
 	a.judging.Lock()
 	defer a.judging.Unlock()
 	now := fleet.Millis(a.c.Now())
+	if err := a.reloadOld(ctx); err != nil {
+		return err
+	}
 	own := map[fleet.SiteID]map[fleet.AlertKind]store.Alert{}
 	untold := map[fleet.SiteID][]store.Alert{}
 	a.mu.Lock()

@@ -65,7 +65,7 @@ type Config struct {
 	// MaxTargets of one job; 10,000. It is told to people; dispatch.Config has it
 	// too.
 	MaxTargets int
-	// ScanMost is how many devices one page of a filtered list looks at; 4,000.
+	// ScanMost is how many devices one page of a filtered list looks at; 2,500.
 	ScanMost int
 	// Ready says what is not ready, or nil.
 	Ready func() error
@@ -89,7 +89,7 @@ func New(c Config) (*API, error) {
 	c.ClaimTTL = cmp.Or(c.ClaimTTL, 7*24*time.Hour)
 	c.MaxSites = cmp.Or(c.MaxSites, 10_000)
 	c.MaxTargets = cmp.Or(c.MaxTargets, 10_000)
-	c.ScanMost = cmp.Or(c.ScanMost, 4000)
+	c.ScanMost = cmp.Or(c.ScanMost, 2500)
 	var ui http.Handler
 	if c.UI != nil {
 		var err error

@@ -52,7 +52,7 @@ func (a *API) deviceRoutes() {
 	rest.Register(a.rest, rest.Route{
 		OperationID: "search-devices", Method: http.MethodGet, Path: "/api/v1/devices/search", Permission: account.DevicesRead,
 		Summary: "Devices of all sites that match a filter", Tags: tags,
-		Description: "Words are looked for where the words of id, room, name and legacy id begin. What picks out few devices " +
+		Description: "Words are looked for where the words of id, room, its name, name and legacy id begin. What picks out few devices " +
 			"leads the search: a word, an id, a room, a tag, a firmware, a state that is not as it should be, a low battery; " +
 			"the list is in its order. A page may have fewer items than limit, even none, and more may follow.",
 	}, func(ctx context.Context, in *struct {

@@ -89,7 +89,7 @@ func deviceMatch(q filter.Query, byWords bool) func(store.FoundDevice, siteDevic
 		if len(words) == 0 {
 			return true
 		}
-		have := store.DeviceWords(d.Device)
+		have := d.Words()
 		for _, t := range words {
 			has := slices.ContainsFunc(t.Values, func(v filter.Value) bool {
 				return slices.ContainsFunc(have, func(w string) bool { return strings.HasPrefix(w, v.Parts[0]) })
@@ -164,7 +164,7 @@ func conditions(q filter.Query) (all []store.DeviceCondition) {
 		var served bool
 		switch t.Field {
 		case "":
-			c.Field, served = store.TermWord, true
+			c.Field, c.Rooms, served = store.TermWord, true, true
 			for _, v := range t.Values {
 				c.Ranges = append(c.Ranges, store.Beginning(v.Parts[0]))
 			}

@@ -180,14 +180,14 @@ func (a *API) listSites(ctx context.Context, in *struct {
 		return nil, err
 	}
 	sees := a.sees(ctx)
-	rows := a.Fleet.Sites(func(r fleetview.Row) bool {
+	rows := a.Fleet.First(in.Limit+1, func(r fleetview.Row) bool {
 		if in.Cursor != "" && (r.Attention > after.Attention || r.Attention == after.Attention && r.Site.ID <= after.ID) {
 			return false
 		}
 		return sees(r.Site.ID) && q.Match(r.Field)
 	})
 	var items []siteView
-	for _, r := range rows[:min(len(rows), in.Limit+1)] {
+	for _, r := range rows {
 		items = append(items, siteOf(r))
 	}
 	page := rest.PageOf(items, in.Limit, func(v siteView) any { return position{v.Attention, v.SiteID} })

@@ -8,6 +8,7 @@ import (
 	"github.com/obedio/obedio/console/internal/alert"
 	"github.com/obedio/obedio/console/internal/dispatch"
 	"github.com/obedio/obedio/console/internal/fleetview"
+	"github.com/obedio/obedio/console/internal/hublink"
 	"github.com/obedio/obedio/console/internal/store"
 	"github.com/obedio/obedio/shared/feed"
 	"github.com/obedio/obedio/shared/fleet"
@@ -55,18 +56,35 @@ func (v *Console) followAlerts(ctx context.Context) error {
 		case err != nil:
 			return nil //nolint:nilerr // the console is stopping
 		default:
-			for _, change := range item.Value.Applied.Changes {
-				switch change.After.(type) {
-				case fleet.Certificate, fleet.Device:
-					v.certificates.Touch(item.Value.Site)
-				}
-			}
-			err = v.alerts.Changed(ctx, item.Value.Site, item.Value.Applied)
+			err = v.alertsOf(ctx, item.Value)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
 			v.log.Warn("alerts of a hub not read", "error", err)
 		}
 	}
+}
+
+func (v *Console) alertsOf(ctx context.Context, e hublink.Event) error {
+	if !e.Far {
+		for _, change := range e.Applied.Changes {
+			switch change.After.(type) {
+			case fleet.Certificate, fleet.Device:
+				v.certificates.Touch(e.Site)
+			}
+		}
+		return v.alerts.Changed(ctx, e.Site, e.Applied)
+	}
+	alerts := e.More
+	for _, ref := range e.Refs { // of another console; a device may only have a new state
+		if ref.Kind == fleet.EntityCertificate {
+			v.certificates.Touch(e.Site)
+		}
+		alerts = alerts || ref.Kind == fleet.EntityAlert || ref.Kind == fleet.EntityOrderAnswer
+	}
+	if !alerts {
+		return nil
+	}
+	return v.alerts.Reload(ctx)
 }
 
 // siteRows are all sites, as they are in memory.

@@ -208,12 +208,14 @@ func (v *Console) build(ctx context.Context) error {
 		return err
 	}
 	nc := c.Notify
+	judges := v.leads("alerts", time.Minute)
+	nc.Lead = judges
 	nc.Store, nc.Now, nc.Site, nc.Words, nc.Logger = v.store, c.Now, v.siteWords, alert.Words, v.log
 	if v.notify, err = notify.New(ctx, nc); err != nil {
 		return err
 	}
 	if v.alerts, err = alert.New(ctx, alert.Config{
-		Store: v.store, Now: c.Now, Evidence: v.evidence, Lead: v.leads("alerts", time.Minute), Limits: c.Alerts, Logger: v.log,
+		Store: v.store, Now: c.Now, Evidence: v.evidence, Limits: c.Alerts, Lead: judges, Logger: v.log,
 		Tell: func(ctx context.Context, a store.Alert, e alert.Event) error { return v.notify.Tell(ctx, a, string(e)) },
 	}); err != nil {
 		return err
@@ -278,8 +280,20 @@ func (v *Console) notReady() error {
 	default:
 		return errors.New("the console is starting or stopping")
 	}
-	return v.store.Err()
+	if err := v.store.Err(); err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(context.Background(), readyWithin)
+	defer stop()
+	if _, _, err := v.store.Identity(ctx); err != nil {
+		v.log.Warn("store does not answer", "error", err)
+		return errors.New("the store does not answer") // anybody may ask
+	}
+	return nil
 }
+
+// readyWithin is how long the store may take to answer.
+const readyWithin = 2 * time.Second
 
 // Accounts are the people of the console.
 func (v *Console) Accounts() *account.Accounts { return v.accounts }

@@ -35,7 +35,7 @@ func (v *Console) metricsServer() *http.Server {
 type gauges struct {
 	v                                         *Console
 	sites, ingested, pending, requests, bytes *prometheus.Desc
-	leftOut                                   *prometheus.Desc
+	leftOut, heard                            *prometheus.Desc
 }
 
 func newGauges(v *Console) *gauges {
@@ -49,13 +49,14 @@ func newGauges(v *Console) *gauges {
 		pending:  desc("orders_pending", "Orders of which no end is known."),
 		requests: desc("requests_open", "Requests of all sites that nobody has accepted."),
 		leftOut:  desc("traffic_left_out_total", "Rows of traffic summaries that broke a rule, or of hours that are not kept."),
+		heard:    desc("others_heard", "Whether other consoles on the same store are heard (1) or not (0); absent for a console alone."),
 		bytes:    desc("store_bytes", "Size of the store on disk."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.sites, g.ingested, g.pending, g.requests, g.bytes, g.leftOut} {
+	for _, d := range []*prometheus.Desc{g.sites, g.ingested, g.pending, g.requests, g.bytes, g.leftOut, g.heard} {
 		ch <- d
 	}
 }
@@ -76,4 +77,11 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	gauge(g.pending, float64(t.OrdersPending))
 	gauge(g.requests, float64(t.OpenRequests))
 	gauge(g.bytes, float64(g.v.store.Bytes()))
+	if r := g.v.relay; r != nil {
+		heard := 0.0
+		if r.Up() {
+			heard = 1
+		}
+		gauge(g.heard, heard)
+	}
 }

@@ -21,7 +21,7 @@ import (
 
 // mostRefs of a change are named to other consoles; they read more than that
 // again.
-const mostRefs = 200
+const mostRefs = 500
 
 // tellOthers tells other consoles what happens here.
 func (v *Console) tellOthers(ctx context.Context) error {

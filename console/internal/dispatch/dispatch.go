@@ -51,6 +51,9 @@ type Config struct {
 	Match func(filter string) (func(store.SiteView) ([]fleet.DeviceID, error), error)
 	// SweepEvery is how often orders whose time is over are looked for; 5 s.
 	SweepEvery time.Duration
+	// ReadEvery is how often jobs are read anew: another console may have begun
+	// some. 1 min.
+	ReadEvery time.Duration
 	// Lead says whether this console is the one that looks for them; it does, by
 	// default.
 	Lead func(context.Context) bool
@@ -85,6 +88,7 @@ func New(c Config) *Dispatch {
 	c.JobsEvery = cmp.Or(c.JobsEvery, time.Second)
 	c.SweepEvery = cmp.Or(c.SweepEvery, 5*time.Second)
 	c.Kept = cmp.Or(c.Kept, 1024)
+	c.ReadEvery = cmp.Or(c.ReadEvery, time.Minute)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -315,26 +315,16 @@ func (d *Dispatch) changed(id fleet.JobID) {
 
 // RunJobs works on jobs until ctx ends.
 func (d *Dispatch) RunJobs(ctx context.Context) error {
-	for before := fleet.JobID(""); ; {
-		page, err := d.c.Store.Jobs(ctx, before, 100)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil // the console is stopping
-			}
-			return fmt.Errorf("read jobs: %w", err)
+	if err := d.readJobs(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // the console is stopping
 		}
-		for _, j := range page {
-			if j.DoneAt.IsZero() {
-				d.follow(j)
-			}
-			before = j.ID
-		}
-		if len(page) < 100 {
-			break
-		}
+		return err
 	}
 	tick := time.NewTicker(d.c.JobsEvery)
 	defer tick.Stop()
+	read := time.NewTicker(d.c.ReadEvery)
+	defer read.Stop()
 	for {
 		if err := d.WorkOnJobs(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
@@ -347,6 +337,29 @@ func (d *Dispatch) RunJobs(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		case <-d.jobs.wake:
+		case <-read.C: // another console may have begun some, and may be gone
+			if err := d.readJobs(ctx); err != nil && ctx.Err() == nil {
+				d.c.Logger.Warn("jobs not read", "error", err)
+			}
+		}
+	}
+}
+
+// readJobs follows all jobs that are not done.
+func (d *Dispatch) readJobs(ctx context.Context) error {
+	for before := fleet.JobID(""); ; {
+		page, err := d.c.Store.Jobs(ctx, before, 100)
+		if err != nil {
+			return fmt.Errorf("read jobs: %w", err)
+		}
+		for _, j := range page {
+			if j.DoneAt.IsZero() {
+				d.follow(j)
+			}
+			before = j.ID
+		}
+		if len(page) < 100 {
+			return nil
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -289,22 +290,36 @@ func (v *View) Known(id fleet.SiteID) (Row, bool) {
 // Sites returns all sites that keep says yes to: those that need somebody
 // first, then by id. keep is called with what is in memory, which a site's
 // last change reaches within one sweep.
-func (v *View) Sites(keep func(Row) bool) []Row {
+func (v *View) Sites(keep func(Row) bool) []Row { return v.First(math.MaxInt, keep) }
+
+// First returns the first so many of Sites.
+func (v *View) First(most int, keep func(Row) bool) []Row {
+	kept := v.judged(keep)
+	// Rows are large: only their pointers are put in order.
+	slices.SortFunc(kept, func(a, b *Row) int {
+		return cmp.Or(cmp.Compare(b.Attention, a.Attention), cmp.Compare(a.Site.ID, b.Site.ID))
+	})
+	out := make([]Row, min(most, len(kept)))
+	for i := range out {
+		out[i] = *kept[i]
+	}
+	return out
+}
+
+// judged are the sites that keep says yes to, as they are now, in no order.
+func (v *View) judged(keep func(Row) bool) []*Row {
 	v.mu.Lock()
 	all := make([]Row, 0, len(v.sites))
 	for _, r := range v.sites {
 		all = append(all, r)
 	}
 	v.mu.Unlock()
-	kept := all[:0]
-	for _, r := range all {
-		if r = v.judge(r); keep(r) {
-			kept = append(kept, r)
+	kept := make([]*Row, 0, len(all))
+	for i := range all {
+		if all[i] = v.judge(all[i]); keep(all[i]) {
+			kept = append(kept, &all[i])
 		}
 	}
-	slices.SortFunc(kept, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(b.Attention, a.Attention), cmp.Compare(a.Site.ID, b.Site.ID))
-	})
 	return kept
 }
 
@@ -319,7 +334,7 @@ type Totals struct {
 // Totals sums up the fleet.
 func (v *View) Totals(keep func(Row) bool) Totals {
 	t := Totals{Links: map[LinkState]int{}}
-	for _, r := range v.Sites(keep) {
+	for _, r := range v.judged(keep) {
 		t.Links[r.Link]++
 		t.Devices += r.Counts.AllDevices()
 		t.OpenRequests += r.Counts.Open

@@ -60,7 +60,10 @@ type Config struct {
 	// ReadEvery is how often rules and deliveries are read anew: another replica may
 	// have changed them. 1 min.
 	ReadEvery time.Duration
-	Logger    *slog.Logger
+	// Lead says whether this console is the one of several that delivers; it is, by
+	// default.
+	Lead   func(context.Context) bool
+	Logger *slog.Logger
 }
 
 // NamedRule is a rule with its document.
@@ -104,6 +107,9 @@ func New(ctx context.Context, c Config) (*Notify, error) {
 	c.Life = cmp.Or(c.Life, 72*time.Hour)
 	c.MaxWaiting, c.Keep = cmp.Or(c.MaxWaiting, 5000), cmp.Or(c.Keep, 1000)
 	c.RetryFirst, c.RetryMost = cmp.Or(c.RetryFirst, 30*time.Second), cmp.Or(c.RetryMost, 15*time.Minute)
+	if c.Lead == nil {
+		c.Lead = func(context.Context) bool { return true }
+	}
 	c.Timeout, c.ReadEvery = cmp.Or(c.Timeout, 30*time.Second), cmp.Or(c.ReadEvery, time.Minute)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -385,30 +391,43 @@ func (n *Notify) Run(ctx context.Context) error {
 		case <-n.wake:
 		case <-timer.C:
 		}
-		if err := n.Deliver(ctx); err != nil && ctx.Err() == nil {
+		round, wait, leads := n.reloadOld, time.Minute, n.c.Lead(ctx)
+		if leads {
+			round = n.Deliver
+		}
+		if err := round(ctx); err != nil && ctx.Err() == nil {
 			if errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrClosed) {
 				return err
 			}
 			n.c.Logger.Warn("notifications not delivered", "error", err)
 		}
-		wait := time.Minute
-		for _, d := range n.waiting(func(store.Delivery) bool { return true }) {
-			wait = min(wait, d.Next.Sub(n.c.Now()))
+		if !leads {
+			wait = 15 * time.Second // the one who does may be gone
+		} else {
+			for _, d := range n.waiting(func(store.Delivery) bool { return true }) {
+				wait = min(wait, d.Next.Sub(n.c.Now()))
+			}
 		}
 		timer.Reset(max(wait, 10*time.Millisecond))
 	}
 }
 
+// reloadOld reads rules and deliveries anew when that was done too long ago.
+func (n *Notify) reloadOld(ctx context.Context) error {
+	n.mu.Lock()
+	old := n.c.Now().Sub(n.read) >= n.c.ReadEvery
+	n.mu.Unlock()
+	if !old {
+		return nil
+	}
+	return n.Reload(ctx)
+}
+
 // Deliver tries what is due, once, and forgets the oldest that have ended.
 func (n *Notify) Deliver(ctx context.Context) error {
 	now := n.now()
-	n.mu.Lock()
-	old := now.Sub(n.read) >= n.c.ReadEvery
-	n.mu.Unlock()
-	if old {
-		if err := n.Reload(ctx); err != nil {
-			return err
-		}
+	if err := n.reloadOld(ctx); err != nil {
+		return err
 	}
 	var all sync.WaitGroup
 	var mu sync.Mutex

@@ -24,6 +24,9 @@ const (
 	// TermWord: the id, the room, the name and the legacy id, each from the
 	// beginning of every word in it.
 	TermWord TermField = 'w'
+	// TermRoom: the name of a room, as TermWord; the place is the room and not a
+	// device.
+	TermRoom TermField = 'r'
 	// TermState: the presence of devices that are not as they should be.
 	TermState TermField = 's'
 	// TermBattery: low batteries, as three digits.
@@ -95,11 +98,33 @@ func OtherTerms(a, b *StateRow) bool {
 	return a.Presence != b.Presence || a.Firmware != b.Firmware || low(a) != low(b)
 }
 
+// RoomTerms are the terms of a room.
+func RoomTerms(r fleet.Room) []Term {
+	if r.Removed || r.ID == "" {
+		return nil
+	}
+	var all []Term
+	for _, w := range words(r.Name) {
+		if v := termText(w); v != "" {
+			all = append(all, Term{TermRoom, v})
+		}
+	}
+	slices.SortFunc(all, func(a, b Term) int { return cmp.Compare(a.Value, b.Value) })
+	return slices.Compact(all)
+}
+
 // DeviceWords are the texts in whose beginnings a word is looked for, in lower
-// case.
+// case, but for those of the room's name.
 func DeviceWords(d fleet.Device) []string {
+	return words(string(d.ID), string(d.Room), d.Name, d.LegacyID)
+}
+
+// Words are those of DeviceWords and of the name of the room.
+func (d FoundDevice) Words() []string { return append(DeviceWords(d.Device), words(d.RoomName)...) }
+
+func words(texts ...string) []string {
 	var all []string
-	for _, text := range []string{string(d.ID), string(d.Room), d.Name, d.LegacyID} {
+	for _, text := range texts {
 		text = strings.ToLower(text)
 		inside := false
 		for i, r := range text {
@@ -156,6 +181,8 @@ func (r TermRange) has(v string) bool { return v >= r.From && v < r.To }
 type DeviceCondition struct {
 	Field  TermField
 	Ranges []TermRange
+	// Rooms: devices in a room whose name has a word in a range hold it as well.
+	Rooms bool
 }
 
 // DeviceQuery says which devices are looked for, on all sites.
@@ -233,6 +260,13 @@ const (
 
 // SearchDevices finds devices by an engine's index.
 func SearchDevices(x DeviceIndex, q DeviceQuery, at DevicePlace) (DevicePage, error) {
+	q.Conditions = slices.Clone(q.Conditions)
+	for i, c := range q.Conditions {
+		var err error
+		if q.Conditions[i], err = withRooms(x, c); err != nil {
+			return DevicePage{}, err
+		}
+	}
 	s := &search{x: x, q: q, at: at}
 	if at == (DevicePlace{}) {
 		if err := s.plan(); err != nil {
@@ -251,6 +285,33 @@ func SearchDevices(x DeviceIndex, q DeviceQuery, at DevicePlace) (DevicePage, er
 		err = s.bySites()
 	}
 	return s.page, err
+}
+
+// roomsMost are looked at for the name of one, and named.
+const roomsMost = 500
+
+// withRooms adds the rooms that people call so to a condition: their ids are
+// words of the devices in them. On other sites a room of that id may be called
+// otherwise; Match tells.
+func withRooms(x DeviceIndex, c DeviceCondition) (DeviceCondition, error) {
+	if !c.Rooms {
+		return c, nil
+	}
+	ids := map[fleet.DeviceID]bool{}
+	for _, r := range c.Ranges {
+		rooms, err := x.Terms(r, DevicePlace{Field: TermRoom}, roomsMost)
+		if err != nil {
+			return c, err
+		}
+		for _, p := range rooms {
+			ids[p.Device] = true
+		}
+	}
+	c.Ranges = slices.Clone(c.Ranges)
+	for id := range ids {
+		c.Ranges = append(c.Ranges, Exactly(string(id)))
+	}
+	return c, nil
 }
 
 // search is one page on its way.
@@ -329,7 +390,7 @@ func merged(c DeviceCondition) DeviceCondition {
 			out = append(out, r)
 		}
 	}
-	return DeviceCondition{c.Field, out}
+	return DeviceCondition{Field: c.Field, Ranges: out}
 }
 
 // sees reports whether a site is one that is looked at.

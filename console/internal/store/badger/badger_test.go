@@ -33,7 +33,7 @@ func open(t testing.TB, c Config) *Store {
 }
 
 func TestStore_InMemory(t *testing.T) {
-	storetest.Run(t, 60, func(t *testing.T) store.Store { return open(t, Config{}) })
+	storetest.Run(t, 40, func(t *testing.T) store.Store { return open(t, Config{}) })
 }
 
 func TestStore_OnDisk(t *testing.T) {

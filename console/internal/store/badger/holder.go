@@ -153,6 +153,12 @@ func (s *site) PutEntity(e fleet.Entity) error {
 		if err := s.putDevice(e); err != nil {
 			return err
 		}
+	case fleet.Room:
+		before, _, err := fleet.Get[fleet.Room](s, e.Ref())
+		if err != nil {
+			return err
+		}
+		s.t.setTerms(s.id, fleet.DeviceID(e.ID), store.RoomTerms(before), store.RoomTerms(e))
 	case fleet.Command:
 		s.t.set(siteKey(s.id, siteWanted, string(e.ID)), nil)
 	}

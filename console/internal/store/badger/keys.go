@@ -22,7 +22,8 @@ import (
 //	00 G chain/number             entry of the console's own audit, JSON; the number
 //	                              has 20 digits
 //	00 L chain                    newest entry of a chain: number and hash, JSON
-//	00 I field value 00 site 00 device  term of a device, for the search: empty
+//	00 I field value 00 site 00 device  term of a device, for the search, or of a
+//	                              room: empty
 //	00 X expires(ms) number site  order that no hub was offered: empty
 //	00 D kind 00 name             document of the console, newest version, JSON
 //	00 V kind 00 name 00 version  every version of it, JSON

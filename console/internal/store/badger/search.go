@@ -216,6 +216,14 @@ func (s *Store) reindex() error {
 				}
 				return true
 			})
+			err = errors.Join(err, failed, v.Rooms(func(r fleet.Room) bool {
+				for _, x := range store.RoomTerms(r) {
+					if failed = w.SetEntry(badger.NewEntry(termKey(row.ID, fleet.DeviceID(r.ID), x), empty)); failed != nil {
+						return false
+					}
+				}
+				return true
+			}))
 			return true, errors.Join(err, failed)
 		})
 		if err == nil {

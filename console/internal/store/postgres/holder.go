@@ -226,6 +226,12 @@ func (s *site) PutEntity(e fleet.Entity) error {
 	case fleet.Device:
 		s.unsettled = append(s.unsettled, deviceChange{id: e.ID, device: b})
 		return nil
+	case fleet.Room:
+		before, _, err := fleet.Get[fleet.Room](s, e.Ref())
+		if err != nil {
+			return err
+		}
+		s.touchRoom(e.ID, store.RoomTerms(before))
 	case fleet.Command:
 		put(&s.wanted, e.ID, 0)
 	}
@@ -305,6 +311,16 @@ func (s *site) fetch(all []deviceChange) error {
 	}, `SELECT w.id, e.entity, s.state FROM unnest($2::text[]) AS w(id)
 		LEFT JOIN entities e ON e.site_id = $1 AND e.kind = $3 AND e.id = w.id COLLATE "C"
 		LEFT JOIN states s ON s.site_id = $1 AND s.device_id = w.id COLLATE "C"`, s.row.ID, ids, fleet.EntityDevice)
+}
+
+// touchRoom notes the terms that a room had before this transaction.
+func (s *site) touchRoom(id fleet.RoomID, had []store.Term) {
+	if s.roomTerms == nil {
+		s.roomTerms = map[fleet.RoomID][]store.Term{}
+	}
+	if _, ok := s.roomTerms[id]; !ok {
+		s.roomTerms[id] = had
+	}
 }
 
 // touch notes the terms that a device had before this transaction.

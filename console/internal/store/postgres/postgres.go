@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -166,7 +167,8 @@ func translate(err error) error {
 			return fmt.Errorf("%w: store: %w", fleet.ErrUnavailable, err)
 		}
 		return fmt.Errorf("store: %w", err)
-	case errors.As(err, &ne), pgconn.SafeToRetry(err), errors.As(err, new(*pgconn.ConnectError)):
+	case errors.As(err, &ne), pgconn.SafeToRetry(err), errors.As(err, new(*pgconn.ConnectError)),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return fmt.Errorf("%w: store: %w", fleet.ErrUnavailable, err)
 	}
 	return fmt.Errorf("store: %w", err)

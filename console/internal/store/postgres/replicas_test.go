@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,10 +23,10 @@ import (
 )
 
 func TestOpen_FindsEverythingAgain(t *testing.T) {
-	url := pgtest.URL(t)
-	s := open(t, Config{URL: url})
+	addr := pgtest.URL(t)
+	s := open(t, Config{URL: addr})
 	storetest.AddSite(t, s, "yacht-1")
-	again := open(t, Config{URL: url})
+	again := open(t, Config{URL: addr})
 	if _, err := again.Site(t.Context(), "yacht-1"); err != nil {
 		t.Error(err)
 	}
@@ -41,11 +45,11 @@ func TestOpen_FindsEverythingAgain(t *testing.T) {
 }
 
 func TestOpen_ManyAtOnceMigrateOnce(t *testing.T) {
-	url := pgtest.URL(t)
+	addr := pgtest.URL(t)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			s, err := Open(t.Context(), Config{URL: url, Connections: 2})
+			s, err := Open(t.Context(), Config{URL: addr, Connections: 2})
 			if err != nil {
 				t.Error(err)
 				return
@@ -57,12 +61,12 @@ func TestOpen_ManyAtOnceMigrateOnce(t *testing.T) {
 }
 
 func TestOpen_RefusesTheTablesOfANewerProgram(t *testing.T) {
-	url := pgtest.URL(t)
-	s := open(t, Config{URL: url})
+	addr := pgtest.URL(t)
+	s := open(t, Config{URL: addr})
 	if _, err := s.pool.Exec(t.Context(), "INSERT INTO "+versionTable+" (version_id, is_applied) VALUES (99, true)"); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Open(t.Context(), Config{URL: url}); err == nil || !strings.Contains(err.Error(), "schema version 99, this program knows") {
+	if again, err := Open(t.Context(), Config{URL: addr}); err == nil || !strings.Contains(err.Error(), "schema version 99, this program knows") {
 		t.Errorf("got %v", err)
 		if err == nil {
 			_ = again.Close()
@@ -106,8 +110,8 @@ func TestUpdate_RunsAgainWhenTheServerSaysSo(t *testing.T) {
 // Two consoles on one database number the orders of a site without holes, and
 // write one audit.
 func TestStore_OfSeveralConsoles(t *testing.T) {
-	url := pgtest.URL(t)
-	both := []*Store{open(t, Config{URL: url}), open(t, Config{URL: url})}
+	addr := pgtest.URL(t)
+	both := []*Store{open(t, Config{URL: addr}), open(t, Config{URL: addr})}
 	storetest.AddSite(t, both[0], "a")
 	const each = 40
 	ctx := context.WithoutCancel(t.Context())
@@ -193,11 +197,71 @@ func TestUpdate_OutlivesALostConnection(t *testing.T) {
 	}
 }
 
+// A server that goes without a word is out of reach, for reads as for writes.
+func TestUpdate_SaysThatTheServerIsGone(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	network, addr := "unix", filepath.Join(q.Get("host"), ".s.PGSQL.5432")
+	if u.Hostname() != "" {
+		network, addr = "tcp", u.Host
+	}
+	var mu sync.Mutex
+	var conns []net.Conn
+	go func() {
+		for {
+			here, err := l.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial(network, addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			conns = append(conns, here, there)
+			mu.Unlock()
+			go io.Copy(here, there)
+			go io.Copy(there, here)
+		}
+	}()
+	q.Del("host")
+	q.Set("sslmode", "disable")
+	u.Host, u.RawQuery = l.Addr().String(), q.Encode()
+	s := open(t, Config{URL: u.String()})
+	storetest.AddSite(t, s, "a")
+	err = s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error {
+		l.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range conns {
+			c.Close()
+		}
+		return tx.PutContact(store.Contact{Version: "2"})
+	})
+	if !errors.Is(err, fleet.ErrUnavailable) {
+		t.Errorf("a write: %v", err)
+	}
+	if _, err := s.Site(t.Context(), "a"); !errors.Is(err, fleet.ErrUnavailable) {
+		t.Errorf("a read: %v", err)
+	}
+	if _, err := s.Sites(t.Context(), "", 10); !errors.Is(err, fleet.ErrUnavailable) {
+		t.Errorf("a list: %v", err)
+	}
+}
+
 // A caller that goes away while it waits for a site does not keep the
 // connection, nor the site.
 func TestUpdate_EndsWithItsCaller(t *testing.T) {
-	url := pgtest.URL(t)
-	s, other := open(t, Config{URL: url}), open(t, Config{URL: url})
+	addr := pgtest.URL(t)
+	s, other := open(t, Config{URL: addr}), open(t, Config{URL: addr})
 	storetest.AddSite(t, s, "a")
 	err := s.UpdateSite(t.Context(), "a", func(store.SiteTx) error {
 		ctx, stop := context.WithCancel(t.Context())
@@ -248,8 +312,8 @@ func TestMigrations_TablesLeadWithTheSite(t *testing.T) {
 }
 
 func TestOpen_IndexesDevicesThatHaveNoTerms(t *testing.T) {
-	url := pgtest.URL(t)
-	s := open(t, Config{URL: url})
+	addr := pgtest.URL(t)
+	s := open(t, Config{URL: addr})
 	storetest.AddSite(t, s, "a")
 	err := s.UpdateSite(t.Context(), "a", func(tx store.SiteTx) error {
 		return errors.Join(
@@ -265,7 +329,7 @@ func TestOpen_IndexesDevicesThatHaveNoTerms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := open(t, Config{URL: url}).SearchDevices(t.Context(), store.DeviceQuery{
+	page, err := open(t, Config{URL: addr}).SearchDevices(t.Context(), store.DeviceQuery{
 		Conditions: []store.DeviceCondition{{Field: store.TermState, Ranges: []store.TermRange{store.Exactly("lost")}}},
 		Match:      func(store.FoundDevice) bool { return true }, Limit: 10, Scan: 10,
 	}, store.DevicePlace{})

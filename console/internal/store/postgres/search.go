@@ -145,21 +145,31 @@ func (s *site) flushTerms() error {
 		ids, values []string
 		fields      []int16
 	}
+	differ := func(id string, before, after []store.Term) {
+		for _, t := range before {
+			if !slices.Contains(after, t) {
+				gone.ids, gone.fields, gone.values = append(gone.ids, id), append(gone.fields, int16(t.Field)), append(gone.values, t.Value)
+			}
+		}
+		for _, t := range after {
+			if !slices.Contains(before, t) {
+				come.ids, come.fields, come.values = append(come.ids, id), append(come.fields, int16(t.Field)), append(come.values, t.Value)
+			}
+		}
+	}
 	for id, before := range s.terms {
 		after, err := s.termsOf(id)
 		if err != nil {
 			return err
 		}
-		for _, t := range before {
-			if !slices.Contains(after, t) {
-				gone.ids, gone.fields, gone.values = append(gone.ids, string(id)), append(gone.fields, int16(t.Field)), append(gone.values, t.Value)
-			}
+		differ(string(id), before, after)
+	}
+	for id, before := range s.roomTerms {
+		r, _, err := fleet.Get[fleet.Room](s, fleet.RoomRef(id))
+		if err != nil {
+			return err
 		}
-		for _, t := range after {
-			if !slices.Contains(before, t) {
-				come.ids, come.fields, come.values = append(come.ids, string(id)), append(come.fields, int16(t.Field)), append(come.values, t.Value)
-			}
-		}
+		differ(string(id), before, store.RoomTerms(r))
 	}
 	if len(gone.ids) > 0 {
 		s.t.write(`DELETE FROM device_terms t USING unnest($2::text[], $3::smallint[], $4::text[]) AS w(id, field, value)
@@ -201,11 +211,15 @@ func (s *Store) index(ctx context.Context) error {
 			behind = row.ID
 			err := s.UpdateSite(ctx, row.ID, func(tx store.SiteTx) error {
 				v := tx.(*site)
-				return v.Devices("", func(d fleet.Device) bool {
+				err := v.Devices("", func(d fleet.Device) bool {
 					n++
 					v.touch(d.ID, nil)
 					return true
 				})
+				return errors.Join(err, v.Rooms(func(r fleet.Room) bool {
+					v.touchRoom(r.ID, nil)
+					return true
+				}))
 			})
 			if err != nil {
 				return fmt.Errorf("index devices of site %s: %w", row.ID, err)

@@ -44,8 +44,10 @@ type site struct {
 	newest  *newestUsage // nil when it was not read
 
 	unsettled []deviceChange
-	// terms are those that devices had before this transaction touched them.
-	terms map[fleet.DeviceID][]store.Term
+	// terms are those that devices and rooms had before this transaction touched
+	// them.
+	terms     map[fleet.DeviceID][]store.Term
+	roomTerms map[fleet.RoomID][]store.Term
 }
 
 // doc is a document of the site's row.

@@ -105,6 +105,25 @@ func searchFinds(t *testing.T, s store.Store) {
 			}
 		}
 	}
+	// A room is found by what people call it, also when that changes; a room of the
+	// same id on another site is another.
+	by := func(name string) []string {
+		c := word(name)
+		c.Rooms = true
+		got, _ := found(t, s, store.DeviceQuery{Conditions: []store.DeviceCondition{c}, Limit: 2, Scan: 1000, Match: func(d store.FoundDevice) bool {
+			return slices.ContainsFunc(d.Words(), func(w string) bool { return strings.HasPrefix(w, name) })
+		}})
+		return got
+	}
+	same(t, len(by("owner")), 18) // three devices have it in their own name, in the other room
+	update(t, s, "b", func(tx store.SiteTx) error {
+		return tx.PutEntity(fleet.Room{ID: "cabin-1", Name: "Sun deck", Version: 2})
+	})
+	same(t, []int{len(by("owner")), len(by("deck"))}, []int{13, 5})
+	update(t, s, "b", func(tx store.SiteTx) error {
+		return tx.PutEntity(fleet.Room{ID: "cabin-1", Name: "Sun deck", Version: 3, Removed: true})
+	})
+	same(t, len(by("sun")), 0)
 	// Two conditions on one field: the pages follow the one that leads.
 	two := store.DeviceQuery{Conditions: []store.DeviceCondition{word("button"), word("cabin-1")}, Limit: 4, Scan: 1000, Match: func(d store.FoundDevice) bool {
 		return d.Device.Room == "cabin-1"

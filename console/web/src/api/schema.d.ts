@@ -155,7 +155,7 @@ export interface paths {
         };
         /**
          * Devices of all sites that match a filter
-         * @description Words are looked for where the words of id, room, name and legacy id begin. What picks out few devices leads the search: a word, an id, a room, a tag, a firmware, a state that is not as it should be, a low battery; the list is in its order. A page may have fewer items than limit, even none, and more may follow.
+         * @description Words are looked for where the words of id, room, its name, name and legacy id begin. What picks out few devices leads the search: a word, an id, a room, a tag, a firmware, a state that is not as it should be, a low battery; the list is in its order. A page may have fewer items than limit, even none, and more may follow.
          */
         get: operations["search-devices"];
         put?: never;

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- What devices are found by, on all sites: see store.DeviceTerms. field is the
--- code of its letter.
+-- What devices are found by, on all sites: see store.DeviceTerms; and rooms, whose
+-- id is in device_id then. field is the code of its letter.
 CREATE TABLE device_terms (
 	site_id text COLLATE "C" NOT NULL,
 	device_id text COLLATE "C" NOT NULL,
