@@ -2746,6 +2746,38 @@ export interface components {
         Bans: {
             items: components["schemas"]["BanView"][];
         };
+        BudgetView: {
+            /**
+             * Format: int64
+             * @description 0 for no bound.
+             */
+            bytes_per_day: number;
+            /**
+             * Format: int64
+             * @description 0 for no bound.
+             */
+            bytes_per_month: number;
+            cause?: string;
+            /**
+             * Format: int64
+             * @description What the link has carried of bulk data; 0 when there was none.
+             */
+            goodput_bytes_per_s: number;
+            /**
+             * Format: int64
+             * @description Kept for calls and commands.
+             */
+            reserve_percent: number;
+            /**
+             * @description How much goes up: full is everything, silent is nothing.
+             * @enum {string}
+             */
+            rung: "full" | "economy" | "crisis" | "calls" | "silent";
+            /** Format: int64 */
+            used_this_month: number;
+            /** Format: int64 */
+            used_today: number;
+        };
         BulkCommand: {
             /** @description Any JSON, at most 16 KiB. */
             args?: unknown;
@@ -4661,6 +4693,7 @@ export interface components {
             username?: string;
         };
         SyncView: {
+            budget: components["schemas"]["BudgetView"];
             console?: components["schemas"]["SyncViewConsoleStruct"];
             /** @description Sums up the folded state but for the audit; equal on hub and console when they are in sync. */
             digest: string;
