@@ -234,6 +234,18 @@ func (a *api) addMany(n int, prefix, kind, room string) []device {
 	return all
 }
 
+// get reads what is there; false while a program begins anew, and for what is not
+// there.
+func (a *api) get(path string, out any) bool {
+	a.t.Helper()
+	resp, b, err := a.try(http.MethodGet, path, nil)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return false
+	}
+	decode(a.t, b, out)
+	return true
+}
+
 // decode reads an answer.
 func decode(t *testing.T, b []byte, out any) {
 	t.Helper()

@@ -90,8 +90,10 @@ func (f *fleet) inSync(t *testing.T) {
 	t.Helper()
 	var hub, console syncView
 	waitFor(t, 60*time.Second, "both folds to be equal", func() bool {
-		f.board.call(http.MethodGet, "/api/v1/sync", nil, &hub)
-		f.shore.call(http.MethodGet, "/api/v1/sites/yacht-1/sync", nil, &console)
+		hub, console = syncView{}, syncView{}
+		if !f.board.get("/api/v1/sync", &hub) || !f.shore.get("/api/v1/sites/yacht-1/sync", &console) {
+			return false
+		}
 		for _, l := range hub.Lanes {
 			if l.Backlog > 0 && l.Name != "state" && l.Name != "summaries" {
 				return false // such as the audit, which the digest is not about
@@ -112,8 +114,7 @@ func (f *fleet) linkIs(t *testing.T, state string) {
 	t.Helper()
 	waitFor(t, 60*time.Second, "the link to be "+state, func() bool {
 		var s syncView
-		f.board.call(http.MethodGet, "/api/v1/sync", nil, &s)
-		return s.Uplink.State == state
+		return f.board.get("/api/v1/sync", &s) && s.Uplink.State == state
 	})
 }
 

@@ -87,14 +87,10 @@ func (a *api) move(id, room string) {
 // roomOf is where a device is; "" for one that is not there.
 func roomOf(a *api, path, id string) string {
 	a.t.Helper()
-	resp, b, err := a.try(http.MethodGet, path+"/"+id, nil)
-	if err != nil || resp.StatusCode == http.StatusNotFound {
-		return "" // or the hub begins anew just now
-	}
 	var d struct {
 		Room string `json:"room"`
 	}
-	decode(a.t, b, &d)
+	a.get(path+"/"+id, &d)
 	return d.Room
 }
 
@@ -144,14 +140,7 @@ func (f *fleet) commandAshore(id string) string {
 func commandIn(a *api, path, id string) string {
 	a.t.Helper()
 	var c commandView
-	resp, b, err := a.try(http.MethodGet, path+"/"+id, nil)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return resp.Status
-	}
-	decode(a.t, b, &c)
+	a.get(path+"/"+id, &c)
 	return c.State
 }
 

@@ -39,6 +39,14 @@ func connect(t *testing.T, addr string, d device, again bool) *client {
 	c := &client{device: d}
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + addr).SetClientID(d.ID).SetUsername(d.ID).SetPassword(d.Password).
 		SetAutoReconnect(again).SetMaxReconnectInterval(200 * time.Millisecond).SetCleanSession(!again).SetConnectTimeout(5 * time.Second).SetOrderMatters(true).SetProtocolVersion(4)
+	if again {
+		o.SetConnectRetry(true).SetConnectRetryInterval(100 * time.Millisecond)
+		o.SetOnConnectHandler(func(m mqtt.Client) { m.Subscribe(d.Base+"/cmd/#", 1, c.take) })
+		c.Client = mqtt.NewClient(o)
+		c.Connect()
+		t.Cleanup(func() { c.Disconnect(0) })
+		return c
+	}
 	c.Client = mqtt.NewClient(o)
 	if tok := c.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatalf("connect %s: %v", d.ID, tok.Error())

@@ -36,6 +36,9 @@ type Seen struct {
 	// anew never does, two hubs with one identity do all the time.
 	Returns int  `json:"returns,omitempty"`
 	Fenced  bool `json:"fenced,omitempty"`
+	// Rivals are the epochs in which either of two hubs has spoken while they were
+	// fenced: the one that stays may lack what the other one told.
+	Rivals []fleet.Epoch `json:"rivals,omitempty"`
 	// OrderFloor: orders up to this number are for a life that is over.
 	OrderFloor uint64 `json:"order_floor,omitempty"`
 	// Lost are records of former epochs that the hub may lack.
@@ -68,13 +71,22 @@ const (
 	strayReturns = 2
 	keptBoots    = 8
 	keptLost     = 16
+	keptRivals   = 16
 )
+
+// rival notes in which epoch one of two hubs speaks.
+func (s *Seen) rival(e fleet.Epoch) {
+	if e != "" && !slices.Contains(s.Rivals, e) {
+		s.Rivals = append(slices.Clone(s.Rivals), e)
+		s.Rivals = s.Rivals[max(0, len(s.Rivals)-keptRivals):]
+	}
+}
 
 // heard notes who has greeted.
 func (s Seen) heard(h Hello) Seen {
 	if s.Hub != h.Hub {
 		// A person has put another hub in its place.
-		return Seen{Hub: h.Hub, Boot: h.BootID, OrderFloor: s.OrderFloor, Lost: s.Lost, Recovery: s.Recovery}
+		return Seen{Hub: h.Hub, Boot: h.BootID, OrderFloor: s.OrderFloor, Rivals: s.Rivals, Lost: s.Lost, Recovery: s.Recovery}
 	}
 	if s.Boot == h.BootID {
 		return s
@@ -154,9 +166,11 @@ func Greet(h Holder, hello Hello, given Given) (Welcome, error) {
 	}
 	anew := seen.Boot != hello.BootID
 	seen = seen.heard(hello)
-	if current, err := h.Epoch(); err != nil {
+	current, err := h.Epoch()
+	if err != nil {
 		return Welcome{}, err
-	} else if current == hello.Epoch {
+	}
+	if current == hello.Epoch {
 		if err := seen.recovered(h, hello); err != nil {
 			return Welcome{}, err
 		}
@@ -165,6 +179,16 @@ func Greet(h Holder, hello Hello, given Given) (Welcome, error) {
 	w, err := greet(h, hello, given, anew, &seen)
 	if err != nil {
 		return w, err
+	}
+	switch {
+	case w.Durable == nil:
+	case seen.Fenced:
+		seen.rival(current)
+		seen.rival(hello.Epoch)
+	case len(seen.Rivals) > 0:
+		if err := loseRivals(h, &seen, hello.Epoch); err != nil {
+			return w, err
+		}
 	}
 	if len(seen.Lost) > lost || w.Restate {
 		seen.Recovery, seen.Until = name(given.Console, hello, seen.Recovery), nil
@@ -381,6 +405,33 @@ func lose(h Holder, seen *Seen, current fleet.Epoch, life Life) error {
 		}
 	}
 	seen.Lost = seen.Lost[max(0, len(seen.Lost)-keptLost):]
+	return nil
+}
+
+// loseRivals notes what the one of two hubs that stays may lack, when a person
+// has said which one that is.
+func loseRivals(h Holder, seen *Seen, current fleet.Epoch) error {
+	life, _, err := h.Life(current)
+	if err != nil {
+		return err
+	}
+	for _, e := range seen.Rivals {
+		old, known, err := h.Life(e)
+		if err != nil {
+			return err
+		}
+		noted := slices.ContainsFunc(seen.Lost, func(l Lost) bool { return l.Epoch == e })
+		if e == current || !known || noted {
+			continue
+		}
+		lost := Lost{Epoch: e, Behind: maps.Clone(old.Base)}
+		if e == life.Parent {
+			lost.Behind = maps.Clone(life.Base)
+		}
+		seen.Lost = append(slices.Clone(seen.Lost), lost)
+	}
+	seen.Lost = seen.Lost[max(0, len(seen.Lost)-keptLost):]
+	seen.Rivals = nil
 	return nil
 }
 

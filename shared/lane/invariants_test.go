@@ -201,12 +201,14 @@ func TestSync_16_ACloneIsFencedAndItsCallsStillComeThrough(t *testing.T) {
 			t.Fatal("16: two hubs with one identity are not told apart")
 		}
 		before := len(w.shore.held.States())
+		var presses []fleet.PressKey
 		for _, h := range []*world{w, twin} {
 			press := fleet.Pressed{Press: fleet.Press{
 				PressKey: fleet.PressKey{Device: "button-900", BootID: h.send.Saved().ConsoleID, SequenceID: uint64(h.boots)},
 				Request:  fleet.NewUUID[fleet.RequestID](time.Now()), Type: fleet.PressLong, Priority: fleet.Emergency, ReceivedAt: time.UnixMilli(1),
 			}, Opens: true, Room: "cabin-1"}
 			h.append(press)
+			presses = append(presses, press.PressKey)
 			h.hub.touch("d1", 50)
 			for range 6 {
 				h.once()
@@ -217,6 +219,22 @@ func TestSync_16_ACloneIsFencedAndItsCallsStillComeThrough(t *testing.T) {
 		}
 		if len(w.shore.held.States()) != before {
 			t.Fatal("16: a fenced hub has changed states")
+		}
+
+		// A person says which of the two it is, whichever has spoken last: that one
+		// gets what the other one told.
+		stays := w
+		if rapid.Bool().Draw(t, "the other one stays") {
+			stays = twin
+		}
+		w.shore.hub = "enrolled anew"
+		for range 12 {
+			stays.once()
+		}
+		for _, press := range presses {
+			if _, found, _ := fleet.Get[fleet.Press](stays.hub.fold, press.Ref()); !found {
+				t.Fatal("the hub that stays has not got what the other one told")
+			}
 		}
 	})
 }

@@ -146,6 +146,7 @@ type console struct {
 	offered uint64
 	taken   uint64
 	life    int // of its store
+	hub     string
 	policy  uint64
 
 	ticket string
@@ -171,6 +172,7 @@ func (c *console) add(id, life int) {
 // hello is the transaction of a Hello: a copy that replaces the original.
 func (c *console) hello(h lane.Hello, knows string) (lane.Welcome, error) {
 	tx := c.held.Clone()
+	h.Hub = c.hub
 	w, err := lane.Greet(tx, h, lane.Given{Offered: c.offered, Taken: c.taken, Console: c.name()})
 	if err != nil {
 		return w, err

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/obedio/obedio/edge/internal/config"
 	"github.com/obedio/obedio/edge/internal/hub"
 	"github.com/obedio/obedio/edge/internal/uplink"
 	"github.com/obedio/obedio/edge/web"
+	"github.com/obedio/obedio/shared/fleet"
 	"github.com/obedio/obedio/shared/identity"
 	"github.com/obedio/obedio/shared/program"
 )
@@ -22,8 +24,9 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 		return program.Usagef("%s", err)
 	}
 	boundMemory(c.MemoryLimit, env.Log)
+	boot := fleet.NewUUID[string](time.Now())
 	for {
-		addresses, err := c.once(ctx, env)
+		addresses, err := c.once(ctx, env, boot)
 		switch {
 		case !errors.Is(err, uplink.ErrRestart):
 			return err
@@ -36,13 +39,14 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 }
 
 // once runs one hub to its end, and returns where it has listened.
-func (c *serve) once(ctx context.Context, env *program.Env) (map[string]string, error) {
+func (c *serve) once(ctx context.Context, env *program.Env, boot string) (map[string]string, error) {
 	listeners, err := c.Listen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	settings := c.Hub()
 	settings.Version, settings.Logger, settings.Listeners, settings.UI = env.Version, env.Log, listeners, web.Files()
+	settings.Uplink.BootID = boot
 	settings.Clock = identity.ClockConfig{Built: program.BuiltAt(), Synchronised: identity.SystemSynchronised}
 	h, err := hub.New(ctx, settings)
 	if err != nil {

@@ -63,6 +63,10 @@ type Config struct {
 	Site    fleet.SiteID
 	Epoch   fleet.Epoch
 	Install string
+	// BootID names this start of the program; a new one if empty. It outlives
+	// ErrRestart: of two hubs with one identity, which make each other take back what
+	// was lost again and again, each is known by it.
+	BootID  string
 	Version string
 	Store   *store.Store
 	Journal *journal.Journal
@@ -218,7 +222,7 @@ func New(c Config) (*Uplink, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	u := &Uplink{
-		c: c, bootID: fleet.NewUUID[string](c.now()), wake: make(chan struct{}, 1), resync: make(chan struct{}, 1),
+		c: c, bootID: cmp.Or(c.BootID, fleet.NewUUID[string](c.now())), wake: make(chan struct{}, 1), resync: make(chan struct{}, 1),
 		changes: feed.New[Status](64),
 	}
 	saved, _, err := store.Link[lane.Saved](c.Store, savedKey)
