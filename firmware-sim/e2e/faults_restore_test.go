@@ -184,13 +184,13 @@ func (a *api) onlyOpen() requestView {
 // other is lost with it.
 type lived struct {
 	*fleet
-	watch, button    device
-	serial           string // of a certificate that was revoked later
-	before           siteView
-	request          string // completed later
-	commands         []string
-	pressed          int
-	hubAudit, ashore int
+	watch, button device
+	serial        string // of a certificate that was revoked later
+	before        siteView
+	request       string // completed later
+	commands      []string
+	pressed       int
+	ashore        int
 }
 
 // live lets a site live until an image is made of it, by image, and on. The hub

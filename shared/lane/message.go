@@ -13,7 +13,7 @@ import (
 // Protocol is the version of the sync protocol that this program speaks.
 const Protocol = 1
 
-// FeatureColumns: traffic is taken as columns.
+// FeatureColumns says that traffic is taken as columns.
 const FeatureColumns = "columns"
 
 // MaxPartRows is the most rows that are read of one part of an hour.

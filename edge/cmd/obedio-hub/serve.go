@@ -31,7 +31,7 @@ func (c *serve) Run(ctx context.Context, env *program.Env) error {
 		case !errors.Is(err, uplink.ErrRestart):
 			return err
 		case ctx.Err() != nil:
-			return nil // it was told to end while it was about to begin anew
+			return nil //nolint:nilerr // it was told to end while it was about to begin anew
 		}
 		env.Log.Warn("hub starts anew", "reason", err)
 		c.At(addresses)

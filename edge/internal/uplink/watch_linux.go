@@ -33,7 +33,7 @@ func watchNetwork(ctx context.Context, tell func()) {
 		changed := false
 		for {
 			n, _, err := unix.Recvfrom(fd, buffer, unix.MSG_DONTWAIT)
-			if n <= 0 && err != unix.ENOBUFS { //nolint:errorlint // it is a number
+			if n <= 0 && err != unix.ENOBUFS {
 				break
 			}
 			changed = true
