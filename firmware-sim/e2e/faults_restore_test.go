@@ -190,7 +190,6 @@ type lived struct {
 	request       string // completed later
 	commands      []string
 	pressed       int
-	ashore        int
 }
 
 // live lets a site live until an image is made of it, by image, and on. The hub

@@ -2,11 +2,9 @@ package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -35,21 +33,25 @@ const (
 	maxColumns = 8 << 20
 )
 
-var coders = sync.OnceValue(func() struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
-} {
-	enc, errE := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1),
+// pack compresses. The coder is made for each frame: there is one an hour, and
+// its tables would stay in memory for the rest of it.
+func pack(raw []byte) []byte {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1),
 		zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
-	dec, errD := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxColumns), zstd.WithDecoderMaxWindow(1<<20))
-	if err := errors.Join(errE, errD); err != nil {
+	if err != nil {
 		panic(err) // the options are constant
 	}
-	return struct {
-		enc *zstd.Encoder
-		dec *zstd.Decoder
-	}{enc, dec}
-})
+	return enc.EncodeAll(raw, nil)
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxColumns), zstd.WithDecoderMaxWindow(1<<20))
+	if err != nil {
+		return nil, err
+	}
+	defer dec.Close()
+	return dec.DecodeAll(packed, nil)
+}
 
 // EncodeColumns returns rows of traffic as columns.
 func EncodeColumns(rows []fleet.TrafficRow) []byte {
@@ -92,7 +94,7 @@ func EncodeColumns(rows []fleet.TrafficRow) []byte {
 	for _, name := range names {
 		w.field(name, rows)
 	}
-	return coders().enc.EncodeAll(w.out, nil)
+	return pack(w.out)
 }
 
 // countOf is one of the seven counts.
@@ -197,7 +199,7 @@ var ErrColumns = fmt.Errorf("%w: columns of traffic cannot be read", fleet.ErrIn
 // DecodeColumns reads what EncodeColumns wrote, without the rows that break a
 // rule, and counts these; ErrColumns. At most most rows are read.
 func DecodeColumns(b []byte, most int) (rows []fleet.TrafficRow, leftOut int, err error) {
-	raw, err := coders().dec.DecodeAll(b, nil)
+	raw, err := unpack(b)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrColumns, err)
 	}
