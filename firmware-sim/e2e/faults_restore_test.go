@@ -94,9 +94,14 @@ func roomOf(a *api, path, id string) string {
 	return d.Room
 }
 
-// order orders a command from ashore, and returns its id.
+// order orders a command from ashore, once the console knows the device, and
+// returns its id.
 func (f *fleet) order(t *testing.T, device, name string, ttl time.Duration) string {
 	t.Helper()
+	waitFor(t, 30*time.Second, "the console to know "+device, func() bool {
+		var d struct{}
+		return f.shore.get("/api/v1/sites/yacht-1/devices/"+device, &d)
+	})
 	var c commandView
 	f.shore.call(http.MethodPost, "/api/v1/sites/yacht-1/devices/"+device+"/command", map[string]any{
 		"name": name, "ttl_ms": ttl.Milliseconds(),
