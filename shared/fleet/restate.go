@@ -149,40 +149,15 @@ func Reconcile(ours, theirs Entity, mine bool) Entity {
 		}
 		return o
 	case Device:
-		o := ours.(Device)
-		if !mine && t.Version > o.Version {
-			return t
-		}
-		o.Version = overtake(o.Version, t.Version, o, t)
-		return o
+		return standing(ours.(Device), t, mine, func(e *Device) *uint64 { return &e.Version })
 	case Room:
-		o := ours.(Room)
-		if !mine && t.Version > o.Version {
-			return t
-		}
-		o.Version = overtake(o.Version, t.Version, o, t)
-		return o
+		return standing(ours.(Room), t, mine, func(e *Room) *uint64 { return &e.Version })
 	case Document:
-		o := ours.(Document)
-		if !mine && t.Version > o.Version {
-			return t
-		}
-		o.Version = overtake(o.Version, t.Version, o, t)
-		return o
+		return standing(ours.(Document), t, mine, func(e *Document) *uint64 { return &e.Version })
 	case Job:
-		o := ours.(Job)
-		if !mine && t.Version > o.Version {
-			return t
-		}
-		o.Version = overtake(o.Version, t.Version, o, t)
-		return o
+		return standing(ours.(Job), t, mine, func(e *Job) *uint64 { return &e.Version })
 	case Alert:
-		o := ours.(Alert)
-		if !mine && t.Version > o.Version {
-			return t
-		}
-		o.Version = overtake(o.Version, t.Version, o, t)
-		return o
+		return standing(ours.(Alert), t, mine, func(e *Alert) *uint64 { return &e.Version })
 	case Request:
 		if o := ours.(Request); !mine && (t.Version > o.Version || t.Version == o.Version && (t.Entries > o.Entries || t.Presses > o.Presses)) {
 			return t
@@ -195,13 +170,18 @@ func Reconcile(ours, theirs Entity, mine bool) Entity {
 	return theirs
 }
 
-// overtake is the version of ours when it stands against theirs: above both, so
-// that nobody goes on from the other one.
-func overtake(ours, theirs uint64, o, t Entity) uint64 {
-	a, errA := EncodeEntity(o)
-	b, errB := EncodeEntity(t)
-	if errA == nil && errB == nil && bytes.Equal(a, b) || ours > theirs {
-		return ours
+// standing is which of two versions of one entity counts. Ours, when it stands
+// against theirs, gets a version above both, so that nobody goes on from the
+// other one.
+func standing[T Entity](ours, theirs T, mine bool, version func(*T) *uint64) Entity {
+	our, their := version(&ours), *version(&theirs)
+	if !mine && their > *our {
+		return theirs
 	}
-	return theirs + 1
+	a, errA := EncodeEntity(ours)
+	b, errB := EncodeEntity(theirs)
+	if same := errA == nil && errB == nil && bytes.Equal(a, b); !same && *our <= their {
+		*our = their + 1
+	}
+	return ours
 }
